@@ -1,0 +1,116 @@
+//! The command line.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::{Args, Parser, Subcommand};
+
+use crate::build;
+use crate::dev;
+use crate::provision::Panic;
+
+#[derive(Parser)]
+#[command(name = "cargo stripeflare", bin_name = "cargo stripeflare", version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Build a worker: leaves build/index.js and build/index_bg.wasm in its folder
+    Build(BuildArgs),
+    /// Run a worker on this machine, with a local stand-in for Stripe
+    Dev(DevArgs),
+}
+
+#[derive(Args)]
+struct BuildArgs {
+    /// The worker's folder
+    #[arg(long, value_name = "PATH", default_value = ".")]
+    dir: PathBuf,
+    /// Optimize, as for a deployment (the default)
+    #[arg(long, conflicts_with = "dev")]
+    release: bool,
+    /// Build quickly, without optimizing
+    #[arg(long)]
+    dev: bool,
+    /// Let a panic end every request in the isolate, for a smaller worker without nightly
+    #[arg(long)]
+    abort: bool,
+}
+
+#[derive(Args)]
+struct DevArgs {
+    /// The worker's folder; by default the current one, if it is a worker's
+    #[arg(long, value_name = "PATH", conflicts_with = "example")]
+    dir: Option<PathBuf>,
+    /// One of this repository's examples; `quickstart` outside of a worker's folder
+    #[arg(long, value_name = "NAME")]
+    example: Option<String>,
+    /// The worker's port
+    #[arg(long, default_value_t = 8787)]
+    port: u16,
+    /// The port of the local stand-in for Stripe
+    #[arg(long, default_value_t = 8788)]
+    stripe_port: u16,
+}
+
+/// Runs the program with its arguments, as `cargo stripeflare …` or `cargo-stripeflare …`.
+///
+/// # Errors
+/// What went wrong and what to do about it, for the user to read.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<()> {
+    match Cli::parse_from(without_cargo(arguments)).command {
+        Command::Build(args) => {
+            let panic = if args.abort { Panic::Abort } else { Panic::Unwind };
+            build::build(&build::Options { dir: args.dir, release: !args.dev, panic, quiet: false }).map(drop)
+        }
+        Command::Dev(args) => dev::run(&dev::Options {
+            dir: args.dir,
+            example: args.example,
+            port: args.port,
+            stripe_port: args.stripe_port,
+        }),
+    }
+}
+
+/// cargo starts a subcommand with the subcommand's name as its first argument.
+fn without_cargo(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = arguments.into_iter().collect();
+    if arguments.get(1).is_some_and(|first| first == "stripeflare") {
+        arguments.remove(1);
+    }
+    arguments
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn parse(line: &str) -> Command {
+        Cli::try_parse_from(without_cargo(line.split(' ').map(OsString::from))).unwrap().command
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn runs_with_and_without_cargo() {
+        for line in ["cargo-stripeflare stripeflare build --abort", "cargo-stripeflare build --abort"] {
+            let Command::Build(args) = parse(line) else { panic!("{line}") };
+            assert!(args.abort && !args.dev);
+        }
+    }
+
+    #[test]
+    fn dev_has_the_documented_defaults() {
+        let Command::Dev(args) = parse("cargo-stripeflare dev") else { panic!() };
+        assert_eq!((args.port, args.stripe_port), (8787, 8788));
+    }
+}

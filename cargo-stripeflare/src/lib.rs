@@ -1,0 +1,16 @@
+//! Everything around a stripeflare worker that is not the worker: setting up the tools, building, running it on
+//! workerd, and a local stand-in for Stripe.
+//!
+//! The program `cargo stripeflare` is a thin shell over this library; tests and benchmarks use it directly.
+
+mod process;
+mod progress;
+
+pub mod build;
+pub mod cli;
+pub mod dev;
+pub mod dev_vars;
+pub mod project;
+pub mod provision;
+pub mod stripe;
+pub mod workerd;

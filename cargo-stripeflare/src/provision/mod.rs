@@ -1,0 +1,87 @@
+//! Installs what is missing, from package registries only, and nothing twice.
+
+mod cargo_tools;
+mod npm;
+mod toolchain;
+
+use std::env;
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+pub use cargo_tools::CargoTools;
+pub use npm::NpmTools;
+
+use crate::progress;
+use crate::project::Project;
+
+/// How the worker is compiled, which decides the toolchain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Panic {
+    /// A panic ends its own request only. Builds `std` with nightly.
+    Unwind,
+    /// A panic ends every request in flight in the isolate. Builds with the project's own toolchain.
+    Abort,
+}
+
+/// Everything that building a worker needs.
+#[derive(Debug, Clone)]
+pub struct BuildTools {
+    /// Programs written in Rust.
+    pub cargo: CargoTools,
+    /// Programs from npm packages.
+    pub npm: NpmTools,
+}
+
+/// Sets up all that `build` needs for a project.
+///
+/// # Errors
+/// Says what is missing, why it could not be installed and what to do.
+pub fn for_build(project: &Project, panic: Panic) -> Result<BuildTools> {
+    let _lock = Lock::take()?;
+    toolchain::provision(&project.dir, panic)?;
+    Ok(BuildTools { cargo: cargo_tools::provision(project)?, npm: npm::provision(&project.dir)? })
+}
+
+/// Sets up the npm packages alone: workerd and wrangler.
+///
+/// # Errors
+/// Says what is missing, why it could not be installed and what to do.
+pub fn npm(dir: &Path) -> Result<NpmTools> {
+    let _lock = Lock::take()?;
+    npm::provision(dir)
+}
+
+/// `$CARGO_HOME/stripeflare`: shared between projects, a folder per tool and version.
+fn tools_dir() -> Result<PathBuf> {
+    let cargo_home = match env::var_os("CARGO_HOME") {
+        Some(dir) => PathBuf::from(dir),
+        None => env::home_dir().context("no home directory; set CARGO_HOME")?.join(".cargo"),
+    };
+    Ok(cargo_home.join("stripeflare"))
+}
+
+/// Held while something is installed, so that parallel tests install it once.
+struct Lock(#[expect(dead_code, reason = "closing the file releases the lock")] File);
+
+impl Lock {
+    fn take() -> Result<Self> {
+        let dir = tools_dir()?;
+        fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
+        let path = dir.join(".lock");
+        let file = File::create(&path).with_context(|| format!("cannot open {}", path.display()))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                progress::step("waiting", "another cargo stripeflare is setting up", || {
+                    file.lock().with_context(|| format!("cannot lock {}", path.display()))
+                })?;
+            }
+            Err(TryLockError::Error(error)) => {
+                return Err(error).with_context(|| format!("cannot lock {}", path.display()));
+            }
+        }
+        Ok(Self(file))
+    }
+}

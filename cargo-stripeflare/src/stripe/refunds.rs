@@ -1,0 +1,178 @@
+//! Money that goes back because the seller wants it to.
+
+use serde_json::{Value, json};
+
+use super::currency::shown;
+use super::error::{ApiError, ApiResult};
+use super::form::Params;
+use super::ids;
+use super::state::{Cause, State, number, text};
+
+/// How a refund stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefundStatus {
+    /// On its way.
+    Pending,
+    /// The payer has to give a bank account.
+    RequiresAction,
+    /// Done.
+    Succeeded,
+    /// Came back: the seller has the money again.
+    Failed,
+    /// Taken back before it was done.
+    Canceled,
+}
+
+impl RefundStatus {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::RequiresAction => "requires_action",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Canceled => "canceled",
+        }
+    }
+
+    fn gives_back(self) -> bool {
+        matches!(self, Self::Failed | Self::Canceled)
+    }
+}
+
+impl State {
+    /// `POST /v1/refunds`
+    pub(super) fn create_refund(&mut self, mut params: Params, cause: &Cause) -> ApiResult<Value> {
+        let intent_id = params.text("payment_intent")?;
+        let charge_id = params.text("charge")?;
+        let amount = params.integer_between("amount", 1, i64::MAX)?;
+        let reason = params.choice("reason", &["duplicate", "fraudulent", "requested_by_customer"])?;
+        let metadata = params.map("metadata");
+        params.finish()?;
+        let charge_id = match (charge_id, intent_id) {
+            (Some(charge), _) => charge,
+            (None, Some(intent)) => {
+                self.get("payment_intent", &intent, "payment_intent")?;
+                self.paid_charge(&intent).ok_or_else(|| {
+                    let message = format!("This PaymentIntent ({intent}) does not have a successful charge to refund.");
+                    ApiError::invalid(message).with_param("payment_intent")
+                })?
+            }
+            (None, None) => {
+                let message = "One of the following params should be provided for this request: payment_intent or charge.";
+                return Err(ApiError::parameter("parameter_missing", "payment_intent", message));
+            }
+        };
+        let charge = self.get("charge", &charge_id, "charge")?.clone();
+        let amount = refundable(&charge, amount)?;
+        let status =
+            if charge["payment_method_details"]["type"] == "us_bank_account" { RefundStatus::Pending } else { RefundStatus::Succeeded };
+        Ok(self.insert_refund(&charge, amount, status, json!({ "reason": reason, "metadata": object(metadata) }), cause))
+    }
+
+    /// A refund as somebody makes it in the dashboard, in any state.
+    pub(super) fn refund(&mut self, charge_id: &str, amount: Option<i64>, status: RefundStatus) -> ApiResult<Value> {
+        let charge = self.get("charge", charge_id, "charge")?.clone();
+        let amount = refundable(&charge, amount)?;
+        Ok(self.insert_refund(&charge, amount, status, json!({}), &Cause::default()))
+    }
+
+    /// A refund moves on.
+    pub(super) fn update_refund(&mut self, id: &str, status: RefundStatus) -> ApiResult<Value> {
+        let before = self.get("refund", id, "refund")?.clone();
+        let ended = ["failed", "canceled"].iter().any(|ended| before["status"] == *ended);
+        if ended {
+            return Err(ApiError::invalid(format!("Refund {id} has ended.")));
+        }
+        let refund = self.update("refund", id, |refund| {
+            refund["status"] = json!(status.name());
+            if status == RefundStatus::Failed {
+                refund["failure_reason"] = json!("unknown");
+            }
+        });
+        if status.gives_back() {
+            self.change_refunded(&text(&refund, "charge"), -number(&refund, "amount"));
+        }
+        let cause = Cause::default();
+        self.emit("refund.updated", &refund, &cause);
+        if status == RefundStatus::Failed {
+            self.emit("refund.failed", &refund, &cause);
+        }
+        Ok(refund)
+    }
+
+    fn insert_refund(
+        &mut self,
+        charge: &Value,
+        amount: i64,
+        status: RefundStatus,
+        more: Value,
+        cause: &Cause,
+    ) -> Value {
+        let mut refund = json!({
+            "amount": amount,
+            "balance_transaction": ids::of_payment("txn"),
+            "charge": charge["id"],
+            "created": self.now_s(),
+            "currency": charge["currency"],
+            "destination_details": { "card": { "type": "refund" }, "type": "card" },
+            "id": ids::of_payment("re"),
+            "metadata": {},
+            "object": "refund",
+            "payment_intent": charge["payment_intent"],
+            "reason": null,
+            "receipt_number": null,
+            "source_transfer_reversal": null,
+            "status": status.name(),
+            "transfer_reversal": null,
+        });
+        super::method::merge(&mut refund, more);
+        self.insert(refund.clone());
+        let charge = match status.gives_back() {
+            true => charge.clone(),
+            false => self.change_refunded(&text(charge, "id"), amount),
+        };
+        self.emit("refund.created", &refund, cause);
+        self.emit("charge.refunded", &charge, cause);
+        refund
+    }
+
+    fn change_refunded(&mut self, charge_id: &str, by: i64) -> Value {
+        self.update("charge", charge_id, |charge| {
+            charge["amount_refunded"] = json!(number(charge, "amount_refunded") + by);
+            charge["refunded"] = json!(State::unrefunded(charge) == 0);
+        })
+    }
+}
+
+/// The amount to refund, by default all that is left of the charge.
+fn refundable(charge: &Value, amount: Option<i64>) -> ApiResult<i64> {
+    let id = text(charge, "id");
+    let left = State::unrefunded(charge);
+    let currency = text(charge, "currency");
+    if charge["paid"] != true {
+        return Err(ApiError::invalid(format!("Charge {id} is not paid and cannot be refunded.")).with_param("charge"));
+    }
+    if left == 0 {
+        let message = format!("Charge {id} has already been refunded.");
+        return Err(ApiError::invalid(message).with_code("charge_already_refunded"));
+    }
+    if charge["disputed"] == true {
+        let message = format!("Charge {id} has been charged back; cannot issue a refund.");
+        return Err(ApiError::invalid(message).with_code("charge_disputed"));
+    }
+    match amount {
+        Some(amount) if amount > left => {
+            let (amount, left) = (shown(amount, &currency), shown(left, &currency));
+            let message = format!("Refund amount ({amount}) is greater than unrefunded amount on charge ({left})");
+            Err(ApiError::invalid(message).with_param("amount"))
+        }
+        amount => Ok(amount.unwrap_or(left)),
+    }
+}
+
+/// Metadata as it is shown.
+pub(super) fn object(pairs: Vec<(String, String)>) -> Value {
+    // An empty value unsets a key; on creation there is nothing to unset.
+    let pairs = pairs.into_iter().filter(|(_, value)| !value.is_empty());
+    Value::Object(pairs.map(|(key, value)| (key, json!(value))).collect())
+}

@@ -1,0 +1,240 @@
+//! Sends events as Stripe does: signed, at least once, in no order, again after anything but a 2xx.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::state::text;
+use super::{Inner, signature};
+
+/// How webhooks arrive. The default is as quick and orderly as a network allows.
+#[derive(Debug, Clone)]
+pub struct Delivery {
+    /// How many times each is sent beyond the first, at the same time.
+    pub duplicates: u32,
+    /// Each waits up to this long, so that they overtake each other.
+    pub reorder: Duration,
+    /// Each waits this long before its first try.
+    pub delay: Duration,
+    /// How long an endpoint may take to answer.
+    pub timeout: Duration,
+    /// Between the first and the second try; doubles with each try.
+    pub retry: Duration,
+    /// Tries before it is given up.
+    pub tries: u32,
+    /// Decides what reordering leaves to chance.
+    pub seed: u64,
+}
+
+impl Default for Delivery {
+    fn default() -> Self {
+        Self {
+            duplicates: 0,
+            reorder: Duration::ZERO,
+            delay: Duration::ZERO,
+            timeout: Duration::from_secs(20),
+            retry: Duration::from_secs(1),
+            tries: 16,
+            seed: 0,
+        }
+    }
+}
+
+/// One event on its way to one endpoint.
+#[derive(Debug, Clone)]
+pub struct DeliveryRecord {
+    /// `evt_…`
+    pub event: String,
+    /// Such as `checkout.session.completed`.
+    pub kind: String,
+    /// `we_…`
+    pub endpoint: String,
+    /// 0, and more for duplicates.
+    pub copy: u32,
+    /// What became of each try: the status of the answer, or what went wrong.
+    pub tries: Vec<Result<u16, String>>,
+    /// How it stands.
+    pub progress: Progress,
+}
+
+/// How a delivery stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// Will be tried, perhaps again.
+    Pending,
+    /// Answered with a 2xx.
+    Delivered,
+    /// The endpoint never answered with a 2xx, or is gone.
+    GivenUp,
+}
+
+/// All deliveries, and those that nobody has started yet.
+#[derive(Debug, Default)]
+pub(super) struct Deliveries {
+    records: Vec<DeliveryRecord>,
+    queued: Vec<usize>,
+    pending: usize,
+}
+
+impl Deliveries {
+    pub(super) fn queue(&mut self, event: &str, kind: &str, endpoint: &str) {
+        self.add(DeliveryRecord {
+            event: event.to_owned(),
+            kind: kind.to_owned(),
+            endpoint: endpoint.to_owned(),
+            copy: 0,
+            tries: Vec::new(),
+            progress: Progress::Pending,
+        });
+    }
+
+    /// What to start now, with its duplicates.
+    pub(super) fn take_queued(&mut self, duplicates: u32) -> Vec<usize> {
+        for first in self.queued.clone() {
+            for copy in 1..=duplicates {
+                self.add(DeliveryRecord { copy, ..self.records[first].clone() });
+            }
+        }
+        std::mem::take(&mut self.queued)
+    }
+
+    pub(super) fn all(&self) -> &[DeliveryRecord] {
+        &self.records
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        self.pending == 0
+    }
+
+    pub(super) fn of_event<'a>(&'a self, event: &'a str) -> impl Iterator<Item = &'a DeliveryRecord> {
+        self.records.iter().filter(move |record| record.event == event)
+    }
+
+    fn add(&mut self, record: DeliveryRecord) {
+        self.queued.push(self.records.len());
+        self.records.push(record);
+        self.pending += 1;
+    }
+
+    fn tried(&mut self, index: usize, outcome: Result<u16, String>, most: usize) -> Progress {
+        let record = &mut self.records[index];
+        record.progress = match outcome {
+            Ok(200..=299) => Progress::Delivered,
+            _ if record.tries.len() + 1 >= most => Progress::GivenUp,
+            _ => Progress::Pending,
+        };
+        record.tries.push(outcome);
+        self.pending -= usize::from(record.progress != Progress::Pending);
+        record.progress
+    }
+
+    fn give_up(&mut self, index: usize) {
+        self.records[index].progress = Progress::GivenUp;
+        self.pending -= 1;
+    }
+}
+
+/// Starts everything that is queued.
+pub(super) fn dispatch(inner: &Arc<Inner>) {
+    let delivery = inner.delivery();
+    let queued = inner.lock().deliveries.take_queued(delivery.duplicates);
+    for index in queued {
+        let wait = delivery.delay + inner.random_up_to(delivery.reorder);
+        let task = deliver(Arc::clone(inner), index, delivery.clone(), wait);
+        inner.spawn(task);
+    }
+}
+
+async fn deliver(inner: Arc<Inner>, index: usize, delivery: Delivery, mut wait: Duration) {
+    let mut backoff = delivery.retry;
+    loop {
+        if !wait.is_zero() {
+            tokio::time::sleep(wait).await;
+        }
+        let Some(request) = Prepared::of(&inner, index) else {
+            inner.lock().deliveries.give_up(index);
+            inner.changed();
+            return;
+        };
+        let outcome = request.send(&inner.client, delivery.timeout).await;
+        let progress = {
+            let mut state = inner.lock();
+            let progress = state.deliveries.tried(index, outcome, delivery.tries as usize);
+            if progress == Progress::Delivered {
+                let event = state.deliveries.all()[index].event.clone();
+                let left = state.deliveries.of_event(&event).filter(|it| it.progress != Progress::Delivered).count();
+                state.update("event", &event, |event| event["pending_webhooks"] = left.into());
+            }
+            progress
+        };
+        inner.changed();
+        if progress != Progress::Pending {
+            return;
+        }
+        wait = backoff;
+        backoff = backoff.saturating_mul(2).min(Duration::from_secs(60 * 60));
+    }
+}
+
+struct Prepared {
+    url: String,
+    body: Vec<u8>,
+    signature: String,
+}
+
+impl Prepared {
+    /// Signed afresh for every try. `None`: the endpoint is gone.
+    fn of(inner: &Inner, index: usize) -> Option<Self> {
+        let state = inner.lock();
+        let record = &state.deliveries.all()[index];
+        let endpoint = state.find("webhook_endpoint", &record.endpoint)?;
+        let event: &Value = state.find("event", &record.event)?;
+        let body = serde_json::to_vec_pretty(event).expect("JSON can be written");
+        let secrets = state.endpoint_secrets.get(&record.endpoint)?;
+        let signature = signature::header(&body, secrets, state.now_s(), state.account.livemode);
+        Some(Self { url: text(endpoint, "url"), body, signature })
+    }
+
+    async fn send(self, client: &reqwest::Client, timeout: Duration) -> Result<u16, String> {
+        let answer = client
+            .post(&self.url)
+            .timeout(timeout)
+            .header("content-type", "application/json; charset=utf-8")
+            .header("user-agent", "Stripe/1.0 (+https://stripe.com/docs/webhooks)")
+            .header("cache-control", "no-cache")
+            .header("accept", "*/*; q=0.5, application/xml")
+            .header("stripe-signature", self.signature)
+            .body(self.body)
+            .send()
+            .await;
+        match answer {
+            Ok(answer) => {
+                let status = answer.status().as_u16();
+                // Read to the end, so that the connection can be used again.
+                let _ = answer.bytes().await;
+                Ok(status)
+            }
+            Err(error) => Err(error.to_string()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_delivery_ends_with_a_2xx_or_the_last_try() {
+        let mut deliveries = Deliveries::default();
+        deliveries.queue("evt_1", "charge.succeeded", "we_1");
+        assert_eq!(deliveries.take_queued(1), [0, 1]);
+        assert_eq!(deliveries.tried(0, Ok(302), 3), Progress::Pending);
+        assert_eq!(deliveries.tried(0, Err("refused".to_owned()), 3), Progress::Pending);
+        assert_eq!(deliveries.tried(0, Ok(500), 3), Progress::GivenUp);
+        assert!(!deliveries.is_idle());
+        assert_eq!(deliveries.tried(1, Ok(204), 3), Progress::Delivered);
+        assert!(deliveries.is_idle());
+        assert!(deliveries.take_queued(1).is_empty());
+    }
+}

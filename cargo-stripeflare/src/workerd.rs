@@ -1,0 +1,400 @@
+//! Runs a worker on workerd itself, with nothing in between: for tests, crash tests and benchmarks.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use tokio::process::{Child, ChildStdin, Command};
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use crate::build;
+use crate::provision;
+
+/// The newest date that the pinned workerd knows, or shortly before.
+pub const COMPATIBILITY_DATE: &str = "2026-04-20";
+
+/// The folder inside the disk that holds the objects' SQLite files.
+pub const UNIQUE_KEY: &str = "stripeflare";
+
+const START_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Bind errors are tried again, for a socket that the last run has not given back yet.
+const BIND_TRIES: u32 = 20;
+
+/// What the worker consists of.
+#[derive(Debug, Clone)]
+pub enum Script {
+    /// A `build` folder that `cargo stripeflare build` left.
+    Built(PathBuf),
+    /// The text of one JavaScript module.
+    Js(String),
+}
+
+/// How to run a worker.
+#[derive(Debug, Clone)]
+pub struct WorkerdOptions {
+    /// The worker, with a Durable Object class `DORM`.
+    pub script: Script,
+    /// A folder for configuration, log and the objects' files. It stays.
+    pub disk: PathBuf,
+    /// Text bindings, secrets included.
+    pub vars: BTreeMap<String, String>,
+    /// `None`: one that is free.
+    pub port: Option<u16>,
+    /// As in `wrangler.toml`.
+    pub compatibility_date: String,
+    /// As in `wrangler.toml`.
+    pub compatibility_flags: Vec<String>,
+    /// Let workerd log the exceptions that no worker catches.
+    pub verbose: bool,
+}
+
+impl WorkerdOptions {
+    /// A free port, no variables, verbose.
+    pub fn new(script: Script, disk: impl Into<PathBuf>) -> Self {
+        Self {
+            script,
+            disk: disk.into(),
+            vars: BTreeMap::new(),
+            port: None,
+            compatibility_date: COMPATIBILITY_DATE.to_owned(),
+            compatibility_flags: Vec::new(),
+            verbose: true,
+        }
+    }
+
+    /// Adds a text binding.
+    #[must_use]
+    pub fn var(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.vars.insert(name.into(), value.into());
+        self
+    }
+}
+
+/// A running worker. Dropping it ends it.
+#[derive(Debug)]
+pub struct Workerd {
+    options: WorkerdOptions,
+    program: PathBuf,
+    port: u16,
+    running: Option<Running>,
+}
+
+#[derive(Debug)]
+struct Running {
+    // Dropped first: it must not outlive what it watches.
+    guard: Guard,
+    child: Child,
+    pid: u32,
+}
+
+impl Workerd {
+    /// Starts workerd and returns once it listens.
+    ///
+    /// # Errors
+    /// If workerd cannot be installed or refuses the worker; the error repeats what it printed.
+    pub async fn start(options: WorkerdOptions) -> Result<Self> {
+        fs::create_dir_all(options.disk.join("objects"))
+            .with_context(|| format!("cannot create {}", options.disk.display()))?;
+        let dir = match &options.script {
+            Script::Built(dir) => dir.clone(),
+            Script::Js(_) => std::env::current_dir()?,
+        };
+        let tools = tokio::task::spawn_blocking(move || provision::npm(&dir)).await??;
+        let mut workerd = Self { port: options.port.unwrap_or(0), options, program: tools.workerd, running: None };
+        workerd.launch().await?;
+        Ok(workerd)
+    }
+
+    /// `http://127.0.0.1:<port>`
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// The port it listens on.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The process, unless it was killed.
+    pub fn pid(&self) -> Option<u32> {
+        self.running.as_ref().map(|running| running.pid)
+    }
+
+    /// The folder with the objects' SQLite files, one `<hash>.sqlite` each.
+    pub fn objects_dir(&self) -> PathBuf {
+        self.objects_root().join(UNIQUE_KEY)
+    }
+
+    /// The SQLite files of all objects that were ever asked.
+    ///
+    /// # Errors
+    /// If the folder cannot be read.
+    pub fn object_files(&self) -> Result<Vec<PathBuf>> {
+        let entries = match fs::read_dir(self.objects_dir()) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(error).context("cannot list the objects"),
+        };
+        let mut files = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
+        files.retain(|path| path.extension().is_some_and(|extension| extension == "sqlite"));
+        files.sort();
+        Ok(files)
+    }
+
+    /// All that workerd and the worker printed, over all restarts.
+    pub fn log(&self) -> String {
+        // Not read_to_string: a worker may print anything.
+        fs::read(self.log_path()).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
+    }
+
+    /// Ends the process as a power cut would and returns when it is gone.
+    ///
+    /// # Errors
+    /// If it could not be killed.
+    pub async fn kill9(&mut self) -> Result<()> {
+        let Some(mut running) = self.running.take() else { return Ok(()) };
+        running.guard.disarm().await;
+        running.child.kill().await.context("cannot kill workerd")
+    }
+
+    /// Starts again on the same disk and port, killing what still runs.
+    ///
+    /// # Errors
+    /// As [`Workerd::start`].
+    pub async fn restart(&mut self) -> Result<()> {
+        self.kill9().await?;
+        self.launch().await
+    }
+
+    /// Other variables for the next restart.
+    pub fn options_mut(&mut self) -> &mut WorkerdOptions {
+        &mut self.options
+    }
+
+    fn objects_root(&self) -> PathBuf {
+        self.options.disk.join("objects")
+    }
+
+    fn log_path(&self) -> PathBuf {
+        self.options.disk.join("workerd.log")
+    }
+
+    async fn launch(&mut self) -> Result<()> {
+        // A build that runs meanwhile must not swap the files while workerd reads them.
+        let _shared = match &self.options.script {
+            Script::Built(dir) => {
+                let lock = build::lock_file(dir)?;
+                Some(tokio::task::spawn_blocking(move || lock.lock_shared().map(|()| lock)).await??)
+            }
+            Script::Js(_) => None,
+        };
+        let config_path = self.write_config()?;
+        for tries in 1.. {
+            match self.try_launch(&config_path).await? {
+                Launched::Listening(running, port) => {
+                    self.running = Some(running);
+                    self.port = port;
+                    return Ok(());
+                }
+                Launched::PortTaken if tries < BIND_TRIES => tokio::time::sleep(Duration::from_millis(100)).await,
+                Launched::PortTaken => bail!("port {} is taken", self.port),
+            }
+        }
+        unreachable!("the loop has no end but its returns")
+    }
+
+    async fn try_launch(&self, config_path: &Path) -> Result<Launched> {
+        let log = File::options().create(true).append(true).open(self.log_path()).context("cannot write the log")?;
+        let log_start = log.metadata()?.len();
+        let mut command = Command::new(&self.program);
+        command.arg("serve").arg(config_path).arg("--control-fd=1");
+        if self.options.verbose {
+            command.arg("--verbose");
+        }
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log.try_clone()?).kill_on_drop(true);
+        let mut child = command.spawn().context("cannot start workerd")?;
+        let pid = child.id().context("workerd ended at once")?;
+        let guard = Guard::over(pid)?;
+        let stdout = child.stdout.take().context("workerd has no stdout")?;
+        let (tell, listening) = oneshot::channel();
+        tokio::spawn(follow(stdout, log, tell));
+        match timeout(START_TIMEOUT, listening).await {
+            Ok(Ok(port)) => Ok(Launched::Listening(Running { child, pid, guard }, port)),
+            Ok(Err(_)) => {
+                let printed = self.log().split_off(usize::try_from(log_start)?);
+                if printed.contains("Address already in use") {
+                    return Ok(Launched::PortTaken);
+                }
+                bail!("workerd ended before it listened:\n{printed}")
+            }
+            Err(_) => bail!("workerd did not listen within {START_TIMEOUT:?}:\n{}", self.log()),
+        }
+    }
+
+    fn write_config(&self) -> Result<PathBuf> {
+        let dir = &self.options.disk;
+        let modules = match &self.options.script {
+            Script::Built(build) => {
+                let build = build.canonicalize().with_context(|| format!("no folder {}", build.display()))?;
+                format!(
+                    "(name = \"index.js\", esModule = embed {}), (name = \"./index_bg.wasm\", wasm = embed {})",
+                    text(&build.join("index.js").to_string_lossy()),
+                    text(&build.join("index_bg.wasm").to_string_lossy()),
+                )
+            }
+            Script::Js(script) => format!("(name = \"index.js\", esModule = {})", text(script)),
+        };
+        let objects = self.objects_root().canonicalize()?;
+        let config = config(&self.options, self.port, &modules, &objects);
+        let path = dir.canonicalize()?.join("config.capnp");
+        write_private(&path, &config).with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(path)
+    }
+}
+
+enum Launched {
+    Listening(Running, u16),
+    PortTaken,
+}
+
+fn config(options: &WorkerdOptions, port: u16, modules: &str, objects: &Path) -> String {
+    let flags: Vec<String> = options.compatibility_flags.iter().map(|flag| text(flag)).collect();
+    let mut bindings = String::from("(name = \"DORM_NAMESPACE\", durableObjectNamespace = \"DORM\")");
+    for (name, value) in &options.vars {
+        let _ = write!(bindings, ",\n    (name = {}, text = {})", text(name), text(value));
+    }
+    format!(
+        r#"using Workerd = import "/workerd/workerd.capnp";
+
+const config :Workerd.Config = (
+  services = [
+    (name = "main", worker = .main),
+    # The worker may fetch the local stand-in for Stripe.
+    (name = "internet", network = (allow = ["public", "private"], tlsOptions = (trustBrowserCas = true))),
+    (name = "objects", disk = (path = {objects}, writable = true)),
+  ],
+  sockets = [(name = "http", address = "127.0.0.1:{port}", http = (), service = "main")],
+);
+
+const main :Workerd.Worker = (
+  modules = [{modules}],
+  compatibilityDate = {date},
+  compatibilityFlags = [{flags}],
+  bindings = [
+    {bindings}
+  ],
+  globalOutbound = "internet",
+  durableObjectNamespaces = [(className = "DORM", uniqueKey = "{UNIQUE_KEY}", enableSql = true)],
+  durableObjectStorage = (localDisk = "objects"),
+);
+"#,
+        objects = text(&objects.to_string_lossy()),
+        date = text(&options.compatibility_date),
+        flags = flags.join(", "),
+    )
+}
+
+/// A Cap'n Proto text literal.
+fn text(value: &str) -> String {
+    let mut quoted = String::with_capacity(value.len() + 2);
+    quoted.push('"');
+    for byte in value.bytes() {
+        match byte {
+            b'"' => quoted.push_str("\\\""),
+            b'\\' => quoted.push_str("\\\\"),
+            b' '..=b'~' => quoted.push(char::from(byte)),
+            // As bytes, so that any UTF-8 arrives as it was.
+            _ => {
+                let _ = write!(quoted, "\\x{byte:02x}");
+            }
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+/// The configuration has the secrets in it.
+fn write_private(path: &Path, content: &str) -> io::Result<()> {
+    use std::io::Write as _;
+    use std::os::unix::fs::OpenOptionsExt;
+    File::options().create(true).write(true).truncate(true).mode(0o600).open(path)?.write_all(content.as_bytes())
+}
+
+#[derive(Deserialize)]
+struct ListenEvent {
+    event: String,
+    port: u16,
+}
+
+/// Copies the worker's output to the log and tells the port once workerd listens.
+async fn follow(stdout: impl AsyncRead + Unpin, mut log: File, tell: oneshot::Sender<u16>) {
+    use std::io::Write as _;
+    let mut tell = Some(tell);
+    let mut reader = BufReader::new(stdout);
+    let mut line = Vec::new();
+    while reader.read_until(b'\n', &mut line).await.is_ok_and(|read| read > 0) {
+        let event = serde_json::from_slice::<ListenEvent>(&line).ok().filter(|event| event.event == "listen");
+        match event {
+            Some(event) if tell.is_some() => {
+                let _ = tell.take().map(|tell| tell.send(event.port));
+            }
+            _ => {
+                let _ = log.write_all(&line);
+            }
+        }
+        line.clear();
+    }
+}
+
+/// Kills workerd when this process ends without running destructors, as one with a static does.
+#[derive(Debug)]
+struct Guard {
+    child: Child,
+    /// Closes when we end, however we end.
+    _stdin: ChildStdin,
+}
+
+impl Guard {
+    fn over(pid: u32) -> Result<Self> {
+        let mut command = Command::new("sh");
+        command.args(["-c", "read -r _; kill -9 \"$0\"", &pid.to_string()]).kill_on_drop(true);
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        // In the terminal's group, Ctrl-C would end the guard before its ward.
+        command.process_group(0);
+        let mut child = command.spawn().context("cannot start a shell to guard workerd")?;
+        let stdin = child.stdin.take().context("the guard has no stdin")?;
+        Ok(Self { child, _stdin: stdin })
+    }
+
+    /// Before the process that it watches is gone and its number free for another.
+    async fn disarm(&mut self) {
+        let _ = self.child.kill().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_literals_keep_every_byte() {
+        assert_eq!(text("a\"b\\c\n✓"), r#""a\"b\\c\x0a\xe2\x9c\x93""#);
+    }
+
+    #[test]
+    fn the_configuration_has_the_variables() {
+        let options = WorkerdOptions::new(Script::Js(String::new()), "/tmp").var("DB_SECRET", "x\"y");
+        let config = config(&options, 8080, "", Path::new("/disk"));
+        assert!(config.contains(r#"(name = "DB_SECRET", text = "x\"y")"#), "{config}");
+        assert!(config.contains(r#"address = "127.0.0.1:8080""#), "{config}");
+    }
+}

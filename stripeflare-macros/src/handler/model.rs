@@ -1,0 +1,149 @@
+//! What was written, and what may be expanded.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use syn::{Expr, LitInt, Path, Signature, Type, Visibility};
+
+use crate::paths::Private;
+
+/// The attributes of a handler.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Attribute {
+    Route(Method),
+    Priced,
+}
+
+impl Attribute {
+    pub(super) const ALL: [Self; 6] = [
+        Self::Route(Method::Get),
+        Self::Route(Method::Post),
+        Self::Route(Method::Put),
+        Self::Route(Method::Patch),
+        Self::Route(Method::Delete),
+        Self::Priced,
+    ];
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Route(method) => method.attribute(),
+            Self::Priced => "priced",
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Method {
+    Get,
+    Post,
+    Put,
+    Patch,
+    Delete,
+}
+
+impl Method {
+    /// The attribute's name.
+    pub(super) fn attribute(self) -> &'static str {
+        match self {
+            Self::Get => "get",
+            Self::Post => "post",
+            Self::Put => "put",
+            Self::Patch => "patch",
+            Self::Delete => "delete",
+        }
+    }
+
+    /// The variant of the runtime's `Method`.
+    pub(super) fn variant(self) -> Ident {
+        let name = match self {
+            Self::Get => "Get",
+            Self::Post => "Post",
+            Self::Put => "Put",
+            Self::Patch => "Patch",
+            Self::Delete => "Delete",
+        };
+        Ident::new(name, Span::call_site())
+    }
+}
+
+/// A handler as it was written, without the attributes of this crate.
+pub(super) struct RawHandler {
+    pub(super) private: Private,
+    pub(super) attributes: Vec<syn::Attribute>,
+    pub(super) visibility: Visibility,
+    pub(super) signature: Signature,
+    /// Unparsed: what is wrong in it is the compiler's to say.
+    pub(super) body: TokenStream,
+    pub(super) route: Option<RawRoute>,
+    pub(super) price: Option<RawPrice>,
+}
+
+/// `#[get("/path")]`.
+pub(super) struct RawRoute {
+    pub(super) method: Method,
+    pub(super) span: Span,
+    pub(super) path: Option<Expr>,
+}
+
+/// `#[priced(…)]`.
+pub(super) struct RawPrice {
+    pub(super) span: Span,
+    /// `cents` and `max_cents`, in the order written.
+    pub(super) amounts: Vec<RawAmount>,
+    pub(super) hold_seconds: Option<LitInt>,
+    /// Something in it could not be read and was reported: what is missing may be there.
+    pub(super) is_broken: bool,
+}
+
+pub(super) struct RawAmount {
+    pub(super) key: Ident,
+    pub(super) limit: Limit,
+    pub(super) value: Expr,
+}
+
+/// What the amount means for the charge.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Limit {
+    /// `cents`: the price.
+    Exact,
+    /// `max_cents`: the most it may cost.
+    UpTo,
+}
+
+/// A handler that may be expanded.
+pub(super) struct Handler<'a> {
+    pub(super) raw: &'a RawHandler,
+    pub(super) arguments: Vec<&'a Type>,
+    pub(super) answer: Answer<'a>,
+    pub(super) route: Option<Route>,
+    pub(super) price: Option<Price<'a>>,
+}
+
+/// The return type, as far as it can be named.
+pub(super) enum Answer<'a> {
+    Unit,
+    Named(&'a Type),
+    /// It contains `impl`.
+    Unnamed,
+}
+
+pub(super) struct Route {
+    pub(super) method: Method,
+    pub(super) path: syn::LitStr,
+}
+
+pub(super) struct Price<'a> {
+    pub(super) limit: Limit,
+    pub(super) amount: Amount<'a>,
+    pub(super) hold_seconds: u32,
+}
+
+pub(super) enum Amount<'a> {
+    /// Ten-thousandths of a cent.
+    Units(i64),
+    /// A constant expression of type `Cents`.
+    Const(&'a Expr),
+}
+
+/// The `crate = …` of whichever attribute has one.
+pub(super) fn private(paths: &[Path]) -> Private {
+    Private::new(paths.first())
+}

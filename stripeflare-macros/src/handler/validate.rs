@@ -1,0 +1,160 @@
+//! Turns what was written into a handler that may be expanded, or says why not.
+
+use proc_macro2::{TokenStream, TokenTree};
+use quote::ToTokens;
+use syn::ext::IdentExt;
+use syn::spanned::Spanned;
+use syn::{Expr, ExprLit, FnArg, Lit, ReturnType, Safety, Signature, Type};
+
+use super::model::{Answer, Handler, RawHandler, RawRoute, Route};
+use super::{path, price};
+use crate::args::ungrouped;
+use crate::errors::Errors;
+
+/// The names of primitive types: a hidden struct of that name would stand before them in the user's module.
+const PRIMITIVES: &[&str] = &[
+    "bool", "char", "str", "i8", "i16", "i32", "i64", "i128", "isize", "u8", "u16", "u32", "u64",
+    "u128", "usize", "f16", "f32", "f64", "f128",
+];
+
+pub(super) fn validate<'a>(raw: &'a RawHandler, errors: &mut Errors) -> Option<Handler<'a>> {
+    signature(&raw.signature, errors);
+    let route = raw.route.as_ref().map(|written| {
+        name(&raw.signature, errors);
+        route(written, errors)
+    });
+    let price = raw
+        .price
+        .as_ref()
+        .map(|written| price::check(written, errors));
+    Some(Handler {
+        raw,
+        arguments: arguments(&raw.signature),
+        answer: answer(&raw.signature.output),
+        route: match route {
+            Some(route) => Some(route?),
+            None => None,
+        },
+        price: match price {
+            Some(price) => Some(price?),
+            None => None,
+        },
+    })
+}
+
+fn signature(signature: &Signature, errors: &mut Errors) {
+    if let Some(token) = &signature.constness {
+        errors.push(token.span(), "a handler cannot be `const`");
+    }
+    if let Safety::Unsafe(token) = &signature.safety {
+        errors.push(
+            token.span(),
+            "a handler cannot be `unsafe`; put an `unsafe` block in its body",
+        );
+    }
+    if let Some(abi) = &signature.abi {
+        errors.push(abi.extern_token.span(), "a handler cannot be `extern`");
+    }
+    if signature.asyncness.is_none() {
+        errors.push(
+            signature.fn_token.span(),
+            "a handler is asynchronous: write `async fn`",
+        );
+    }
+    if let Some(parameter) = signature.generics.params.first() {
+        errors.push(
+            parameter.span(),
+            "a handler cannot be generic: the router calls it for one set of types; name them here",
+        );
+    } else if let Some(clause) = &signature.generics.where_clause {
+        errors.push(
+            clause.where_token.span(),
+            "a handler cannot have a `where` clause",
+        );
+    }
+    if let Some(variadic) = &signature.variadic {
+        errors.push(variadic.dots.span(), "a handler cannot be variadic");
+    }
+    for input in &signature.inputs {
+        match input {
+            FnArg::Receiver(receiver) => errors.push(
+                receiver.self_token.span(),
+                "a handler is a free function: it cannot take `self`",
+            ),
+            FnArg::Typed(argument) => {
+                if let Some(span) = find_impl(argument.ty.to_token_stream()) {
+                    errors.push(
+                        span,
+                        "a handler cannot be generic: name the type instead of `impl`",
+                    );
+                }
+            }
+        }
+    }
+}
+
+fn name(signature: &Signature, errors: &mut Errors) {
+    let name = signature.ident.unraw().to_string();
+    if PRIMITIVES.contains(&name.as_str()) {
+        let message = format!(
+            "a handler cannot be called like the primitive type `{name}`: `routes!` finds it through a hidden type of the \
+             same name"
+        );
+        errors.push(signature.ident.span(), message);
+    }
+}
+
+fn route(raw: &RawRoute, errors: &mut Errors) -> Option<Route> {
+    let name = raw.method.attribute();
+    let path = match raw.path.clone().map(ungrouped) {
+        Some(Expr::Lit(ExprLit {
+            lit: Lit::Str(path),
+            ..
+        })) => path,
+        Some(other) => {
+            let message = format!("the path must be a string literal, as in `#[{name}(\"/\")]`");
+            errors.push(other.span(), message);
+            return None;
+        }
+        None => {
+            if errors.is_empty() {
+                let message = format!("a route needs a path: write `#[{name}(\"/\")]`");
+                errors.push(raw.span, message);
+            }
+            return None;
+        }
+    };
+    path::check(&path, errors);
+    Some(Route {
+        method: raw.method,
+        path,
+    })
+}
+
+fn arguments(signature: &Signature) -> Vec<&Type> {
+    signature
+        .inputs
+        .iter()
+        .filter_map(|input| match input {
+            FnArg::Typed(argument) => Some(&*argument.ty),
+            FnArg::Receiver(_) => None,
+        })
+        .collect()
+}
+
+fn answer(output: &ReturnType) -> Answer<'_> {
+    match output {
+        ReturnType::Default => Answer::Unit,
+        ReturnType::Type(_, ty) if find_impl(ty.to_token_stream()).is_some() => Answer::Unnamed,
+        ReturnType::Type(_, ty) => Answer::Named(ty),
+    }
+}
+
+/// Where a type says `impl`, at any depth.
+fn find_impl(tokens: TokenStream) -> Option<proc_macro2::Span> {
+    tokens.into_iter().find_map(|token| match token {
+        TokenTree::Ident(ident) if ident == "impl" => Some(ident.span()),
+        TokenTree::Group(group) => find_impl(group.stream()),
+        _ => None,
+    })
+}

@@ -1,0 +1,102 @@
+//! Writes the glue between the Workers runtime and `stripeflare::__private`.
+
+use std::path::Path;
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use super::parse::RawMain;
+use super::validate::Entry;
+use crate::paths::Std;
+
+pub(super) fn expand(entry: &Entry<'_>) -> TokenStream {
+    let RawMain {
+        private: p,
+        function,
+        ..
+    } = entry.raw;
+    let Entry { app, version, .. } = entry;
+    let string = Std::new().string;
+    let build = &function.sig.ident;
+    // The functions' parameters are what wasm-bindgen names in JavaScript, hence without a prefix.
+    quote! {
+        #function
+
+        const _: () = {
+            // On structs wasm-bindgen finds itself by this name alone, whatever its attribute says.
+            use #p::wasm_bindgen;
+
+            type __User = <#app as #p::AppType>::User;
+
+            #[#p::wasm_bindgen::prelude::wasm_bindgen(js_name = "fetch", wasm_bindgen = #p::wasm_bindgen)]
+            pub fn __stripeflare_fetch(
+                request: #p::web_sys::Request,
+                env: #p::Env,
+                context: #p::JsContext,
+            ) -> #p::js_sys::Promise {
+                #p::fetch::<__User>(#version, #build, request, env, context)
+            }
+
+            #[#p::wasm_bindgen::prelude::wasm_bindgen(js_name = "scheduled", wasm_bindgen = #p::wasm_bindgen)]
+            pub fn __stripeflare_scheduled(
+                event: #p::JsScheduledEvent,
+                env: #p::Env,
+                context: #p::JsScheduleContext,
+            ) -> #p::js_sys::Promise {
+                #p::scheduled::<__User>(#version, #build, event, env, context)
+            }
+
+            #[#p::wasm_bindgen::prelude::wasm_bindgen(js_name = "queue", wasm_bindgen = #p::wasm_bindgen)]
+            pub fn __stripeflare_queue(
+                batch: #p::JsMessageBatch,
+                env: #p::Env,
+                context: #p::JsContext,
+            ) -> #p::js_sys::Promise {
+                #p::queue::<__User>(#version, #build, batch, env, context)
+            }
+
+            #[#p::wasm_bindgen::prelude::wasm_bindgen(js_name = "DORM", wasm_bindgen = #p::wasm_bindgen)]
+            pub struct __StripeflareObject(#p::Object<__User>);
+
+            // Runs once when the module is loaded, before any object is made.
+            #[#p::wasm_bindgen::prelude::wasm_bindgen(start, wasm_bindgen = #p::wasm_bindgen)]
+            pub fn __stripeflare_start() {
+                let __object = __StripeflareObject(#p::Object::unattached());
+                #p::extend_durable_object(&#p::wasm_bindgen::JsValue::from(__object));
+            }
+
+            #[#p::wasm_bindgen::prelude::wasm_bindgen(js_class = "DORM", wasm_bindgen = #p::wasm_bindgen)]
+            impl __StripeflareObject {
+                #[wasm_bindgen(constructor)]
+                pub fn new(state: #p::JsObjectState, env: #p::Env) -> Self {
+                    Self(#p::Object::new(&state, &env))
+                }
+
+                #[wasm_bindgen]
+                pub fn call(&self, command: #string) -> #string {
+                    self.0.call(&command)
+                }
+
+                #[wasm_bindgen]
+                pub fn alarm(&self) -> #p::js_sys::Promise {
+                    self.0.alarm()
+                }
+            }
+        };
+    }
+}
+
+/// After a mistake: the user's function alone.
+pub(super) fn fallback(raw: &RawMain) -> TokenStream {
+    let function = &raw.function;
+    quote!(#function)
+}
+
+/// Makes cargo expand the macro again when the file changes.
+pub(super) fn watch(file: &Path) -> TokenStream {
+    let Some(file) = file.to_str() else {
+        return TokenStream::new();
+    };
+    let include_bytes = Std::new().include_bytes;
+    quote!(const _: &[u8] = #include_bytes(#file);)
+}

@@ -1,0 +1,57 @@
+//! The one place that knows how generated code names things: absolute paths only, whatever the user has in scope.
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote};
+use syn::Path;
+
+/// `::stripeflare::__private`, or the same module of the crate that `crate = …` names.
+///
+/// Interpolated as `#p`, it is followed by a name that the runtime's `__private` module exports.
+#[derive(Clone)]
+pub(crate) struct Private(TokenStream);
+
+impl Private {
+    pub(crate) fn new(krate: Option<&Path>) -> Self {
+        match krate {
+            Some(krate) => Self(quote!(#krate::__private)),
+            None => Self(quote!(::stripeflare::__private)),
+        }
+    }
+}
+
+impl ToTokens for Private {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        self.0.to_tokens(tokens);
+    }
+}
+
+/// Names of the standard library, safe from a user's own `Result`, `Ok` or `concat!`.
+pub(crate) struct Std {
+    pub(crate) ok: TokenStream,
+    pub(crate) err: TokenStream,
+    pub(crate) result: TokenStream,
+    pub(crate) future: TokenStream,
+    pub(crate) send: TokenStream,
+    pub(crate) concat: TokenStream,
+    pub(crate) module_path: TokenStream,
+    pub(crate) unreachable: TokenStream,
+    pub(crate) include_bytes: TokenStream,
+    pub(crate) string: TokenStream,
+}
+
+impl Std {
+    pub(crate) fn new() -> Self {
+        Self {
+            ok: quote!(::core::result::Result::Ok),
+            err: quote!(::core::result::Result::Err),
+            result: quote!(::core::result::Result),
+            future: quote!(::core::future::Future),
+            send: quote!(::core::marker::Send),
+            concat: quote!(::core::concat!),
+            module_path: quote!(::core::module_path!()),
+            unreachable: quote!(::core::unreachable!()),
+            include_bytes: quote!(::core::include_bytes!),
+            string: quote!(::std::string::String),
+        }
+    }
+}

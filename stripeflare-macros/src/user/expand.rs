@@ -1,0 +1,142 @@
+//! Writes the implementation of `StripeUser`.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use super::default::{Default, is_real};
+use super::model::{Column, User};
+use crate::paths::{Private, Std};
+
+pub(super) fn expand(user: &User<'_>) -> TokenStream {
+    let p = &user.private;
+    let ident = &user.input.ident;
+    let Std { ok, result, .. } = Std::new();
+    let definitions = user.columns.iter().map(|column| definition(column, p));
+    let reads = user.columns.iter().map(|column| {
+        let Column {
+            field, name, ty, ..
+        } = column;
+        match column.json {
+            true => quote!(#field: __row.next_json::<#ty>(#name)?),
+            false => quote!(#field: __row.next::<#ty>(#name)?),
+        }
+    });
+    let writes = user.columns.iter().map(|column| {
+        let field = column.field;
+        match column.json {
+            true => quote!(__row.push_json(&self.#field);),
+            false => quote!(__row.push(&self.#field);),
+        }
+    });
+    let history = history(user);
+    quote! {
+        #[automatically_derived]
+        impl #p::StripeUser for #ident {
+            const COLUMNS: &'static [#p::ColumnDef] = &[#(#definitions),*];
+            #history
+            fn read(__row: &mut #p::ColumnReader<'_>) -> #result<Self, #p::ColumnError> {
+                #ok(Self { #(#reads),* })
+            }
+            fn write(&self, __row: &mut #p::ColumnWriter) {
+                #(#writes)*
+            }
+        }
+    }
+}
+
+/// After a mistake: a user without columns, so that only the mistake is reported.
+pub(super) fn fallback(user: &User<'_>) -> TokenStream {
+    let p = &user.private;
+    let ident = &user.input.ident;
+    let Std {
+        result,
+        unreachable,
+        ..
+    } = Std::new();
+    let (parameters, arguments, conditions) = user.input.generics.split_for_impl();
+    quote! {
+        #[automatically_derived]
+        impl #parameters #p::StripeUser for #ident #arguments #conditions {
+            const COLUMNS: &'static [#p::ColumnDef] = &[];
+            fn read(_: &mut #p::ColumnReader<'_>) -> #result<Self, #p::ColumnError> {
+                #unreachable
+            }
+            fn write(&self, _: &mut #p::ColumnWriter) {}
+        }
+    }
+}
+
+fn definition(column: &Column<'_>, p: &Private) -> TokenStream {
+    let Column { name, ty, .. } = column;
+    let stored = match column.json {
+        true => quote!(#p::JsonColumn<#ty>),
+        false => quote!(#ty),
+    };
+    let default = column.default.as_ref().map(|(_, default)| {
+        let value = default_value(default, column, p);
+        quote!(.default(#value))
+    });
+    let renamed_from = column
+        .renamed_from
+        .as_ref()
+        .map(|old| quote!(.renamed_from(#old)));
+    let since = column.since.map(|since| {
+        let number = since.number;
+        quote!(.since(#number))
+    });
+    let index = column.index.then(|| quote!(.index()));
+    let unique = column.unique.map(|_| quote!(.unique()));
+    let public = column.public.then(|| quote!(.public()));
+    quote! {
+        #p::ColumnDef::new(#name, <#stored as #p::Column>::TYPE, <#stored as #p::Column>::NULLABLE)
+            #default #since #index #unique #public #renamed_from
+    }
+}
+
+fn default_value(default: &Default, column: &Column<'_>, p: &Private) -> TokenStream {
+    let sign = |negative: bool| negative.then(|| quote!(-));
+    match default {
+        Default::Text(text) => quote!(#p::DefaultValue::Text(#text)),
+        Default::Bool(value) => quote!(#p::DefaultValue::Bool(#value)),
+        Default::Real { negative, literal } => {
+            let sign = sign(*negative);
+            quote!(#p::DefaultValue::Real(#sign #literal))
+        }
+        Default::Integer { negative, literal } if is_real(column.ty) => {
+            let sign = sign(*negative);
+            let literal =
+                proc_macro2::Literal::f64_unsuffixed(literal.base10_parse().unwrap_or_default());
+            quote!(#p::DefaultValue::Real(#sign #literal))
+        }
+        Default::Integer { negative, literal } => {
+            let sign = sign(*negative);
+            quote!(#p::DefaultValue::Integer(#sign #literal))
+        }
+    }
+}
+
+/// What happened to the table besides new columns; the trait's own empty lists stand for nothing.
+fn history(user: &User<'_>) -> TokenStream {
+    let p = &user.private;
+    let dropped = user.dropped.iter().map(|dropped| {
+        let (name, since) = (&dropped.name, dropped.since.number);
+        quote!(#p::Dropped::new(#name, #since))
+    });
+    let indexes = user.indexes.iter().map(|index| {
+        let names = index.columns.iter().map(syn::ext::IdentExt::unraw);
+        let names = names.map(|name| name.to_string());
+        let since = index.since.number;
+        quote!(#p::IndexDef::new(&[#(#names),*], #since))
+    });
+    let steps = user.steps.iter().map(|step| {
+        let (version, sql) = (step.version.number, &step.sql);
+        quote!(#p::Step::new(#version, #sql))
+    });
+    let dropped = (!user.dropped.is_empty())
+        .then(|| quote!(const DROPPED: &'static [#p::Dropped] = &[#(#dropped),*];));
+    let indexes = (!user.indexes.is_empty())
+        .then(|| quote!(const INDEXES: &'static [#p::IndexDef] = &[#(#indexes),*];));
+    let steps = (!user.steps.is_empty())
+        .then(|| quote!(const STEPS: &'static [#p::Step] = &[#(#steps),*];));
+    quote!(#dropped #indexes #steps)
+}

@@ -1,0 +1,72 @@
+//! A user's columns and the history of its table.
+
+use proc_macro2::{Ident, Span};
+use syn::{DeriveInput, LitInt, LitStr, Type};
+
+use super::default::Default;
+use crate::paths::Private;
+
+pub(super) struct User<'a> {
+    pub(super) private: Private,
+    pub(super) input: &'a DeriveInput,
+    pub(super) columns: Vec<Column<'a>>,
+    pub(super) dropped: Vec<Dropped>,
+    pub(super) indexes: Vec<Index>,
+    pub(super) steps: Vec<Step>,
+}
+
+/// A field.
+pub(super) struct Column<'a> {
+    pub(super) field: &'a Ident,
+    /// The field's name without `r#`.
+    pub(super) name: String,
+    pub(super) ty: &'a Type,
+    pub(super) default: Option<(Span, Default)>,
+    pub(super) since: Option<Version>,
+    pub(super) renamed_from: Option<LitStr>,
+    pub(super) unique: Option<Span>,
+    pub(super) index: bool,
+    pub(super) public: bool,
+    pub(super) json: bool,
+}
+
+/// `dropped(name = "legacy", since = 3)`.
+pub(super) struct Dropped {
+    pub(super) name: LitStr,
+    pub(super) since: Version,
+}
+
+/// `index(columns = [tier, created_at], since = 2)`.
+pub(super) struct Index {
+    pub(super) columns: Vec<Ident>,
+    pub(super) since: Version,
+}
+
+/// `migration(version = 4, sql = "…")`.
+pub(super) struct Step {
+    pub(super) version: Version,
+    pub(super) sql: LitStr,
+}
+
+/// A version of the table, counted from 1.
+#[derive(Clone, Copy)]
+pub(super) struct Version {
+    pub(super) number: u32,
+    pub(super) span: Span,
+}
+
+impl Version {
+    /// The version written, or an error: it counts from 1.
+    pub(super) fn new(literal: &LitInt, errors: &mut crate::errors::Errors) -> Option<Self> {
+        match literal.base10_parse::<u32>() {
+            Ok(number @ 1..) => Some(Self {
+                number,
+                span: literal.span(),
+            }),
+            _ => {
+                errors.push(literal.span(), "versions count from 1, the first one");
+                None
+            }
+        }
+    }
+}

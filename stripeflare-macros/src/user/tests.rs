@@ -1,0 +1,207 @@
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use super::expand;
+use crate::testing::{assert_golden, messages};
+
+fn derive(item: TokenStream) -> Vec<String> {
+    messages(expand(item))
+}
+
+/// What a struct with one field reports.
+fn field(tokens: &TokenStream) -> Vec<String> {
+    derive(quote! { struct User { #tokens } })
+}
+
+#[test]
+fn columns() {
+    let item = quote! {
+        pub struct User {
+            #[column(default = "free", index)]
+            tier: String,
+            #[column(since = 2, default = -3, public)]
+            points: i64,
+            #[column(default = 1)]
+            factor: f64,
+            #[column(default = true)]
+            news: bool,
+            #[column(unique, renamed_from = "kind")]
+            r#type: Option<String>,
+            #[column(since = 2, json)]
+            settings: Option<Settings>,
+        }
+    };
+    assert_golden("user", expand(item));
+}
+
+#[test]
+fn history() {
+    let item = quote! {
+        #[stripe_user(crate = renamed::stripeflare, dropped(name = "legacy", since = 3))]
+        #[stripe_user(index(columns = [tier, points], since = 2), index(columns = [points], since = 2))]
+        #[stripe_user(migration(version = 4, sql = "UPDATE user SET points = points * 10"))]
+        struct User {
+            tier: String,
+            points: i64,
+        }
+    };
+    assert_golden("user_history", expand(item));
+}
+
+#[test]
+fn a_user_without_columns() {
+    assert_golden("user_without_columns", expand(quote! { struct User; }));
+    assert!(derive(quote! { struct User {} }).is_empty());
+}
+
+#[test]
+fn items_that_are_no_users() {
+    const SHAPE: &str = "`StripeUser` is for a struct with named fields, one for each column";
+    for (item, expected) in [
+        (quote! { struct User(String); }, SHAPE),
+        (quote! { enum User { A } }, SHAPE),
+        (quote! { union User { a: u8 } }, SHAPE),
+        (
+            quote! { struct User<T> { a: T } },
+            "a `StripeUser` cannot be generic: its columns are those of one table",
+        ),
+        (
+            quote! { #[column(index)] struct User { a: u8 } },
+            "`#[column(…)]` goes on a field; for the struct write `#[stripe_user(…)]`",
+        ),
+        (
+            quote! { #[stripe_user(drop(name = "a", since = 2))] struct User { b: u8 } },
+            "unknown key `drop`; did you mean `dropped`? (known here: `dropped`, `index`, `migration`, `crate`)",
+        ),
+        (
+            quote! { #[stripe_user(dropped(name = "a"))] struct User { b: u8 } },
+            "something is missing here: write `dropped(name = \"legacy\", since = 3)`",
+        ),
+        (
+            quote! { #[stripe_user(dropped(name = "A", since = 2))] struct User { a: u8 } },
+            "`A` is still a field of this struct; remove one of them",
+        ),
+        (
+            quote! { #[stripe_user(dropped(name = "a b", since = 2))] struct User { a: u8 } },
+            "\"a b\" cannot be the name of a column",
+        ),
+        (
+            quote! { #[stripe_user(index(columns = [tire], since = 2))] struct User { tier: u8 } },
+            "there is no column `tire` in this struct",
+        ),
+        (
+            quote! { #[stripe_user(index(columns = [a, a], since = 2))] struct User { a: u8 } },
+            "`a` is in this index twice",
+        ),
+        (
+            quote! { #[stripe_user(index(columns = a, since = 2))] struct User { a: u8 } },
+            "write the fields in brackets, as in `columns = [tier, created_at]`",
+        ),
+        (
+            quote! {
+                #[stripe_user(migration(version = 2, sql = "a"), migration(version = 2, sql = "b"))]
+                struct User { a: u8 }
+            },
+            "version 2 has a migration already",
+        ),
+        (
+            quote! { struct User { Tier: String, tier: String } },
+            "`tier` and `Tier` are one column: SQLite's names have no upper and lower case",
+        ),
+    ] {
+        assert_eq!(derive(item.clone()), [expected], "{item}");
+    }
+}
+
+#[test]
+fn fields_that_are_no_columns() {
+    for (tokens, expected) in [
+        (
+            quote! { Balance: i64 },
+            "`Balance` is a column of the wallet, which every account has; choose another name",
+        ),
+        (
+            quote! { sqlite_x: i64 },
+            "names starting with `sqlite_` belong to SQLite; choose another one",
+        ),
+        (
+            quote! { __x: i64 },
+            "names starting with `__` are kept for stripeflare; choose another one",
+        ),
+        (
+            quote! { #[column(defualt = 1)] a: i64 },
+            "unknown key `defualt`; did you mean `default`? (known here: `default`, `index`, `unique`, `since`, `public`, \
+             `json`, `renamed_from`)",
+        ),
+        (
+            quote! { #[column(index = true)] a: i64 },
+            "`index` takes no value: write just `index`",
+        ),
+        (
+            quote! { #[column(index)] #[column(index)] a: i64 },
+            "`index` is written twice",
+        ),
+        (
+            quote! { #[column(since = 0)] a: i64 },
+            "versions count from 1, the first one",
+        ),
+        (
+            quote! { #[column(since = "2")] a: i64 },
+            "`since` takes a whole number, as in `since = 2`",
+        ),
+        (
+            quote! { #[column(since = 3, default = 1)] a: i64 },
+            "version 3 follows version 1 here: versions count up without gaps, so write 2",
+        ),
+        (
+            quote! { #[column(since = 2)] a: i64 },
+            "rows of version 1 have no `a` yet: give it a `default = …`, or make it an `Option`",
+        ),
+        (
+            quote! { #[column(unique, default = 1)] a: i64 },
+            "`a` has one default for every row, so it cannot be `unique`; leave one of them out",
+        ),
+        (
+            quote! { #[column(default = 1)] a: String },
+            "the default of `a` must be a string, as in `default = \"free\"`",
+        ),
+        (
+            quote! { #[column(default = 1)] a: Option<bool> },
+            "the default of `a` must be `default = true` or `default = false`",
+        ),
+        (
+            quote! { #[column(default = -1)] a: u8 },
+            "the default of `a` must be from 0 to 255",
+        ),
+        (
+            quote! { #[column(default = 300)] a: std::option::Option<u8> },
+            "the default of `a` must be from 0 to 255",
+        ),
+        (
+            quote! { #[column(default = 0.5)] a: i64 },
+            "the default of `a` must be a whole number, as in `default = 0`",
+        ),
+        (
+            quote! { #[column(default = true)] a: f64 },
+            "the default of `a` must be a number, as in `default = 0.5`",
+        ),
+        (
+            quote! { #[column(default = DEFAULT)] a: i64 },
+            "a default is a literal without a suffix: a string, a whole or a decimal number, `true` or `false`",
+        ),
+        (
+            quote! { #[column(json, default = 1)] a: Settings },
+            "a `json` column's default is a string of JSON, as in `default = \"{}\"`",
+        ),
+        (
+            quote! { #[column(renamed_from = "a")] a: i64 },
+            "`a` has this name already",
+        ),
+        (
+            quote! { #[stripe_user(index)] a: i64 },
+            "`#[stripe_user(…)]` goes on the struct; for a field write `#[column(…)]`",
+        ),
+    ] {
+        assert_eq!(field(&tokens), [expected], "{tokens}");
+    }
+}

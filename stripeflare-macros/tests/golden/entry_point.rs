@@ -1,0 +1,85 @@
+fn app() -> App<User> {
+    App::new()
+}
+const _: () = {
+    use ::stripeflare::__private::wasm_bindgen;
+    type __User = <App<User> as ::stripeflare::__private::AppType>::User;
+    #[::stripeflare::__private::wasm_bindgen::prelude::wasm_bindgen(
+        js_name = "fetch",
+        wasm_bindgen = ::stripeflare::__private::wasm_bindgen
+    )]
+    pub fn __stripeflare_fetch(
+        request: ::stripeflare::__private::web_sys::Request,
+        env: ::stripeflare::__private::Env,
+        context: ::stripeflare::__private::JsContext,
+    ) -> ::stripeflare::__private::js_sys::Promise {
+        ::stripeflare::__private::fetch::<__User>("2", app, request, env, context)
+    }
+    #[::stripeflare::__private::wasm_bindgen::prelude::wasm_bindgen(
+        js_name = "scheduled",
+        wasm_bindgen = ::stripeflare::__private::wasm_bindgen
+    )]
+    pub fn __stripeflare_scheduled(
+        event: ::stripeflare::__private::JsScheduledEvent,
+        env: ::stripeflare::__private::Env,
+        context: ::stripeflare::__private::JsScheduleContext,
+    ) -> ::stripeflare::__private::js_sys::Promise {
+        ::stripeflare::__private::scheduled::<__User>("2", app, event, env, context)
+    }
+    #[::stripeflare::__private::wasm_bindgen::prelude::wasm_bindgen(
+        js_name = "queue",
+        wasm_bindgen = ::stripeflare::__private::wasm_bindgen
+    )]
+    pub fn __stripeflare_queue(
+        batch: ::stripeflare::__private::JsMessageBatch,
+        env: ::stripeflare::__private::Env,
+        context: ::stripeflare::__private::JsContext,
+    ) -> ::stripeflare::__private::js_sys::Promise {
+        ::stripeflare::__private::queue::<__User>("2", app, batch, env, context)
+    }
+    #[::stripeflare::__private::wasm_bindgen::prelude::wasm_bindgen(
+        js_name = "DORM",
+        wasm_bindgen = ::stripeflare::__private::wasm_bindgen
+    )]
+    pub struct __StripeflareObject(::stripeflare::__private::Object<__User>);
+    #[::stripeflare::__private::wasm_bindgen::prelude::wasm_bindgen(
+        start,
+        wasm_bindgen = ::stripeflare::__private::wasm_bindgen
+    )]
+    pub fn __stripeflare_start() {
+        let __object = __StripeflareObject(
+            ::stripeflare::__private::Object::unattached(),
+        );
+        ::stripeflare::__private::extend_durable_object(
+            &::stripeflare::__private::wasm_bindgen::JsValue::from(__object),
+        );
+    }
+    #[::stripeflare::__private::wasm_bindgen::prelude::wasm_bindgen(
+        js_class = "DORM",
+        wasm_bindgen = ::stripeflare::__private::wasm_bindgen
+    )]
+    impl __StripeflareObject {
+        #[wasm_bindgen(constructor)]
+        pub fn new(
+            state: ::stripeflare::__private::JsObjectState,
+            env: ::stripeflare::__private::Env,
+        ) -> Self {
+            Self(::stripeflare::__private::Object::new("2", state, env))
+        }
+        #[wasm_bindgen]
+        pub fn call(&self, command: ::std::string::String) -> ::std::string::String {
+            self.0.call(&command)
+        }
+        #[wasm_bindgen]
+        pub fn alarm(&self) -> ::stripeflare::__private::js_sys::Promise {
+            self.0.alarm()
+        }
+        #[wasm_bindgen]
+        pub fn fetch(
+            &self,
+            request: ::stripeflare::__private::web_sys::Request,
+        ) -> ::stripeflare::__private::js_sys::Promise {
+            self.0.fetch(request)
+        }
+    }
+};

@@ -1,0 +1,40 @@
+#[automatically_derived]
+impl renamed::stripeflare::__private::StripeUser for User {
+    const COLUMNS: &'static [renamed::stripeflare::__private::ColumnDef] = &[
+        renamed::stripeflare::__private::ColumnDef::new(
+            "tier",
+            <String as renamed::stripeflare::__private::Column>::TYPE,
+            <String as renamed::stripeflare::__private::Column>::NULLABLE,
+        ),
+        renamed::stripeflare::__private::ColumnDef::new(
+            "points",
+            <i64 as renamed::stripeflare::__private::Column>::TYPE,
+            <i64 as renamed::stripeflare::__private::Column>::NULLABLE,
+        ),
+    ];
+    const DROPPED: &'static [renamed::stripeflare::__private::Dropped] = &[
+        renamed::stripeflare::__private::Dropped::new("legacy", 3u32),
+    ];
+    const INDEXES: &'static [renamed::stripeflare::__private::IndexDef] = &[
+        renamed::stripeflare::__private::IndexDef::new(&["tier", "points"], 2u32),
+        renamed::stripeflare::__private::IndexDef::new(&["points"], 2u32),
+    ];
+    const STEPS: &'static [renamed::stripeflare::__private::Step] = &[
+        renamed::stripeflare::__private::Step::new(
+            4u32,
+            "UPDATE user SET points = points * 10",
+        ),
+    ];
+    fn read(
+        __row: &mut renamed::stripeflare::__private::ColumnReader<'_>,
+    ) -> ::core::result::Result<Self, renamed::stripeflare::__private::ColumnError> {
+        ::core::result::Result::Ok(Self {
+            tier: __row.next::<String>("tier")?,
+            points: __row.next::<i64>("points")?,
+        })
+    }
+    fn write(&self, __row: &mut renamed::stripeflare::__private::ColumnWriter) {
+        __row.push(&self.tier);
+        __row.push(&self.points);
+    }
+}

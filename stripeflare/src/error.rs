@@ -1,0 +1,79 @@
+use std::borrow::Cow;
+use std::fmt;
+
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+
+use crate::http::{Answer, ChargeError};
+
+/// Why a handler could not answer. The caller pays nothing for it.
+///
+/// `?` turns any error into one: it is answered as 500 with a general text, and its cause is logged. With [`Error::new`]
+/// you choose the status and the text the caller sees.
+pub struct Error(Kind);
+
+enum Kind {
+    /// Said to the caller.
+    Said(StatusCode, Cow<'static, str>),
+    /// Logged, not said.
+    Cause(Box<dyn std::error::Error>),
+    /// The answer to a charge that was refused.
+    Refused(Box<Response>),
+}
+
+/// What fallible handlers return.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// An error with a status and a text for the caller.
+    pub fn new(status: StatusCode, message: impl Into<Cow<'static, str>>) -> Self {
+        Self(Kind::Said(status, message.into()))
+    }
+}
+
+impl<E: std::error::Error + 'static> From<E> for Error {
+    fn from(cause: E) -> Self {
+        Self(Kind::Cause(Box::new(cause)))
+    }
+}
+
+impl From<ChargeError> for Error {
+    fn from(error: ChargeError) -> Self {
+        Self(Kind::Refused(Box::new(error.into_response())))
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Kind::Said(status, message) => write!(f, "{status}: {message}"),
+            Kind::Cause(cause) => {
+                cause.fmt(f)?;
+                let mut source = cause.source();
+                while let Some(cause) = source {
+                    write!(f, ": {cause}")?;
+                    source = cause.source();
+                }
+                Ok(())
+            }
+            Kind::Refused(response) => write!(f, "a charge was refused with {}", response.status()),
+        }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        match self.0 {
+            // An informational, good or redirecting status would be charged for.
+            Kind::Said(status, message) if status.as_u16() >= 400 => Answer::new(status, "error", message).into(),
+            Kind::Refused(response) => *response,
+            kind => Answer::internal(Self(kind)).into(),
+        }
+    }
+}

@@ -1,0 +1,142 @@
+use axum::Json;
+use axum::response::{Html, IntoResponse, Response};
+use http::header::{CACHE_CONTROL, RETRY_AFTER};
+use http::{HeaderName, HeaderValue, StatusCode};
+use serde::Serialize;
+use std::fmt::Display;
+
+use super::context::Inner;
+use crate::account::AccountId;
+use crate::money::Cents;
+use crate::object::ObjectError;
+use crate::wallet::Refusal;
+
+pub(crate) const X_PRICE: HeaderName = HeaderName::from_static("x-price");
+pub(crate) const X_BALANCE: HeaderName = HeaderName::from_static("x-balance");
+pub(crate) const X_PAYMENT_LINK: HeaderName = HeaderName::from_static("x-paymentlink");
+
+/// An answer of ours instead of the handler's: a code for programs, a sentence for people.
+pub(crate) struct Answer {
+    status: StatusCode,
+    body: Body,
+}
+
+#[derive(Serialize)]
+struct Body {
+    error: &'static str,
+    message: String,
+}
+
+impl Answer {
+    pub(crate) fn new(status: StatusCode, error: &'static str, message: impl Into<String>) -> Self {
+        Self { status, body: Body { error, message: message.into() } }
+    }
+
+    /// An error of ours: the cause goes to the log, not to the caller.
+    pub(crate) fn internal(cause: impl Display) -> Self {
+        worker::console_error!("{cause}");
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something went wrong on our side. Nothing was charged.")
+    }
+
+    /// Something we need is out of reach: the cause goes to the log, and the caller may try again.
+    pub(crate) fn unavailable(cause: impl Display) -> Response {
+        worker::console_error!("{cause}");
+        let mut response: Response =
+            Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Please try again in a moment.").into();
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        response
+    }
+}
+
+impl From<Answer> for Response {
+    fn from(answer: Answer) -> Self {
+        let mut response = (answer.status, Json(answer.body)).into_response();
+        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
+        response
+    }
+}
+
+impl From<ObjectError> for Response {
+    fn from(error: ObjectError) -> Self {
+        Answer::unavailable(error)
+    }
+}
+
+/// A header value of a number, a decimal, or anything else that is plain ASCII.
+pub(crate) fn header(value: impl Display) -> HeaderValue {
+    HeaderValue::from_str(&value.to_string()).unwrap_or_else(|_| HeaderValue::from_static(""))
+}
+
+#[derive(Serialize)]
+struct PaymentRequired<'a> {
+    error: &'static str,
+    message: String,
+    price: Cents,
+    balance: Cents,
+    #[serde(rename = "paymentLink")]
+    payment_link: &'a str,
+    /// For a caller that keeps no cookies.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    access_token: Option<String>,
+}
+
+impl Inner {
+    /// The answer to a call that its account could not pay for.
+    pub(crate) fn refused(&self, price: Cents, refusal: Refusal) -> Response {
+        let account = match self.account() {
+            Ok(account) => account,
+            Err(response) => return response,
+        };
+        match refusal {
+            Refusal::Unregistered => self.payment_required(&account, price, Cents::ZERO),
+            Refusal::Insufficient { balance, available } if balance >= price && available < price => held(&format!(
+                "{price} cents are needed; {balance} are there, and {} of them held by calls that still run.",
+                balance - available
+            )),
+            Refusal::Insufficient { balance, .. } => self.payment_required(&account, price, balance),
+            Refusal::TooManyHolds { .. } => held("This account has as many calls running as it may have at once."),
+            Refusal::KeyReused => Answer::new(StatusCode::CONFLICT, "key_reused", "This key was used for another amount.").into(),
+        }
+    }
+
+    fn payment_required(&self, account: &AccountId, price: Cents, balance: Cents) -> Response {
+        self.mark_personal();
+        self.give_cookie();
+        let link = self.deployment.payment_link(account);
+        let newcomer = matches!(self.token(), Ok(None));
+        let mut response = if self.manner.navigation {
+            (StatusCode::PAYMENT_REQUIRED, Html(page(price, balance))).into_response()
+        } else {
+            let body = PaymentRequired {
+                error: "payment_required",
+                message: format!("This call costs up to {price} cents and your balance is {balance} cents. Add credit at paymentLink and call again."),
+                price,
+                balance,
+                payment_link: &link,
+                access_token: (newcomer && !self.manner.browser).then(|| self.visitor().expose()),
+            };
+            (StatusCode::PAYMENT_REQUIRED, Json(body)).into_response()
+        };
+        let headers = response.headers_mut();
+        headers.insert(X_PRICE, header(0));
+        headers.insert(X_BALANCE, header(balance));
+        headers.insert(X_PAYMENT_LINK, header(&link));
+        response
+    }
+}
+
+/// Money is there but held: the same call works when others have ended.
+fn held(message: &str) -> Response {
+    let mut response: Response = Answer::new(StatusCode::TOO_MANY_REQUESTS, "held", message).into();
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    response
+}
+
+fn page(price: Cents, balance: Cents) -> String {
+    format!(
+        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
+         <title>Credit needed</title><style>body{{font:1.1rem/1.5 system-ui;max-width:30rem;margin:15vh auto;padding:0 1rem;color-scheme:light dark}}\
+         a{{display:inline-block;padding:.6rem 1.2rem;border-radius:.5rem;background:#5b4bdb;color:#fff;text-decoration:none}}</style>\
+         <h1>Credit needed</h1><p>This page costs up to {price} cents. Your balance is {balance} cents.</p><p><a href=\"/topup\">Add credit</a></p></html>"
+    )
+}

@@ -1,0 +1,134 @@
+use std::cell::RefCell;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::rc::Rc;
+
+use axum::Router;
+use serde::de::DeserializeOwned;
+use worker::{Env, MessageBatch, ScheduledEvent};
+
+use super::route::RouteDef;
+use crate::error::Error;
+
+pub(super) type Job<E> = Rc<dyn Fn(E, Env) -> Pin<Box<dyn Future<Output = Result<(), Error>>>>>;
+
+/// The application: its routes and jobs. `U` is the type of your own columns.
+pub struct App<U = ()> {
+    pub(super) router: Router,
+    pub(super) scheduled: Option<Job<ScheduledEvent>>,
+    pub(super) queue: Option<Job<worker::worker_sys::MessageBatch>>,
+    user: PhantomData<fn() -> U>,
+}
+
+/// The list that `routes![]` makes.
+pub struct Routes(&'static [RouteDef]);
+
+impl Routes {
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn new(routes: &'static [RouteDef]) -> Self {
+        Self(routes)
+    }
+}
+
+impl<U> Default for App<U> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<U> App<U> {
+    /// An application with the built-in routes alone.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { router: Router::new(), scheduled: None, queue: None, user: PhantomData }
+    }
+
+    /// Adds the handlers that `routes![]` lists.
+    ///
+    /// # Panics
+    /// When a handler of an earlier list has the same method and path.
+    #[must_use]
+    pub fn routes(mut self, routes: Routes) -> Self {
+        self.router = routes.0.iter().fold(self.router, |router, route| route.register(router));
+        self
+    }
+
+    /// Adds a plain axum router; its handlers may be `#[priced]` too.
+    ///
+    /// # Panics
+    /// When both have a handler for one method and path.
+    #[must_use]
+    pub fn merge(mut self, router: Router) -> Self {
+        self.router = self.router.merge(router);
+        self
+    }
+
+    /// What a cron trigger runs.
+    #[must_use]
+    pub fn scheduled<F, R>(mut self, job: F) -> Self
+    where
+        F: Fn(ScheduledEvent, Env) -> R + 'static,
+        R: Future<Output = Result<(), Error>> + 'static,
+    {
+        self.scheduled = Some(Rc::new(move |event, env| Box::pin(job(event, env))));
+        self
+    }
+
+    /// What a queue's messages are given to.
+    #[must_use]
+    pub fn queue<T, F, R>(mut self, job: F) -> Self
+    where
+        T: DeserializeOwned + 'static,
+        F: Fn(MessageBatch<T>, Env) -> R + 'static,
+        R: Future<Output = Result<(), Error>> + 'static,
+    {
+        self.queue = Some(Rc::new(move |batch, env| Box::pin(job(MessageBatch::from(batch), env))));
+        self
+    }
+}
+
+impl<U> std::fmt::Debug for App<U> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("App").field("router", &self.router).finish_non_exhaustive()
+    }
+}
+
+/// Names the user type of an [`App`], for the macro that sees its return type alone.
+#[diagnostic::on_unimplemented(
+    message = "the function under `#[stripeflare::main]` returns `App<…>`, not `{Self}`",
+    label = "not an `App`"
+)]
+pub trait AppType {
+    /// The type of your own columns.
+    type User: crate::schema::StripeUser;
+}
+
+impl<U: crate::schema::StripeUser> AppType for App<U> {
+    type User = U;
+}
+
+/// The application of this isolate, built once.
+pub(super) struct Built {
+    pub(super) router: Router,
+    pub(super) scheduled: Option<Job<ScheduledEvent>>,
+    pub(super) queue: Option<Job<worker::worker_sys::MessageBatch>>,
+}
+
+thread_local! {
+    static BUILT: RefCell<Option<Rc<Built>>> = const { RefCell::new(None) };
+}
+
+impl Built {
+    pub(super) fn get<U>(build: fn() -> App<U>) -> Rc<Self> {
+        if let Some(built) = BUILT.with_borrow(Clone::clone) {
+            return built;
+        }
+        let app = build();
+        let router = super::builtin::routes().fallback_service(app.router);
+        let built = Rc::new(Self { router, scheduled: app.scheduled, queue: app.queue });
+        BUILT.set(Some(Rc::clone(&built)));
+        built
+    }
+}

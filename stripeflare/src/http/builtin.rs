@@ -1,0 +1,78 @@
+use axum::extract::Request;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use http::StatusCode;
+use http::header::{CACHE_CONTROL, LOCATION};
+use serde::Serialize;
+use worker::send::SendFuture;
+
+use super::answer::header;
+use super::context::Context;
+use super::{Answer, endings, webhook};
+use crate::money::Cents;
+use crate::object::{Command, Reply};
+use crate::wallet;
+
+pub(super) fn routes() -> Router {
+    Router::new()
+        .route("/me", get(|request| SendFuture::new(me(request))))
+        .route("/topup", get(|request| SendFuture::new(topup(request))))
+        .route("/stripe-webhook", post(|request| SendFuture::new(webhook::receive(request))))
+}
+
+#[derive(Serialize)]
+#[allow(non_snake_case, reason = "the name clients know")]
+struct Me {
+    paymentLink: String,
+    client_reference_id: String,
+    balance: Cents,
+    name: Option<String>,
+    email: Option<String>,
+    card_fingerprint: Option<String>,
+    verified_email: Option<String>,
+    registered: bool,
+}
+
+/// `GET /me`: the caller's own account, never a token.
+async fn me(request: Request) -> Response {
+    show_me(request).await.unwrap_or_else(|answer| answer)
+}
+
+async fn show_me(request: Request) -> Result<Response, Response> {
+    let context = Context::from(&request.into_parts().0)?;
+    context.give_cookie();
+    context.mark_personal();
+    let id = context.account()?;
+    let row = match context.token()? {
+        None => wallet::Account::unregistered(id, Vec::new()),
+        Some(_) => match endings::call(&context.deployment, &id, Command::Read { account: id.clone() }).await? {
+            Reply::Row(row) => *row,
+            other => return Err(Answer::unavailable(format!("the account answered a read with {other:?}"))),
+        },
+    };
+    let registered = row.is_registered();
+    Ok(Json(Me {
+        paymentLink: context.deployment.payment_link(&row.id),
+        client_reference_id: context.deployment.config.references.sign(&row.id),
+        balance: row.balance,
+        name: row.name,
+        email: row.email,
+        card_fingerprint: row.card_fingerprint,
+        verified_email: row.verified_email,
+        registered,
+    })
+    .into_response())
+}
+
+/// `GET /topup`: to Stripe, with the reference of whoever came, so that a lost cookie never gets the money.
+async fn topup(request: Request) -> Response {
+    send_to_stripe(&request).unwrap_or_else(|answer| answer)
+}
+
+fn send_to_stripe(request: &Request) -> Result<Response, Response> {
+    let context = request.extensions().get::<Context>().ok_or(StatusCode::INTERNAL_SERVER_ERROR.into_response())?;
+    context.give_cookie();
+    let link = context.deployment.payment_link(&context.account()?);
+    Ok((StatusCode::SEE_OTHER, [(LOCATION, header(link)), (CACHE_CONTROL, header("private, no-store"))]).into_response())
+}

@@ -1,0 +1,207 @@
+use axum::response::Response;
+use http::header::ALLOW;
+use http::request::Parts;
+use http::{HeaderValue, Method, StatusCode};
+
+use super::answer::{X_BALANCE, X_PAYMENT_LINK, X_PRICE, header};
+use super::context::{Context, Inner};
+use super::price::{Kind, Price, Said};
+use super::{Answer, endings, now};
+use crate::account::AccountId;
+use crate::money::Cents;
+use crate::object::{Command, Reply};
+use crate::wallet::{Charge as ChargeCommand, Ending, HoldId, Millis, Outcome, Overdraft, Refusal, Settled};
+
+/// A call of a priced route, before its extractors ran.
+pub struct Call {
+    context: Context,
+    price: &'static Price,
+}
+
+impl Call {
+    /// Refuses what needs no look at the input.
+    ///
+    /// # Errors
+    /// The answer instead of the handler's.
+    pub fn begin(parts: &mut Parts, price: &'static Price) -> Result<Self, Response> {
+        let context = Context::from(parts)?;
+        if parts.method == Method::HEAD {
+            let answer = Answer::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "A priced route answers no HEAD.");
+            let mut response = Response::from(answer);
+            response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET"));
+            return Err(response);
+        }
+        context.spending_token()?;
+        context.slot.open();
+        Ok(Self { context, price })
+    }
+
+    /// Sets the price aside: the one hop to the account before the handler runs.
+    ///
+    /// # Errors
+    /// The answer instead of the handler's: 402, 429, or 503 when the account could not be asked.
+    pub async fn reserve(self) -> Result<Charge, Response> {
+        let Self { context, price } = self;
+        let Some(token) = context.spending_token()? else {
+            return Err(context.refused(price.amount, Refusal::Unregistered));
+        };
+        let account = token.account().clone();
+        let begun_at = now();
+        let hold = HoldId::generate(begun_at);
+        let command = Command::Reserve {
+            hold: hold.clone(),
+            amount: price.amount,
+            seconds: price.hold_s,
+            row: context.slot.is_wanted(),
+        };
+        // From here on a hold may be there, so it gets an ending whatever happens.
+        let mut charge = Charge { context, price, account, hold, begun_at, available: Cents::ZERO, open: true };
+        match endings::call(&charge.context.deployment, &charge.account, command).await? {
+            Reply::Reserved { available, row } => {
+                charge.available = available;
+                if let Some(row) = row {
+                    charge.context.slot.fill(&row).map_err(Answer::unavailable)?;
+                }
+                Ok(charge)
+            }
+            Reply::Refused(refusal) => {
+                charge.open = false;
+                Err(charge.context.refused(price.amount, refusal))
+            }
+            other => Err(Answer::unavailable(format!("the account answered a reserve with {other:?}"))),
+        }
+    }
+}
+
+/// Money set aside for a running handler. Dropped without [`Charge::settle`], by a panic or a cancelled request, it
+/// releases the money.
+pub struct Charge {
+    context: Context,
+    price: &'static Price,
+    account: AccountId,
+    hold: HoldId,
+    begun_at: Millis,
+    /// After the hold.
+    available: Cents,
+    open: bool,
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        if self.open {
+            self.decide(Outcome::Release);
+        }
+    }
+}
+
+impl Charge {
+    /// Captures or releases, as the handler's response says, and tells the caller.
+    pub async fn settle(mut self, response: Response) -> Response {
+        let used = match self.used(&response) {
+            Ok(used) => used,
+            // Dropping `self` releases.
+            Err(answer) => return answer.into(),
+        };
+        if !used.is_positive() {
+            self.decide(Outcome::Release);
+        } else if now() - self.begun_at < Millis::from(self.price.hold_s) * 1_000 {
+            self.decide(self.capture(used, false));
+        } else if let Err(answer) = self.capture_late(used).await {
+            return answer;
+        }
+        let available = self.available + (self.price.amount - used);
+        self.context.charged(response, &self.account, used, available)
+    }
+
+    /// What the response costs.
+    fn used(&self, response: &Response) -> Result<Cents, Answer> {
+        if response.status().as_u16() >= 400 {
+            return Ok(Cents::ZERO);
+        }
+        match (self.price.kind, response.extensions().get::<Said>()) {
+            (Kind::Exact, _) => Ok(self.price.amount),
+            (Kind::UpTo, Some(Said(price))) if *price >= Cents::ZERO => Ok(self.price.amount.min(*price)),
+            (Kind::UpTo, Some(Said(price))) => Err(Answer::internal(format!("{} asked for {price} cents", self.price.route))),
+            (Kind::UpTo, None) => Err(Answer::internal(format!(
+                "{} has max_cents and did not return a Priced, which says what the call cost",
+                self.price.route
+            ))),
+        }
+    }
+
+    /// The handler took longer than its hold: it is answered only if the money is still there.
+    async fn capture_late(&mut self, used: Cents) -> Result<(), Response> {
+        self.open = false;
+        let ending = Ending { hold: self.hold.clone(), outcome: self.capture(used, true) };
+        match endings::call(&self.context.deployment, &self.account, Command::End { ending }).await? {
+            Reply::Ended { settled: Settled::Captured | Settled::AlreadyCaptured, .. } => Ok(()),
+            Reply::Ended { .. } | Reply::Refused(_) => {
+                let message = format!("This call took longer than the {} s its price was held for. Nothing was charged.", self.price.hold_s);
+                Err(Answer::new(StatusCode::GATEWAY_TIMEOUT, "hold_expired", message).into())
+            }
+            other => Err(Answer::unavailable(format!("the account answered a capture with {other:?}"))),
+        }
+    }
+
+    fn capture(&self, amount: Cents, late: bool) -> Outcome {
+        Outcome::Capture { amount, detail: self.price.route.to_owned(), late }
+    }
+
+    fn decide(&mut self, outcome: Outcome) {
+        self.open = false;
+        endings::decide(&self.context, &self.account, Ending { hold: self.hold.clone(), outcome });
+    }
+}
+
+/// In a response's extensions: its price is settled.
+#[derive(Clone, Copy)]
+struct Settlement;
+
+impl Inner {
+    /// Tells the caller what the call cost.
+    fn charged(&self, mut response: Response, account: &AccountId, price: Cents, available: Cents) -> Response {
+        self.mark_personal();
+        response.extensions_mut().insert(Settlement);
+        let headers = response.headers_mut();
+        headers.insert(X_PRICE, header(price));
+        headers.insert(X_BALANCE, header(available));
+        headers.insert(X_PAYMENT_LINK, header(self.deployment.payment_link(account)));
+        response
+    }
+
+    /// Charges a response of an unpriced route that names its price, in `X-Price` or by a [`super::Priced`].
+    pub(super) async fn charge_after_the_fact(&self, mut response: Response) -> Response {
+        if response.extensions().get::<Settlement>().is_some() {
+            return response;
+        }
+        let said = match (response.headers_mut().remove(X_PRICE), response.extensions().get::<Said>()) {
+            (Some(value), _) => value.to_str().ok().and_then(|text| text.trim().parse().ok()),
+            (None, Some(Said(price))) => Some(*price),
+            (None, None) => return response,
+        };
+        let Some(price) = said.filter(|price| *price >= Cents::ZERO) else {
+            return Answer::internal("a handler set an X-Price that is no amount in cents").into();
+        };
+        if response.status().as_u16() >= 400 || price == Cents::ZERO {
+            response.headers_mut().insert(X_PRICE, header(0));
+            return response;
+        }
+        match self.charge_now(price, Overdraft::Allow, "X-Price").await {
+            Ok((account, available)) => self.charged(response, &account, price, available),
+            Err(answer) => answer,
+        }
+    }
+
+    /// One charge at once, with a key of its own.
+    pub(super) async fn charge_now(&self, amount: Cents, overdraft: Overdraft, detail: &str) -> Result<(AccountId, Cents), Response> {
+        let Some(token) = self.spending_token()? else { return Err(self.refused(amount, Refusal::Unregistered)) };
+        let account = token.account().clone();
+        let key = HoldId::generate(now()).as_str().to_owned();
+        let charge = ChargeCommand { key, amount, overdraft, detail: detail.to_owned() };
+        match endings::call(&self.deployment, &account, Command::Charge { charge }).await? {
+            Reply::Charged(charged) => Ok((account, charged.available)),
+            Reply::Refused(refusal) => Err(self.refused(amount, refusal)),
+            other => Err(Answer::unavailable(format!("the account answered a charge with {other:?}"))),
+        }
+    }
+}

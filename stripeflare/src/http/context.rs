@@ -1,0 +1,219 @@
+use std::cell::{Cell, OnceCell, RefCell};
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::rc::Rc;
+
+use axum::response::Response;
+use http::request::Parts;
+use http::{HeaderMap, StatusCode};
+use wasm_bindgen::JsValue;
+use wasm_bindgen_futures::future_to_promise;
+use worker::Env;
+use worker::send::SendWrapper;
+use worker::worker_sys::Context as JsContext;
+
+use super::credentials::{Caller, Manner};
+use super::{Answer, Config};
+use crate::account::{AccountId, Token};
+use crate::object::Stubs;
+use crate::wallet;
+
+/// One deployment of one version, as every kind of event sees it.
+#[derive(Clone)]
+pub(crate) struct Deployment {
+    pub(crate) version: &'static str,
+    pub(crate) config: Rc<Config>,
+    pub(crate) stubs: Stubs,
+}
+
+impl Deployment {
+    /// # Errors
+    /// Names the variable that is missing or weak.
+    pub(crate) fn new(env: &Env, version: &'static str) -> Result<Self, String> {
+        thread_local!(static CONFIG: OnceCell<Rc<Config>> = const { OnceCell::new() });
+        let config = CONFIG.with(|kept| match kept.get() {
+            Some(config) => Ok(config.clone()),
+            None => {
+                let config = Rc::new(Config::read(env, version).map_err(|error| error.to_string())?);
+                Ok::<_, String>(kept.get_or_init(|| config).clone())
+            }
+        })?;
+        Ok(Self { version, config, stubs: Stubs::new(env.clone(), version) })
+    }
+
+    pub(crate) fn payment_link(&self, account: &AccountId) -> String {
+        self.config.payment_link_for(&self.config.references.sign(account))
+    }
+}
+
+/// What the parts of one request share: it travels in the request's extensions.
+#[derive(Clone)]
+pub(crate) struct Context(SendWrapper<Rc<Inner>>);
+
+pub(crate) struct Inner {
+    pub(crate) deployment: Deployment,
+    js: JsContext,
+    caller: Caller,
+    pub(crate) manner: Manner,
+    visitor: OnceCell<Token>,
+    cookie: Cell<bool>,
+    personal: Cell<bool>,
+    pub(crate) slot: Slot,
+}
+
+impl std::ops::Deref for Context {
+    type Target = Inner;
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
+
+impl Context {
+    pub(crate) fn new(deployment: Deployment, js: JsContext, headers: &HeaderMap) -> Self {
+        let caller = Caller::of(headers, cookie_name(&deployment), deployment.version);
+        Self(SendWrapper(Rc::new(Inner {
+            deployment,
+            js,
+            caller,
+            manner: Manner::of(headers),
+            visitor: OnceCell::new(),
+            cookie: Cell::new(false),
+            personal: Cell::new(false),
+            slot: Slot::default(),
+        })))
+    }
+
+    /// # Errors
+    /// Outside of `#[stripeflare::main]`, nothing was put there.
+    pub(crate) fn from(parts: &Parts) -> Result<Self, Response> {
+        parts.extensions.get::<Self>().cloned().ok_or_else(|| {
+            Answer::internal("a stripeflare handler ran outside of #[stripeflare::main]").into()
+        })
+    }
+}
+
+impl Inner {
+    /// The token that came, `None` for a visitor.
+    ///
+    /// # Errors
+    /// The answer to a credential that opens nothing.
+    pub(crate) fn token(&self) -> Result<Option<(&Token, bool)>, Response> {
+        match &self.caller {
+            Caller::Known { token, by_cookie } => Ok(Some((token, *by_cookie))),
+            Caller::Visitor => Ok(None),
+            Caller::StaleCookie if self.manner.navigation => Ok(None),
+            Caller::StaleCookie | Caller::WrongBearer => Err(Answer::new(
+                StatusCode::UNAUTHORIZED,
+                "wrong_token",
+                "This access token opens no account. Call without it to get a new one.",
+            )
+            .into()),
+            Caller::TwoCookies => Err(Answer::new(
+                StatusCode::BAD_REQUEST,
+                "two_cookies",
+                "Two access token cookies came with this request. Delete this site's cookies and try again.",
+            )
+            .into()),
+        }
+    }
+
+    /// The token that came, for a call that spends or changes something.
+    ///
+    /// # Errors
+    /// As [`Inner::token`], and when a cookie came along with what another site may have caused.
+    pub(crate) fn spending_token(&self) -> Result<Option<&Token>, Response> {
+        match self.token()? {
+            Some((_, true)) if self.manner.unasked => Err(Answer::new(
+                StatusCode::FORBIDDEN,
+                "cross_site",
+                "A cookie pays only for calls from this site's own pages. Send the token as Authorization: Bearer.",
+            )
+            .into()),
+            known => Ok(known.map(|(token, _)| token)),
+        }
+    }
+
+    /// The token this visitor gets, made when first asked for.
+    pub(crate) fn visitor(&self) -> &Token {
+        self.visitor.get_or_init(|| Token::generate(self.deployment.version))
+    }
+
+    /// The account of the token that came, or the one this visitor would get.
+    pub(crate) fn account(&self) -> Result<AccountId, Response> {
+        Ok(self.token()?.map_or_else(|| self.visitor(), |(token, _)| token).account().clone())
+    }
+
+    /// The response is to carry a visitor's cookie.
+    pub(crate) fn give_cookie(&self) {
+        self.cookie.set(true);
+    }
+
+    /// The response shows something of one account.
+    pub(crate) fn mark_personal(&self) {
+        self.personal.set(true);
+    }
+
+    pub(crate) fn is_personal(&self) -> bool {
+        self.personal.get()
+    }
+
+    /// The `Set-Cookie` of this response, for a visitor who is to have one.
+    pub(crate) fn cookie(&self) -> Option<String> {
+        let newcomer = matches!(self.token(), Ok(None));
+        let due = self.cookie.get() || self.manner.navigation;
+        (newcomer && due).then(|| {
+            const DAYS: u32 = 400;
+            let secure = if self.deployment.config.skip_login { "" } else { "; Secure" };
+            let name = cookie_name(&self.deployment);
+            format!("{name}={}; HttpOnly{secure}; SameSite=Lax; Path=/; Max-Age={}", self.visitor().expose(), DAYS * 86_400)
+        })
+    }
+
+    /// Lets a future run on after the response has left.
+    pub(crate) fn wait_until(&self, future: impl Future<Output = ()> + 'static) {
+        let promise = future_to_promise(AssertUnwindSafe(async move {
+            future.await;
+            Ok(JsValue::UNDEFINED)
+        }));
+        if let Err(exception) = self.js.wait_until(&promise) {
+            // The future runs all the same, only nothing keeps the worker alive for it.
+            worker::console_error!("waitUntil: {exception:?}");
+        }
+    }
+}
+
+fn cookie_name(deployment: &Deployment) -> &'static str {
+    if deployment.config.skip_login { "access_token" } else { "__Host-access_token" }
+}
+
+type Fill = Box<dyn FnOnce(&wallet::Account) -> Result<(), String>>;
+
+/// In a priced route the account comes with the reserve, after the extractors ran: they leave here what to fill.
+#[derive(Default)]
+pub(crate) struct Slot {
+    priced: Cell<bool>,
+    waiting: RefCell<Vec<Fill>>,
+}
+
+impl Slot {
+    pub(crate) fn open(&self) {
+        self.priced.set(true);
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.priced.get()
+    }
+
+    pub(crate) fn is_wanted(&self) -> bool {
+        !self.waiting.borrow().is_empty()
+    }
+
+    pub(crate) fn wait(&self, fill: Fill) {
+        self.waiting.borrow_mut().push(fill);
+    }
+
+    pub(crate) fn fill(&self, account: &wallet::Account) -> Result<(), String> {
+        self.priced.set(false);
+        self.waiting.take().into_iter().try_for_each(|fill| fill(account))
+    }
+}

@@ -1,0 +1,109 @@
+//! Endings of holds on their way to their accounts.
+//!
+//! An ending waits a moment, so that the next command to the same account can carry it; then it goes by itself. Whoever
+//! queued it stays responsible: its request lives on in `wait_until` until the account has said that it was done.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::time::Duration;
+
+use worker::Delay;
+
+use super::context::Inner;
+use super::{Deployment, now};
+use crate::account::AccountId;
+use crate::object::{Address, Command, ObjectError, Reply};
+use crate::wallet::{Ending, HoldId, Millis};
+
+/// How long an ending waits for company, and then between tries, in milliseconds.
+/// In all less than the 30 s a worker may live after its response.
+const WAITS_MS: [u64; 8] = [25, 50, 200, 800, 2_000, 4_000, 8_000, 12_000];
+/// A carrier that has not reported back by then is gone with its request.
+const LOST_AFTER_MS: Millis = 3_000;
+/// Endings one command carries at most.
+const BATCH: usize = 256;
+
+struct Item {
+    ending: Ending,
+    /// When a command left with it.
+    sent_at: Option<Millis>,
+}
+
+thread_local! {
+    static QUEUE: RefCell<HashMap<AccountId, Vec<Item>>> = RefCell::default();
+}
+
+/// Decides how a hold ends. It is told to the account soon, whatever becomes of the response.
+pub(super) fn decide(context: &Inner, account: &AccountId, ending: Ending) {
+    let hold = ending.hold.clone();
+    QUEUE.with_borrow_mut(|queue| queue.entry(account.clone()).or_default().push(Item { ending, sent_at: None }));
+    context.wait_until(deliver(context.deployment.clone(), account.clone(), hold));
+}
+
+/// Sends a command, and the endings that wait for its account along with it.
+pub(super) async fn call(deployment: &Deployment, account: &AccountId, command: Command) -> Result<Reply, ObjectError> {
+    let carried = take(account);
+    let holds: Vec<HoldId> = carried.iter().map(|ending| ending.hold.clone()).collect();
+    let reply = deployment.stubs.call(&Address::Account(account.clone()), command, carried).await;
+    report(account, &holds, reply.is_ok());
+    reply
+}
+
+async fn deliver(deployment: Deployment, account: AccountId, hold: HoldId) {
+    for pause in WAITS_MS {
+        Delay::from(Duration::from_millis(pause)).await;
+        if !is_open(&account, &hold) {
+            return;
+        }
+        if let Err(error) = call(&deployment, &account, Command::Settle).await {
+            worker::console_error!("hold {hold} of account {account} could not be ended yet: {error}");
+        }
+        if !is_open(&account, &hold) {
+            return;
+        }
+    }
+    worker::console_error!("hold {hold} of account {account} could not be ended; it counts as released when its time is over");
+    forget(&account, |item| item.ending.hold == hold);
+}
+
+/// What waits for this account, and what its carrier lost.
+fn take(account: &AccountId) -> Vec<Ending> {
+    QUEUE.with_borrow_mut(|queue| {
+        let Some(items) = queue.get_mut(account) else { return Vec::new() };
+        let now = now();
+        let waiting = items.iter_mut().filter(|item| item.sent_at.is_none_or(|sent| now - sent > LOST_AFTER_MS));
+        let taken = waiting.take(BATCH).map(|item| {
+            item.sent_at = Some(now);
+            item.ending.clone()
+        });
+        taken.collect()
+    })
+}
+
+fn report(account: &AccountId, holds: &[HoldId], done: bool) {
+    if done {
+        forget(account, |item| holds.contains(&item.ending.hold));
+        return;
+    }
+    QUEUE.with_borrow_mut(|queue| {
+        let items = queue.get_mut(account).into_iter().flatten();
+        for item in items.filter(|item| holds.contains(&item.ending.hold)) {
+            item.sent_at = None;
+        }
+    });
+}
+
+fn forget(account: &AccountId, which: impl Fn(&Item) -> bool) {
+    QUEUE.with_borrow_mut(|queue| {
+        if let Some(items) = queue.get_mut(account) {
+            items.retain(|item| !which(item));
+            if items.is_empty() {
+                queue.remove(account);
+            }
+        }
+    });
+}
+
+fn is_open(account: &AccountId, hold: &HoldId) -> bool {
+    QUEUE.with_borrow(|queue| queue.get(account).is_some_and(|items| items.iter().any(|item| item.ending.hold == *hold)))
+}

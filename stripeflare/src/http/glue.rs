@@ -1,0 +1,86 @@
+//! Requests and responses across the JavaScript boundary. Bodies of known size cross as bytes, others as streams.
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::response::Response;
+use bytes::Bytes;
+use futures_util::TryStreamExt;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use http_body::Body as _;
+use js_sys::{Array, JsString, Uint8Array};
+use send_wrapper::SendWrapper;
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_streams::ReadableStream;
+use web_sys::{Headers, ResponseInit};
+
+/// A request, or what is wrong with it.
+pub(super) fn from_js(request: web_sys::Request) -> Result<Request, String> {
+    let mut built = http::Request::builder()
+        .method(request.method().as_str())
+        .uri(request.url())
+        .body(request.body().map_or_else(Body::empty, body_from_js))
+        .map_err(|error| format!("the request cannot be read: {error}"))?;
+    read_headers(&request.headers(), built.headers_mut());
+    Ok(built)
+}
+
+fn body_from_js(stream: web_sys::ReadableStream) -> Body {
+    let chunks = ReadableStream::from_raw(stream.unchecked_into()).into_stream();
+    let bytes = chunks
+        .map_ok(|chunk| Bytes::from(Uint8Array::new(&chunk).to_vec()))
+        .map_err(|exception| std::io::Error::other(format!("{exception:?}")));
+    Body::from_stream(SendWrapper::new(bytes))
+}
+
+/// Header values are bytes; JavaScript shows each byte as one character.
+fn read_headers(headers: &Headers, into: &mut HeaderMap) {
+    for entry in headers.entries().into_iter().flatten() {
+        let pair: Array = entry.unchecked_into();
+        let (Some(name), value) = (pair.get(0).as_string(), pair.get(1).unchecked_into::<JsString>()) else { continue };
+        let bytes: Vec<u8> = String::from(value).chars().flat_map(latin1).collect();
+        if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(&bytes)) {
+            into.append(name, value);
+        }
+    }
+}
+
+/// The byte a character stands for; beyond Latin-1 its UTF-8.
+fn latin1(character: char) -> impl Iterator<Item = u8> {
+    let mut utf8 = [0; 4];
+    let bytes = match u8::try_from(character) {
+        Ok(byte) => {
+            utf8[0] = byte;
+            1
+        }
+        Err(_) => character.encode_utf8(&mut utf8).len(),
+    };
+    utf8.into_iter().take(bytes)
+}
+
+pub(super) async fn to_js(response: Response) -> Result<web_sys::Response, JsValue> {
+    let (parts, body) = response.into_parts();
+    let headers = Headers::new()?;
+    for (name, value) in &parts.headers {
+        let value: String = value.as_bytes().iter().map(|byte| char::from(*byte)).collect();
+        headers.append(name.as_str(), &value)?;
+    }
+    let init = ResponseInit::new();
+    init.set_status(parts.status.as_u16());
+    init.set_headers(&headers);
+
+    match body.size_hint().exact() {
+        Some(0) => web_sys::Response::new_with_opt_str_and_init(None, &init),
+        Some(_) => {
+            let bytes = axum::body::to_bytes(body, usize::MAX).await.map_err(|error| JsValue::from_str(&error.to_string()))?;
+            web_sys::Response::new_with_opt_js_u8_array_and_init(Some(&Uint8Array::from(bytes.as_ref())), &init)
+        }
+        None => {
+            let chunks = body.into_data_stream();
+            let stream = chunks
+                .map_ok(|chunk| JsValue::from(Uint8Array::from(chunk.as_ref())))
+                .map_err(|error| js_sys::Error::new(&error.to_string()).into());
+            let stream: web_sys::ReadableStream = ReadableStream::from_stream(stream).into_raw().unchecked_into();
+            web_sys::Response::new_with_opt_readable_stream_and_init(Some(&stream), &init)
+        }
+    }
+}

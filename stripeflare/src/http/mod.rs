@@ -1,0 +1,36 @@
+//! The worker's side: routes, credentials, charging around a handler, and the built-in routes.
+
+mod account;
+mod answer;
+mod app;
+mod builtin;
+mod charge;
+mod config;
+mod context;
+mod credentials;
+mod endings;
+mod glue;
+mod price;
+mod route;
+mod serve;
+mod webhook;
+
+pub use account::{Account, ChargeError};
+pub use app::{App, AppType, Routes};
+pub use charge::{Call, Charge};
+pub use price::{Price, Priced};
+pub use route::{
+    Endpoint, Method, ResponseFuture, Route, RouteDef, boxed, check_routes, from_parts, from_request, into_parts,
+    into_response, send,
+};
+pub use serve::{fetch, queue, scheduled};
+
+pub(crate) use answer::Answer;
+pub(crate) use config::Config;
+pub(crate) use context::{Context, Deployment};
+
+use crate::wallet::Millis;
+
+pub(crate) fn now() -> Millis {
+    worker::Date::now().as_millis() as Millis
+}

@@ -1,0 +1,94 @@
+use std::cell::Cell;
+
+use axum::extract::Request;
+use worker::Env;
+
+use crate::account::{AccountId, Token};
+use crate::error::{Error, Result};
+use crate::http::{Context, Deployment};
+use crate::money::Cents;
+use crate::object::{Address, Command, Reply, Stats};
+use crate::wallet::{Charge, Overdraft, Refusal};
+
+/// What became of a charge by [`charge_user`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ChargeOutcome {
+    /// It was charged now; so much is available after it.
+    Charged {
+        /// Balance less open holds.
+        available: Cents,
+    },
+    /// The same key charged the same amount before; nothing was charged now.
+    AlreadyCharged,
+    /// Less than the amount is available; nothing was charged.
+    InsufficientFunds {
+        /// Balance less open holds.
+        available: Cents,
+    },
+    /// Nobody has ever paid into this account; nothing was charged.
+    Unregistered,
+    /// The key charged another amount before; nothing was charged now.
+    KeyReused,
+}
+
+/// The environment behind a request, for tests.
+///
+/// # Panics
+/// Outside of `#[stripeflare::main]`.
+#[must_use]
+pub fn env(request: &Request) -> Env {
+    let context = request.extensions().get::<Context>().expect("a request of #[stripeflare::main]");
+    context.deployment.stubs.env().clone()
+}
+
+/// What an account's object did since it woke up, for tests.
+///
+/// # Errors
+/// When the object could not be asked.
+pub async fn stats(env: &Env, account: &str) -> Result<Stats> {
+    let deployment = Deployment::new(env, VERSION.get()).map_err(std::io::Error::other)?;
+    match deployment.stubs.call(&Address::Account(account.parse()?), Command::Stats, Vec::new()).await? {
+        Reply::Stats(stats) => Ok(stats),
+        other => Err(std::io::Error::other(format!("{other:?}")).into()),
+    }
+}
+
+thread_local!(static VERSION: Cell<&'static str> = const { Cell::new("1") });
+
+/// Remembers the version of `#[stripeflare::main]`, for functions that see the environment alone.
+pub(crate) fn run_as(version: &'static str) {
+    VERSION.set(version);
+}
+
+/// Charges an account from a scheduled job, a queue or any other place that has no request.
+///
+/// `payer` is an account id or an access token. `key` names this charge among all of the account: a job that runs again
+/// with the same key charges once.
+///
+/// # Errors
+/// When `payer` is neither, `amount` is not more than nothing, a variable is missing, or the account could not be asked.
+/// In the last case the charge may have been made: try again with the same key.
+pub async fn charge_user(env: &Env, payer: &str, amount: Cents, key: &str, overdraft: Overdraft) -> Result<ChargeOutcome> {
+    let deployment = Deployment::new(env, VERSION.get()).map_err(std::io::Error::other)?;
+    let invalid = |problem: &'static str| Error::from(std::io::Error::other(problem));
+    let account: AccountId = match payer.parse::<Token>() {
+        Ok(token) if token.is_first(deployment.version) => token.account().clone(),
+        Ok(_) => return Err(invalid("charge_user: this access token opens no account")),
+        Err(_) => payer.parse().map_err(|_| invalid("charge_user: the payer is neither an account id nor an access token"))?,
+    };
+    if !amount.is_positive() || key.is_empty() || key.len() > 255 {
+        return Err(invalid("charge_user: the amount is more than nothing, the key 1 to 255 bytes"));
+    }
+    let charge = Charge { key: format!("job:{key}"), amount, overdraft, detail: "charge_user".into() };
+    match deployment.stubs.call(&Address::Account(account), Command::Charge { charge }, Vec::new()).await? {
+        Reply::Charged(charged) if charged.already => Ok(ChargeOutcome::AlreadyCharged),
+        Reply::Charged(charged) => Ok(ChargeOutcome::Charged { available: charged.available }),
+        Reply::Refused(Refusal::Unregistered) => Ok(ChargeOutcome::Unregistered),
+        Reply::Refused(Refusal::KeyReused) => Ok(ChargeOutcome::KeyReused),
+        Reply::Refused(Refusal::Insufficient { available, .. } | Refusal::TooManyHolds { available }) => {
+            Ok(ChargeOutcome::InsufficientFunds { available })
+        }
+        other => Err(std::io::Error::other(format!("the account answered a charge with {other:?}")).into()),
+    }
+}

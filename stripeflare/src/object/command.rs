@@ -1,0 +1,71 @@
+use serde::{Deserialize, Serialize};
+
+use crate::account::AccountId;
+use crate::money::{Cents, units};
+use crate::wallet::{Account, Charge, Charged, Credit, Ending, HoldId, Refusal, Settled, Unclaimed};
+
+/// What travels to an object: endings that happened to be due, and one command.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Envelope {
+    pub(crate) endings: Vec<Ending>,
+    pub(crate) command: Command,
+}
+
+/// Every command may arrive more than once: stubs die and are asked again.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Command {
+    /// Nothing beside the endings.
+    Settle,
+    /// The account's row.
+    Read { account: AccountId },
+    /// Sets money aside.
+    Reserve {
+        hold: HoldId,
+        #[serde(with = "units")]
+        amount: Cents,
+        seconds: u32,
+        /// Whether the handler wants the account's row.
+        row: bool,
+    },
+    /// One ending whose result matters.
+    End { ending: Ending },
+    /// Charges at once.
+    Charge { charge: Charge },
+    /// Credits a payment.
+    Credit { credit: Credit },
+    /// To the aggregate: money that was credited to nobody.
+    Unclaimed { unclaimed: Unclaimed },
+    /// What this object did since it woke up.
+    Stats,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Reply {
+    Done,
+    Row(Box<Account>),
+    Reserved {
+        /// Balance less open holds, this one among them.
+        #[serde(with = "units")]
+        available: Cents,
+        row: Option<Box<Account>>,
+    },
+    Ended {
+        settled: Settled,
+        #[serde(with = "units")]
+        available: Cents,
+    },
+    Charged(Charged),
+    Refused(Refusal),
+    Stats(Stats),
+    /// An error of ours: nothing was done.
+    Failed(String),
+}
+
+/// Counted in memory since the object woke up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stats {
+    /// Commands answered, this one not counted.
+    pub commands: u64,
+    /// Rows written, as the cursors say it and Cloudflare bills it.
+    pub rows_written: u64,
+}

@@ -1,0 +1,118 @@
+//! The object's SQLite, bound so that every JavaScript exception becomes a `Result`.
+
+use std::cell::{Cell, RefCell};
+use std::panic::AssertUnwindSafe;
+
+use js_sys::{Array, JsString, Uint8Array};
+use wasm_bindgen::prelude::*;
+
+use crate::wallet::{Row, Sql, SqlError, Value};
+
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(extends = js_sys::Object)]
+    type JsStorage;
+    #[wasm_bindgen(method, getter)]
+    fn sql(this: &JsStorage) -> JsSql;
+    #[wasm_bindgen(method, catch, js_name = transactionSync)]
+    fn transaction_sync(this: &JsStorage, closure: &mut dyn FnMut() -> Result<JsValue, JsValue>) -> Result<JsValue, JsValue>;
+
+    type JsSql;
+    #[wasm_bindgen(method, catch, variadic)]
+    fn exec(this: &JsSql, statement: &str, parameters: Array) -> Result<JsCursor, JsValue>;
+
+    type JsCursor;
+    #[wasm_bindgen(method, catch)]
+    fn raw(this: &JsCursor) -> Result<JsIterator, JsValue>;
+    #[wasm_bindgen(method, getter, js_name = rowsWritten)]
+    fn rows_written(this: &JsCursor) -> f64;
+
+    type JsIterator;
+    #[wasm_bindgen(method, catch, js_name = toArray)]
+    fn to_array(this: &JsIterator) -> Result<Array, JsValue>;
+}
+
+pub(super) struct Storage {
+    storage: JsStorage,
+    sql: JsSql,
+    rows_written: Cell<u64>,
+}
+
+impl Storage {
+    pub(super) fn new(state: &worker::worker_sys::DurableObjectState) -> Result<Self, JsValue> {
+        let storage: JsStorage = JsValue::from(state.storage()?).unchecked_into();
+        Ok(Self { sql: storage.sql(), storage, rows_written: Cell::new(0) })
+    }
+
+    pub(super) fn rows_written(&self) -> u64 {
+        self.rows_written.get()
+    }
+
+    /// Runs `act` in one transaction; an `Err`, a panic or an exception leaves nothing of it.
+    pub(super) fn transaction<T, E: From<SqlError>>(&self, act: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+        // A panic in `act` goes on through JavaScript to our caller; neither cell is looked into after it.
+        let act = AssertUnwindSafe(RefCell::new(Some(act)));
+        let outcome = AssertUnwindSafe(RefCell::new(None));
+        let mut run = || -> Result<JsValue, JsValue> {
+            let act = act.borrow_mut().take().ok_or("a transaction runs once")?;
+            let result = act();
+            let failed = result.is_err();
+            *outcome.borrow_mut() = Some(result);
+            // The exception is what rolls back.
+            if failed { Err("rolled back".into()) } else { Ok(JsValue::UNDEFINED) }
+        };
+        let committed = self.storage.transaction_sync(&mut run);
+        match (outcome.0.into_inner(), committed) {
+            (Some(Err(error)), _) => Err(error),
+            (Some(Ok(value)), Ok(_)) => Ok(value),
+            (_, Err(exception)) => Err(sql_error(&exception).into()),
+            (None, Ok(_)) => Err(SqlError("the transaction did not run".into()).into()),
+        }
+    }
+}
+
+impl Sql for Storage {
+    fn run(&self, statement: &str, parameters: &[Value]) -> Result<Vec<Row>, SqlError> {
+        let parameters = parameters.iter().map(to_js).collect::<Result<Array, SqlError>>()?;
+        let cursor = self.sql.exec(statement, parameters).map_err(|exception| sql_error(&exception))?;
+        let rows = cursor.raw().and_then(|rows| rows.to_array()).map_err(|exception| sql_error(&exception))?;
+        self.rows_written.set(self.rows_written.get() + cursor.rows_written() as u64);
+        rows.iter().map(|row| row.unchecked_into::<Array>().iter().map(|value| from_js(&value)).collect()).collect()
+    }
+}
+
+fn sql_error(exception: &JsValue) -> SqlError {
+    let message = exception.dyn_ref::<js_sys::Error>().map_or_else(|| format!("{exception:?}"), |error| error.message().into());
+    SqlError(message)
+}
+
+const MAX_SAFE: i64 = (1 << 53) - 1;
+
+fn to_js(value: &Value) -> Result<JsValue, SqlError> {
+    Ok(match value {
+        Value::Null => JsValue::NULL,
+        Value::Integer(integer) if (-MAX_SAFE..=MAX_SAFE).contains(integer) => JsValue::from_f64(*integer as f64),
+        Value::Integer(integer) => return Err(SqlError(format!("{integer} does not cross JavaScript unchanged"))),
+        Value::Real(real) => JsValue::from_f64(*real),
+        Value::Text(text) => JsValue::from_str(text),
+        Value::Blob(bytes) => Uint8Array::from(bytes.as_slice()).into(),
+    })
+}
+
+fn from_js(value: &JsValue) -> Result<Value, SqlError> {
+    if value.is_null() || value.is_undefined() {
+        return Ok(Value::Null);
+    }
+    if let Some(number) = value.as_f64() {
+        let integer = number as i64;
+        let whole = integer as f64 == number && (-MAX_SAFE..=MAX_SAFE).contains(&integer);
+        return Ok(if whole { Value::Integer(integer) } else { Value::Real(number) });
+    }
+    if let Some(text) = value.dyn_ref::<JsString>() {
+        return Ok(Value::Text(text.into()));
+    }
+    if let Some(buffer) = value.dyn_ref::<js_sys::ArrayBuffer>() {
+        return Ok(Value::Blob(Uint8Array::new(buffer).to_vec()));
+    }
+    Err(SqlError(format!("SQLite answered {value:?}")))
+}

@@ -1,0 +1,78 @@
+use std::fmt;
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
+use futures_util::pin_mut;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use worker::{Delay, Fetch, Headers, Method, Request, RequestInit};
+
+/// The API version every request and our webhook endpoints are pinned to.
+const API_VERSION: &str = "2026-07-29.dahlia";
+/// Longer than this Stripe takes only when it is in trouble.
+const DEADLINE: Duration = Duration::from_secs(15);
+
+/// Stripe's API, as far as it is needed.
+pub(crate) struct Api<'a> {
+    pub(crate) base: &'a str,
+    pub(crate) secret: &'a str,
+}
+
+/// Stripe did not answer what was asked; the text never holds a key.
+#[derive(Debug)]
+pub(crate) enum ApiError {
+    /// No such object.
+    NotFound,
+    Other(String),
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotFound => f.write_str("Stripe knows no such object"),
+            Self::Other(cause) => write!(f, "Stripe's API: {cause}"),
+        }
+    }
+}
+
+impl std::error::Error for ApiError {}
+
+/// Source: Stripe's API reference, "The Payment Link object".
+#[derive(Debug, Deserialize)]
+pub(crate) struct PaymentLink {
+    pub(crate) url: String,
+}
+
+impl Api<'_> {
+    pub(crate) async fn payment_link(&self, id: &str) -> Result<PaymentLink, ApiError> {
+        self.get(&format!("/v1/payment_links/{id}")).await
+    }
+
+    async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ApiError> {
+        let other = |cause: String| ApiError::Other(cause);
+        let headers = Headers::new();
+        for (name, value) in [("Authorization", format!("Bearer {}", self.secret).as_str()), ("Stripe-Version", API_VERSION)] {
+            headers.set(name, value).map_err(|_| other(format!("the {name} header cannot be sent")))?;
+        }
+        let mut init = RequestInit::new();
+        init.with_method(Method::Get).with_headers(headers);
+        let request = Request::new_with_init(&format!("{}{path}", self.base), &init).map_err(|error| other(error.to_string()))?;
+
+        let answer = async {
+            let mut response = Fetch::Request(request).send().await.map_err(|error| other(error.to_string()))?;
+            let body = response.text().await.map_err(|error| other(error.to_string()))?;
+            Ok((response.status_code(), body))
+        };
+        let deadline = Delay::from(DEADLINE);
+        pin_mut!(answer, deadline);
+        let (status, body) = match select(answer, deadline).await {
+            Either::Left((answer, _)) => answer?,
+            Either::Right(_) => return Err(other(format!("no answer within {} s", DEADLINE.as_secs()))),
+        };
+        match status {
+            200 => serde_json::from_str(&body).map_err(|error| other(format!("an answer that cannot be read: {error}"))),
+            404 => Err(ApiError::NotFound),
+            _ => Err(other(format!("status {status}"))),
+        }
+    }
+}

@@ -1,0 +1,143 @@
+use std::fmt;
+
+use serde::Deserialize;
+use serde_json::Value as Json;
+
+/// An event of a kind this crate acts on; unknown fields and kinds are no error.
+#[derive(Debug)]
+pub(crate) struct Event {
+    pub(crate) livemode: bool,
+    /// A connected account's id, on a Connect platform.
+    pub(crate) account: Option<String>,
+    pub(crate) fact: Fact,
+}
+
+#[derive(Debug)]
+pub(crate) enum Fact {
+    /// `checkout.session.completed` or `.async_payment_succeeded`
+    Checkout(Box<CheckoutSession>),
+    /// Anything else
+    Other,
+}
+
+/// The fields of a Checkout Session that decide about a credit.
+///
+/// Source: Stripe's API reference, "The Checkout Session object".
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct CheckoutSession {
+    pub(crate) id: String,
+    #[serde(default)]
+    pub(crate) livemode: bool,
+    pub(crate) mode: Option<String>,
+    pub(crate) payment_status: Option<String>,
+    pub(crate) payment_link: Option<String>,
+    pub(crate) client_reference_id: Option<String>,
+    pub(crate) payment_intent: Option<Expandable>,
+    pub(crate) currency: Option<String>,
+    pub(crate) amount_total: Option<i64>,
+    #[serde(default)]
+    pub(crate) total_details: Option<TotalDetails>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+pub(crate) struct TotalDetails {
+    pub(crate) amount_shipping: Option<i64>,
+    pub(crate) amount_tax: Option<i64>,
+}
+
+/// An id, or the whole object where the request asked to expand it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Expandable {
+    Id(String),
+    Object { id: String },
+}
+
+impl Expandable {
+    pub(crate) fn id(&self) -> &str {
+        match self {
+            Self::Id(id) | Self::Object { id } => id,
+        }
+    }
+}
+
+/// Why a body with a good signature is no event.
+#[derive(Debug)]
+pub(crate) enum EventError {
+    NotJson(serde_json::Error),
+    /// A `v2.core.event`: it names its object but does not carry it.
+    Thin,
+    Malformed(&'static str),
+}
+
+impl fmt::Display for EventError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotJson(error) => write!(f, "the body is no JSON: {error}"),
+            Self::Thin => f.write_str("this endpoint was sent a thin event; create a webhook endpoint for snapshot events instead"),
+            Self::Malformed(what) => write!(f, "the event has no usable {what}"),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Raw {
+    object: Option<String>,
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    #[serde(default)]
+    livemode: bool,
+    account: Option<String>,
+    data: Option<Data>,
+}
+
+#[derive(Deserialize)]
+struct Data {
+    object: Json,
+}
+
+impl Event {
+    pub(crate) fn parse(body: &[u8]) -> Result<Self, EventError> {
+        let raw: Raw = serde_json::from_slice(body).map_err(EventError::NotJson)?;
+        if raw.object.as_deref() == Some("v2.core.event") {
+            return Err(EventError::Thin);
+        }
+        let kind = raw.kind.ok_or(EventError::Malformed("type"))?;
+        let fact = match kind.as_str() {
+            "checkout.session.completed" | "checkout.session.async_payment_succeeded" => {
+                let data = raw.data.ok_or(EventError::Malformed("data"))?;
+                let session = serde_json::from_value(data.object).map_err(|_| EventError::Malformed("Checkout Session"))?;
+                Fact::Checkout(Box::new(session))
+            }
+            _ => Fact::Other,
+        };
+        Ok(Self { livemode: raw.livemode, account: raw.account, fact })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_is_read_with_its_payment_intent_expanded_or_not() {
+        for intent in [r#""pi_1""#, r#"{"id":"pi_1","object":"payment_intent"}"#] {
+            let body = format!(
+                r#"{{"object":"event","type":"checkout.session.completed","livemode":false,"new_field":1,
+                    "data":{{"object":{{"id":"cs_1","payment_intent":{intent},"amount_total":500}}}}}}"#
+            );
+            let Fact::Checkout(session) = Event::parse(body.as_bytes()).unwrap().fact else { panic!("a checkout") };
+            assert_eq!((session.id.as_str(), session.payment_intent.unwrap().id()), ("cs_1", "pi_1"));
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_acted_on_says_why() {
+        assert!(matches!(Event::parse(b"nonsense"), Err(EventError::NotJson(_))));
+        assert!(matches!(Event::parse(b"\xff"), Err(EventError::NotJson(_))));
+        assert!(matches!(Event::parse(br#"{"object":"v2.core.event","type":"x"}"#), Err(EventError::Thin)));
+        assert!(matches!(Event::parse(b"{}"), Err(EventError::Malformed("type"))));
+        let unknown = Event::parse(br#"{"object":"event","type":"plan.created","data":{"object":{}}}"#).unwrap();
+        assert!(matches!(unknown.fact, Fact::Other));
+    }
+}

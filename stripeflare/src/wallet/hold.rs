@@ -1,0 +1,63 @@
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::Millis;
+use crate::account::random;
+use crate::money::{Cents, units};
+
+/// How long after its hold's time a capture may still be on its way: longer than a worker may try to deliver it.
+pub(crate) const DELIVERY_MS: Millis = 30_000;
+
+/// Names one hold, and the entry that its capture becomes. Chosen by whoever asks for the hold, never used again.
+///
+/// It begins with the time, so that captures lie in the ledger in the order of their calls.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct HoldId(String);
+
+impl HoldId {
+    pub(crate) fn generate(now: Millis) -> Self {
+        let random = u128::from_be_bytes(random()) >> 48;
+        Self(format!("{now:012x}{random:020x}"))
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for HoldId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Money set aside until it is captured, released, or its time is over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Hold {
+    pub(crate) id: HoldId,
+    #[serde(with = "units")]
+    pub(crate) amount: Cents,
+    /// From this moment on the hold counts as released.
+    pub(crate) expires_at: Millis,
+}
+
+/// How a hold ends. Every hold gets one ending, decided once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Ending {
+    pub(crate) hold: HoldId,
+    pub(crate) outcome: Outcome,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Outcome {
+    Capture {
+        #[serde(with = "units")]
+        amount: Cents,
+        /// What the money was for: the route.
+        detail: String,
+        /// The hold's time is over: charge if the money is still there.
+        late: bool,
+    },
+    Release,
+}

@@ -1,0 +1,437 @@
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::hold::DELIVERY_MS;
+use super::{Account, Ending, Hold, HoldId, Millis, Outcome, Reader, Sql, SqlError, Value};
+use crate::account::AccountId;
+use crate::money::{Cents, units};
+use crate::schema::Schema;
+
+/// Open holds an account may have at once.
+pub(crate) const MAX_HOLDS: usize = 256;
+
+/// Whether a charge may take the balance below zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Overdraft {
+    /// Refuse a charge that is more than what is available.
+    Deny,
+    /// As long as anything is available, charge all of it: the balance goes below zero by the rest, once.
+    Allow,
+}
+
+/// Why money was neither held nor charged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Refusal {
+    /// Nobody has paid into this account yet.
+    Unregistered,
+    /// Less is available than asked for.
+    Insufficient {
+        #[serde(with = "units")]
+        balance: Cents,
+        /// Balance less open holds.
+        #[serde(with = "units")]
+        available: Cents,
+    },
+    /// [`MAX_HOLDS`] are open.
+    TooManyHolds {
+        #[serde(with = "units")]
+        available: Cents,
+    },
+    /// The key was used before for another amount.
+    KeyReused,
+}
+
+/// What became of an ending.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Settled {
+    Captured,
+    AlreadyCaptured,
+    Released,
+    /// The hold's time was over, and so was the money, or nobody asked for a late capture.
+    Gone,
+}
+
+/// A charge without a hold.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Charge {
+    /// Unique among all charges of the account: the same key twice is one charge.
+    pub(crate) key: String,
+    #[serde(with = "units")]
+    pub(crate) amount: Cents,
+    pub(crate) overdraft: Overdraft,
+    pub(crate) detail: String,
+}
+
+/// A charge that stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Charged {
+    /// The very charge was made before; nothing was charged now.
+    pub(crate) already: bool,
+    /// Balance less open holds, after it.
+    #[serde(with = "units")]
+    pub(crate) available: Cents,
+}
+
+/// A payment that arrived.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Credit {
+    pub(crate) account: AccountId,
+    /// Hash of the Checkout Session's id.
+    pub(crate) key: String,
+    #[serde(with = "units")]
+    pub(crate) amount: Cents,
+    /// The PaymentIntent's id.
+    pub(crate) detail: Option<String>,
+}
+
+/// An error of ours; whoever called rolls back, and nothing was done.
+#[derive(Debug)]
+pub(crate) enum WalletError {
+    Sql(SqlError),
+    /// A sum went past what an amount can hold.
+    Overflow,
+    /// The same hold id came with another amount.
+    HoldReused,
+}
+
+impl fmt::Display for WalletError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sql(error) => error.fmt(f),
+            Self::Overflow => f.write_str("a balance went past 2^53 - 1 ten-thousandths of a cent"),
+            Self::HoldReused => f.write_str("a hold id was used for two different amounts"),
+        }
+    }
+}
+
+impl std::error::Error for WalletError {}
+
+impl From<SqlError> for WalletError {
+    fn from(error: SqlError) -> Self {
+        Self::Sql(error)
+    }
+}
+
+/// One account, loaded; [`Wallet::save`] writes its row once, whatever was done to it.
+pub(crate) struct Wallet<'a> {
+    sql: &'a dyn Sql,
+    now: Millis,
+    account: Account,
+    changed: bool,
+}
+
+impl<'a> Wallet<'a> {
+    /// The account of a database that is set up, or `None` before anybody paid.
+    pub(crate) fn load(sql: &'a dyn Sql, schema: &Schema, now: Millis) -> Result<Option<Self>, WalletError> {
+        let select = format!("{}{} FROM users", Account::SELECT, schema.select_list());
+        let Some(row) = sql.run(&select, &[])?.pop() else { return Ok(None) };
+        Ok(Some(Self { sql, now, account: Account::read(row)?, changed: false }))
+    }
+
+    /// The account, registered now if nobody paid before.
+    pub(crate) fn load_or_register(sql: &'a dyn Sql, schema: &Schema, now: Millis, id: &AccountId) -> Result<Self, WalletError> {
+        if let Some(wallet) = Self::load(sql, schema, now)? {
+            return Ok(wallet);
+        }
+        sql.run("INSERT INTO users (account_id, registered_at) VALUES (?, ?)", &[id.as_str().into(), Value::Integer(now)])?;
+        Ok(Self::load(sql, schema, now)?.expect("the row that was just inserted"))
+    }
+
+    /// Balance less open holds.
+    pub(crate) fn available(&self) -> Result<Cents, WalletError> {
+        self.open_holds().try_fold(self.account.balance, |rest, hold| rest.checked_sub(hold.amount)).ok_or(WalletError::Overflow)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn balance(&self) -> Cents {
+        self.account.balance
+    }
+
+    fn open_holds(&self) -> impl Iterator<Item = &Hold> {
+        self.account.holds.iter().filter(|hold| hold.expires_at > self.now)
+    }
+
+    /// Sets money aside for so many seconds. A repeated request is the same hold.
+    ///
+    /// Checked in this order: the id, the number of holds, the money.
+    pub(crate) fn reserve(&mut self, id: &HoldId, amount: Cents, seconds: u32) -> Result<Result<(), Refusal>, WalletError> {
+        assert!(amount.is_positive(), "a hold is for more than nothing");
+        if let Some(hold) = self.open_holds().find(|hold| hold.id == *id) {
+            return if hold.amount == amount { Ok(Ok(())) } else { Err(WalletError::HoldReused) };
+        }
+        let available = self.available()?;
+        if self.open_holds().count() >= MAX_HOLDS {
+            return Ok(Err(Refusal::TooManyHolds { available }));
+        }
+        if available < amount {
+            return Ok(Err(Refusal::Insufficient { balance: self.account.balance, available }));
+        }
+        let expires_at = self.now + Millis::from(seconds) * 1_000 + DELIVERY_MS;
+        self.account.holds.push(Hold { id: id.clone(), amount, expires_at });
+        self.changed = true;
+        Ok(Ok(()))
+    }
+
+    /// Ends a hold, at most once.
+    pub(crate) fn settle(&mut self, ending: &Ending) -> Result<Settled, WalletError> {
+        let open = self.open_holds().find(|hold| hold.id == ending.hold).map(|hold| hold.amount);
+        match (&ending.outcome, open) {
+            (Outcome::Release, Some(_)) => {
+                self.close(&ending.hold);
+                Ok(Settled::Released)
+            }
+            (Outcome::Release, None) => Ok(Settled::Released),
+            (Outcome::Capture { amount, detail, .. }, Some(held)) => {
+                assert!(*amount <= held, "a capture is at most what was held");
+                if amount.is_positive() {
+                    self.write("capture", ending.hold.as_str(), -*amount, Some(detail))?;
+                }
+                self.close(&ending.hold);
+                Ok(Settled::Captured)
+            }
+            (Outcome::Capture { amount, detail, late }, None) => {
+                if self.amount_of(ending.hold.as_str())?.is_some() {
+                    return Ok(Settled::AlreadyCaptured);
+                }
+                if !late || self.available()? < *amount {
+                    return Ok(Settled::Gone);
+                }
+                self.write("capture", ending.hold.as_str(), -*amount, Some(detail))?;
+                Ok(Settled::Captured)
+            }
+        }
+    }
+
+    /// Charges at once, without a hold.
+    ///
+    /// Checked in this order: the key, the money.
+    pub(crate) fn charge(&mut self, charge: &Charge) -> Result<Result<Charged, Refusal>, WalletError> {
+        assert!(charge.amount.is_positive(), "a charge is for more than nothing");
+        let key = format!("charge:{}", charge.key);
+        let available = self.available()?;
+        if let Some(amount) = self.amount_of(&key)? {
+            return Ok(if amount == -charge.amount { Ok(Charged { already: true, available }) } else { Err(Refusal::KeyReused) });
+        }
+        let enough = match charge.overdraft {
+            Overdraft::Deny => available >= charge.amount,
+            Overdraft::Allow => available.is_positive(),
+        };
+        if !enough {
+            return Ok(Err(Refusal::Insufficient { balance: self.account.balance, available }));
+        }
+        self.write("charge", &key, -charge.amount, Some(&charge.detail))?;
+        Ok(Ok(Charged { already: false, available: self.available()? }))
+    }
+
+    /// Credits a payment; `false` when it was credited before.
+    pub(crate) fn credit(&mut self, credit: &Credit) -> Result<bool, WalletError> {
+        assert!(credit.amount.is_positive(), "a credit is for more than nothing");
+        let key = format!("credit:{}", credit.key);
+        if self.amount_of(&key)?.is_some() {
+            return Ok(false);
+        }
+        self.write("credit", &key, credit.amount, credit.detail.as_deref())?;
+        Ok(true)
+    }
+
+    /// Writes the row, if anything changed, and answers it.
+    pub(crate) fn save(mut self) -> Result<Account, WalletError> {
+        if self.changed {
+            let now = self.now;
+            self.account.holds.retain(|hold| hold.expires_at > now);
+            self.account.revision += 1;
+            self.sql.run(
+                "UPDATE users SET balance = ?, holds = ?, revision = ?, updated_at = ?",
+                &[
+                    self.account.balance.units().into(),
+                    self.account.holds_value(),
+                    self.account.revision.into(),
+                    now.into(),
+                ],
+            )?;
+        }
+        Ok(self.account)
+    }
+
+    /// The one place where a balance changes.
+    fn write(&mut self, kind: &str, key: &str, amount: Cents, detail: Option<&str>) -> Result<(), WalletError> {
+        let balance = self.account.balance.checked_add(amount).ok_or(WalletError::Overflow)?;
+        self.sql.run(
+            "INSERT INTO entries (key, at, kind, amount, balance, detail) VALUES (?, ?, ?, ?, ?, ?)",
+            &[key.into(), self.now.into(), kind.into(), amount.units().into(), balance.units().into(), detail.into()],
+        )?;
+        self.account.balance = balance;
+        self.changed = true;
+        Ok(())
+    }
+
+    fn amount_of(&self, key: &str) -> Result<Option<Cents>, WalletError> {
+        match self.sql.run("SELECT amount FROM entries WHERE key = ?", &[key.into()])?.pop() {
+            Some(row) => Ok(Some(Cents::checked_from_units(Reader::new(row).integer()?).ok_or(WalletError::Overflow)?)),
+            None => Ok(None),
+        }
+    }
+
+    fn close(&mut self, id: &HoldId) {
+        self.account.holds.retain(|hold| hold.id != *id);
+        self.changed = true;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::database;
+    use super::*;
+    use crate::schema::migrate;
+
+    const SCHEMA: Schema = Schema::of::<()>();
+    const NOW: Millis = 1_800_000_000_000;
+
+    fn account(balance: i64) -> rusqlite::Connection {
+        let sql = database();
+        migrate(&sql, &SCHEMA).unwrap();
+        if balance > 0 {
+            at(&sql, NOW, |wallet| wallet.credit(&credit("first", balance)).unwrap());
+        }
+        sql
+    }
+
+    fn credit(key: &str, cents: i64) -> Credit {
+        Credit { account: AccountId::from_hash(&[7; 32]), key: key.into(), amount: Cents::new(cents), detail: None }
+    }
+
+    fn charge(key: &str, cents: i64, overdraft: Overdraft) -> Charge {
+        Charge { key: key.into(), amount: Cents::new(cents), overdraft, detail: "GET /".into() }
+    }
+
+    fn capture(hold: &HoldId, cents: i64, late: bool) -> Ending {
+        Ending { hold: hold.clone(), outcome: Outcome::Capture { amount: Cents::new(cents), detail: "GET /".into(), late } }
+    }
+
+    fn release(hold: &HoldId) -> Ending {
+        Ending { hold: hold.clone(), outcome: Outcome::Release }
+    }
+
+    /// One transaction at one moment, then the rules that always hold.
+    fn at<T>(sql: &rusqlite::Connection, now: Millis, act: impl FnOnce(&mut Wallet<'_>) -> T) -> T {
+        let mut wallet = Wallet::load_or_register(sql, &SCHEMA, now, &AccountId::from_hash(&[7; 32])).unwrap();
+        let result = act(&mut wallet);
+        let account = wallet.save().unwrap();
+        let sum = sql.run("SELECT COALESCE(SUM(amount), 0) FROM entries", &[]).unwrap().pop().unwrap();
+        assert_eq!(sum, [Value::Integer(account.balance.units())], "the balance is the sum of the entries");
+        result
+    }
+
+    fn state(sql: &rusqlite::Connection, now: Millis) -> (Cents, Cents) {
+        at(sql, now, |wallet| (wallet.balance(), wallet.available().unwrap()))
+    }
+
+    #[test]
+    fn a_hold_ends_once() {
+        let sql = account(10);
+        let id = HoldId::generate(NOW);
+        for _ in 0..2 {
+            assert_eq!(at(&sql, NOW, |wallet| wallet.reserve(&id, Cents::new(4), 60).unwrap()), Ok(()));
+            assert_eq!(state(&sql, NOW), (Cents::new(10), Cents::new(6)));
+        }
+        assert_eq!(at(&sql, NOW, |wallet| wallet.settle(&capture(&id, 3, false)).unwrap()), Settled::Captured);
+        assert_eq!(at(&sql, NOW, |wallet| wallet.settle(&capture(&id, 3, false)).unwrap()), Settled::AlreadyCaptured);
+        assert_eq!(at(&sql, NOW, |wallet| wallet.settle(&release(&id)).unwrap()), Settled::Released);
+        assert_eq!(state(&sql, NOW), (Cents::new(7), Cents::new(7)));
+    }
+
+    #[test]
+    fn a_released_hold_cannot_be_captured() {
+        let sql = account(10);
+        let id = HoldId::generate(NOW);
+        at(&sql, NOW, |wallet| wallet.reserve(&id, Cents::new(4), 60).unwrap()).unwrap();
+        assert_eq!(at(&sql, NOW, |wallet| wallet.settle(&release(&id)).unwrap()), Settled::Released);
+        assert_eq!(at(&sql, NOW, |wallet| wallet.settle(&capture(&id, 4, false)).unwrap()), Settled::Gone);
+        assert_eq!(state(&sql, NOW), (Cents::new(10), Cents::new(10)));
+    }
+
+    #[test]
+    fn an_expired_hold_counts_as_released_without_anybody_coming_by() {
+        let sql = account(10);
+        let id = HoldId::generate(NOW);
+        at(&sql, NOW, |wallet| wallet.reserve(&id, Cents::new(10), 60).unwrap()).unwrap();
+        let last = NOW + 60_000 + DELIVERY_MS - 1;
+        assert_eq!(state(&sql, last), (Cents::new(10), Cents::ZERO));
+        assert_eq!(state(&sql, last + 1), (Cents::new(10), Cents::new(10)));
+        assert_eq!(at(&sql, last + 1, |wallet| wallet.settle(&capture(&id, 10, false)).unwrap()), Settled::Gone);
+        assert_eq!(at(&sql, last + 1, |wallet| wallet.settle(&capture(&id, 10, true)).unwrap()), Settled::Captured);
+        assert_eq!(at(&sql, last + 1, |wallet| wallet.settle(&capture(&id, 10, true)).unwrap()), Settled::AlreadyCaptured);
+        assert_eq!(state(&sql, last + 1), (Cents::ZERO, Cents::ZERO));
+    }
+
+    #[test]
+    fn a_late_capture_takes_no_money_that_is_gone() {
+        let sql = account(10);
+        let (late, quick) = (HoldId::generate(NOW), HoldId::generate(NOW));
+        at(&sql, NOW, |wallet| wallet.reserve(&late, Cents::new(10), 1).unwrap()).unwrap();
+        let after = NOW + 1_000 + DELIVERY_MS;
+        at(&sql, after, |wallet| wallet.reserve(&quick, Cents::new(5), 60).unwrap()).unwrap();
+        assert_eq!(at(&sql, after, |wallet| wallet.settle(&capture(&late, 10, true)).unwrap()), Settled::Gone);
+        assert_eq!(state(&sql, after), (Cents::new(10), Cents::new(5)));
+    }
+
+    #[test]
+    fn holds_are_refused_in_order_of_count_then_money() {
+        let sql = account(300);
+        for _ in 0..MAX_HOLDS {
+            at(&sql, NOW, |wallet| wallet.reserve(&HoldId::generate(NOW), Cents::new(1), 60).unwrap()).unwrap();
+        }
+        let available = Cents::new(300 - MAX_HOLDS as i64);
+        let one_more = at(&sql, NOW, |wallet| wallet.reserve(&HoldId::generate(NOW), Cents::new(1), 60).unwrap());
+        assert_eq!(one_more, Err(Refusal::TooManyHolds { available }));
+
+        let sql = account(3);
+        let too_much = at(&sql, NOW, |wallet| wallet.reserve(&HoldId::generate(NOW), Cents::new(4), 60).unwrap());
+        assert_eq!(too_much, Err(Refusal::Insufficient { balance: Cents::new(3), available: Cents::new(3) }));
+    }
+
+    #[test]
+    fn one_id_is_never_two_holds() {
+        let sql = account(10);
+        let id = HoldId::generate(NOW);
+        at(&sql, NOW, |wallet| wallet.reserve(&id, Cents::new(4), 60).unwrap()).unwrap();
+        assert!(matches!(at(&sql, NOW, |wallet| wallet.reserve(&id, Cents::new(5), 60)), Err(WalletError::HoldReused)));
+    }
+
+    #[test]
+    fn a_charge_key_charges_once_and_names_its_conflict() {
+        let sql = account(10);
+        let act = |charge: &Charge| at(&sql, NOW, |wallet| wallet.charge(charge).unwrap());
+        assert_eq!(act(&charge("job", 4, Overdraft::Deny)), Ok(Charged { already: false, available: Cents::new(6) }));
+        assert_eq!(act(&charge("job", 4, Overdraft::Deny)), Ok(Charged { already: true, available: Cents::new(6) }));
+        assert_eq!(act(&charge("job", 5, Overdraft::Deny)), Err(Refusal::KeyReused));
+    }
+
+    #[test]
+    fn overdraft_goes_below_zero_once() {
+        let sql = account(1);
+        let act = |charge: &Charge| at(&sql, NOW, |wallet| wallet.charge(charge).unwrap());
+        let refused = |balance| Err(Refusal::Insufficient { balance: Cents::new(balance), available: Cents::new(balance) });
+        assert_eq!(act(&charge("a", 5, Overdraft::Deny)), refused(1));
+        assert_eq!(act(&charge("a", 5, Overdraft::Allow)), Ok(Charged { already: false, available: Cents::new(-4) }));
+        assert_eq!(act(&charge("b", 5, Overdraft::Allow)), refused(-4));
+    }
+
+    #[test]
+    fn a_payment_is_credited_once() {
+        let sql = account(0);
+        assert!(at(&sql, NOW, |wallet| wallet.credit(&credit("cs", 5)).unwrap()));
+        assert!(!at(&sql, NOW, |wallet| wallet.credit(&credit("cs", 5)).unwrap()));
+        assert_eq!(state(&sql, NOW), (Cents::new(5), Cents::new(5)));
+    }
+
+    #[test]
+    fn a_sum_past_the_bound_is_an_error_and_changes_nothing() {
+        let sql = account(0);
+        let all = Credit { amount: Cents::MAX, ..credit("all", 1) };
+        at(&sql, NOW, |wallet| wallet.credit(&all).unwrap());
+        assert!(matches!(at(&sql, NOW, |wallet| wallet.credit(&credit("more", 1))), Err(WalletError::Overflow)));
+        assert_eq!(state(&sql, NOW), (Cents::MAX, Cents::MAX));
+    }
+}

@@ -1,0 +1,26 @@
+//! The wallet: one account's ledger and its open holds.
+//!
+//! Pure Rust over [`Sql`]: it knows nothing of HTTP, workers or Stripe. Every function here runs inside one transaction of
+//! its caller, and takes the time as an argument.
+
+mod account;
+mod hold;
+mod ledger;
+mod sql;
+mod tables;
+mod unclaimed;
+
+pub(crate) use account::Account;
+pub(crate) use hold::{Ending, Hold, HoldId, Outcome};
+pub use ledger::Overdraft;
+pub(crate) use ledger::{Charge, Charged, Credit, Refusal, Settled, Wallet, WalletError};
+pub(crate) use sql::{Reader, Row, Sql, SqlError};
+pub use sql::Value;
+pub(crate) use tables::TABLES;
+pub(crate) use unclaimed::{Unclaimed, record_unclaimed};
+
+#[cfg(test)]
+pub(crate) use sql::testing;
+
+/// Milliseconds since 1970.
+pub(crate) type Millis = i64;

@@ -1,0 +1,142 @@
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// One SQLite value.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Value {
+    /// `NULL`
+    Null,
+    /// `INTEGER`, within ±(2^53 − 1): values cross to SQLite as JavaScript numbers
+    Integer(i64),
+    /// `REAL`
+    Real(f64),
+    /// `TEXT`
+    Text(String),
+    /// `BLOB`
+    Blob(Vec<u8>),
+}
+
+impl From<i64> for Value {
+    fn from(integer: i64) -> Self {
+        Self::Integer(integer)
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl<T: Into<Value>> From<Option<T>> for Value {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Null, Into::into)
+    }
+}
+
+/// One row of a result, in the order of the selected columns.
+pub(crate) type Row = Vec<Value>;
+
+/// A SQLite database: the object's own in workerd, rusqlite in native tests.
+pub(crate) trait Sql {
+    /// Runs one statement and answers all of its rows.
+    fn run(&self, statement: &str, parameters: &[Value]) -> Result<Vec<Row>, SqlError>;
+}
+
+/// SQLite, or the runtime around it, refused a statement.
+#[derive(Debug)]
+pub(crate) struct SqlError(pub(crate) String);
+
+impl fmt::Display for SqlError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SQLite: {}", self.0)
+    }
+}
+
+impl std::error::Error for SqlError {}
+
+/// Reads the values of one row one after the other.
+pub(crate) struct Reader<I>(I);
+
+impl<I: Iterator<Item = Value>> Reader<I> {
+    pub(crate) fn new(row: impl IntoIterator<IntoIter = I>) -> Self {
+        Self(row.into_iter())
+    }
+
+    pub(crate) fn rest(self) -> Row {
+        self.0.collect()
+    }
+
+    pub(crate) fn integer(&mut self) -> Result<i64, SqlError> {
+        self.optional_integer()?.ok_or_else(|| SqlError("NULL where a number belongs".into()))
+    }
+
+    pub(crate) fn optional_integer(&mut self) -> Result<Option<i64>, SqlError> {
+        match self.0.next() {
+            Some(Value::Integer(integer)) => Ok(Some(integer)),
+            Some(Value::Null) => Ok(None),
+            other => Err(SqlError(format!("{other:?} where an integer belongs"))),
+        }
+    }
+
+    pub(crate) fn text(&mut self) -> Result<String, SqlError> {
+        self.optional_text()?.ok_or_else(|| SqlError("NULL where a text belongs".into()))
+    }
+
+    pub(crate) fn optional_text(&mut self) -> Result<Option<String>, SqlError> {
+        match self.0.next() {
+            Some(Value::Text(text)) => Ok(Some(text)),
+            Some(Value::Null) => Ok(None),
+            other => Err(SqlError(format!("{other:?} where a text belongs"))),
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod testing {
+    use super::{Row, Sql, SqlError, Value};
+    use rusqlite::types::ValueRef;
+
+    /// A database in memory.
+    pub(crate) fn database() -> rusqlite::Connection {
+        rusqlite::Connection::open_in_memory().unwrap()
+    }
+
+    impl Sql for rusqlite::Connection {
+        fn run(&self, statement: &str, parameters: &[Value]) -> Result<Vec<Row>, SqlError> {
+            let run = || {
+                let mut statement = self.prepare_cached(statement)?;
+                let columns = statement.column_count();
+                let parameters = rusqlite::params_from_iter(parameters.iter().map(|value| match value {
+                    Value::Null => rusqlite::types::Value::Null,
+                    Value::Integer(integer) => rusqlite::types::Value::Integer(*integer),
+                    Value::Real(real) => rusqlite::types::Value::Real(*real),
+                    Value::Text(text) => rusqlite::types::Value::Text(text.clone()),
+                    Value::Blob(blob) => rusqlite::types::Value::Blob(blob.clone()),
+                }));
+                let rows = statement.query_map(parameters, |row| {
+                    (0..columns)
+                        .map(|column| {
+                            Ok(match row.get_ref(column)? {
+                                ValueRef::Null => Value::Null,
+                                ValueRef::Integer(integer) => Value::Integer(integer),
+                                ValueRef::Real(real) => Value::Real(real),
+                                ValueRef::Text(text) => Value::Text(String::from_utf8_lossy(text).into_owned()),
+                                ValueRef::Blob(blob) => Value::Blob(blob.to_vec()),
+                            })
+                        })
+                        .collect()
+                })?;
+                rows.collect::<rusqlite::Result<Vec<Row>>>()
+            };
+            run().map_err(|error| SqlError(error.to_string()))
+        }
+    }
+}

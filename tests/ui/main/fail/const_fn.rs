@@ -1,0 +1,8 @@
+use stripeflare::App;
+
+#[stripeflare::main]
+const fn app() -> App {
+    loop {}
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+#[stripeflare::main]
+fn app() -> String {
+    String::new()
+}
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[stripeflare::main]
+struct Application;
+
+fn main() {}

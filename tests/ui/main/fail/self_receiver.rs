@@ -1,0 +1,12 @@
+use stripeflare::App;
+
+struct Builder;
+
+impl Builder {
+    #[stripeflare::main]
+    fn app(&self) -> App {
+        App::new()
+    }
+}
+
+fn main() {}

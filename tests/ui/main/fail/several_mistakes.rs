@@ -1,0 +1,8 @@
+use stripeflare::App;
+
+#[stripeflare::main(version = "", versoin = "2")]
+async fn app<T>(name: T) -> App {
+    App::new()
+}
+
+fn main() {}

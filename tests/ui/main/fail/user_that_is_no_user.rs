@@ -1,0 +1,10 @@
+use stripeflare::App;
+
+struct User;
+
+#[stripeflare::main]
+fn app() -> App<User> {
+    App::new()
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+use stripeflare::priced;
+
+struct Text;
+
+#[priced(cents = 1)]
+async fn reverse(text: Text) -> &'static str {
+    "txet"
+}
+
+fn main() {}

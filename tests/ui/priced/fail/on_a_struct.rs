@@ -1,0 +1,6 @@
+use stripeflare::priced;
+
+#[priced(cents = 1)]
+struct Reverse;
+
+fn main() {}

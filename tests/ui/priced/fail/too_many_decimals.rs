@@ -1,0 +1,9 @@
+use stripeflare::{post, priced};
+
+#[post("/reverse")]
+#[priced(cents = 0.00001)]
+async fn reverse(text: String) -> String {
+    text
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+use stripeflare::{post, priced};
+
+#[post("/reverse")]
+#[priced(cents = 1)]
+#[priced(max_cents = 50)]
+async fn reverse(text: String) -> String {
+    text
+}
+
+fn main() {}

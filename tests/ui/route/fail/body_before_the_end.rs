@@ -1,0 +1,11 @@
+use stripeflare::post;
+
+use stripeflare::axum::Json;
+use stripeflare::axum::http::Method;
+
+#[post("/")]
+async fn hello(body: Json<String>, method: Method) -> String {
+    body.0
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use stripeflare::get;
+
+#[get("/", crate = "other")]
+async fn hello() -> &'static str {
+    "hello"
+}
+
+fn main() {}

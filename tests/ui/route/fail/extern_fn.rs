@@ -1,0 +1,6 @@
+use stripeflare::get;
+
+#[get("/")]
+async extern "C" fn hello() {}
+
+fn main() {}

@@ -1,0 +1,10 @@
+use stripeflare::get;
+
+struct Name;
+
+#[get("/")]
+async fn hello(name: Name) -> &'static str {
+    "hello"
+}
+
+fn main() {}

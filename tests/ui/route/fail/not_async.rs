@@ -1,0 +1,8 @@
+use stripeflare::get;
+
+#[get("/")]
+fn hello() -> &'static str {
+    "hello"
+}
+
+fn main() {}

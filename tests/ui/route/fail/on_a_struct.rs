@@ -1,0 +1,6 @@
+use stripeflare::get;
+
+#[get("/")]
+struct Hello;
+
+fn main() {}

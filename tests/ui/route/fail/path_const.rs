@@ -1,0 +1,10 @@
+use stripeflare::get;
+
+const PATH: &str = "/";
+
+#[get(PATH)]
+async fn hello() -> &'static str {
+    "hello"
+}
+
+fn main() {}

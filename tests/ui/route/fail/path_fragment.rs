@@ -1,0 +1,8 @@
+use stripeflare::get;
+
+#[get("/hello#top")]
+async fn hello() -> &'static str {
+    "hello"
+}
+
+fn main() {}

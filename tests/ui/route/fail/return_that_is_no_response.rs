@@ -1,0 +1,10 @@
+use stripeflare::get;
+
+struct Greeting;
+
+#[get("/")]
+async fn hello() -> Greeting {
+    Greeting
+}
+
+fn main() {}

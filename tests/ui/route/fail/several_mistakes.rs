@@ -1,0 +1,10 @@
+use stripeflare::post;
+
+#[post("/notes/:id?")]
+#[stripeflare::priced(cent = 1, hold_s = 0)]
+unsafe fn hello<T>(name: T) {}
+
+#[post("notes")]
+async fn notes() {}
+
+fn main() {}

@@ -1,0 +1,21 @@
+//! A handler that is not there takes its hidden type along.
+#![deny(warnings)]
+
+use stripeflare::{get, post, priced, routes};
+
+#[cfg(any())]
+#[get("/gone")]
+async fn gone(nothing: NoSuchType) {}
+
+#[get("/gone")]
+#[cfg(any())]
+async fn gone(nothing: NoSuchType) {}
+
+#[post("/gone")]
+#[priced(cents = 1)]
+#[cfg(not(any()))]
+async fn gone() {}
+
+fn main() {
+    let _ = routes![gone];
+}

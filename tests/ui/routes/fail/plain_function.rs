@@ -1,0 +1,7 @@
+use stripeflare::routes;
+
+async fn hello() {}
+
+fn main() {
+    let _ = routes![hello];
+}

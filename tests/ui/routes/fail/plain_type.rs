@@ -1,0 +1,7 @@
+use stripeflare::routes;
+
+struct Hello;
+
+fn main() {
+    let _ = routes![Hello];
+}

@@ -1,0 +1,13 @@
+use stripeflare::{get, routes};
+
+mod notes {
+    #[stripeflare::get("/notes/{note}")]
+    pub async fn read() {}
+}
+
+#[get("/notes/{id}")]
+async fn note() {}
+
+fn main() {
+    let _ = routes![note, notes::read];
+}

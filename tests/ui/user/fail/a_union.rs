@@ -1,0 +1,8 @@
+use stripeflare::StripeUser;
+
+#[derive(StripeUser)]
+union User {
+    tier: u8,
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use stripeflare::StripeUser;
+
+#[derive(StripeUser)]
+enum User {
+    Free,
+}
+
+fn main() {}

@@ -1,0 +1,9 @@
+use stripeflare::StripeUser;
+
+#[derive(StripeUser)]
+#[column(index)]
+struct User {
+    tier: String,
+}
+
+fn main() {}

@@ -1,0 +1,9 @@
+use stripeflare::StripeUser;
+
+#[derive(StripeUser)]
+struct User {
+    #[column(index = true)]
+    tier: String,
+}
+
+fn main() {}

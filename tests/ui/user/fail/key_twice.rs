@@ -1,0 +1,10 @@
+use stripeflare::StripeUser;
+
+#[derive(StripeUser)]
+struct User {
+    #[column(index)]
+    #[column(index)]
+    tier: String,
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use stripeflare::StripeUser;
+
+#[derive(StripeUser)]
+struct User {
+    __tier: String,
+}
+
+fn main() {}

@@ -1,0 +1,9 @@
+use stripeflare::StripeUser;
+
+#[derive(StripeUser)]
+struct User {
+    #[column(since = "2")]
+    tier: String,
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use stripeflare::StripeUser;
+
+#[derive(StripeUser)]
+struct User(String);
+
+fn main() {}

@@ -1,0 +1,9 @@
+use stripeflare::StripeUser;
+
+#[derive(StripeUser)]
+struct User {
+    #[column(defualt = "free")]
+    tier: String,
+}
+
+fn main() {}

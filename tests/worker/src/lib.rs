@@ -1,0 +1,196 @@
+//! The worker that the tests and benchmarks run: one route per thing that can happen.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use stripeflare::__private::Stats;
+use stripeflare::axum::extract::Request;
+use stripeflare::axum::routing::post;
+use stripeflare::axum::{Router, http};
+use stripeflare::prelude::*;
+use stripeflare::worker::{Delay, Env};
+use stripeflare::{ChargeOutcome, charge_user};
+
+/// Columns of each kind.
+#[derive(StripeUser)]
+pub struct User {
+    #[column(default = "free", index)]
+    tier: String,
+    logins: i64,
+    nickname: Option<String>,
+}
+
+/// A JSON body of any kind.
+#[derive(Serialize, Deserialize)]
+struct Text {
+    text: String,
+}
+
+#[get("/free")]
+async fn free() -> &'static str {
+    "free"
+}
+
+#[get("/account")]
+async fn account(account: Account<User>) -> String {
+    let (tier, logins, nickname) = (&account.tier, account.logins, &account.nickname);
+    format!("{} {} {tier} {logins} {nickname:?}", account.id(), account.balance())
+}
+
+#[get("/ok")]
+#[priced(cents = 1)]
+async fn ok() -> &'static str {
+    "ok"
+}
+
+#[get("/row")]
+#[priced(cents = 1)]
+async fn row(account: Account<User>) -> String {
+    format!("{} {}", account.balance(), account.tier)
+}
+
+#[get("/fraction")]
+#[priced(cents = 0.25)]
+async fn fraction() -> &'static str {
+    "fraction"
+}
+
+#[post("/echo")]
+#[priced(cents = 1)]
+async fn echo(Json(text): Json<Text>) -> Json<Text> {
+    Json(text)
+}
+
+#[get("/error")]
+#[priced(cents = 1)]
+async fn error() -> (StatusCode, &'static str) {
+    (StatusCode::INTERNAL_SERVER_ERROR, "error")
+}
+
+#[get("/err")]
+#[priced(cents = 1)]
+async fn err() -> Result<String> {
+    let number: i32 = "not a number".parse()?;
+    Ok(number.to_string())
+}
+
+#[get("/panic")]
+#[priced(cents = 1)]
+async fn panic() -> String {
+    panic!("a handler panicked on purpose")
+}
+
+#[get("/exception")]
+#[priced(cents = 1)]
+async fn exception() -> Result<String> {
+    let never = stripeflare::__private::js_sys::Function::new_no_args("throw new Error('on purpose')");
+    let thrown = never.call0(&stripeflare::__private::wasm_bindgen::JsValue::UNDEFINED);
+    thrown.map(|_| String::new()).map_err(|_| Error::new(StatusCode::BAD_GATEWAY, "an exception"))
+}
+
+/// How long `/slow` takes.
+#[derive(Deserialize)]
+struct Slow {
+    ms: u64,
+}
+
+#[get("/slow")]
+#[priced(cents = 1)]
+async fn slow(Query(Slow { ms }): Query<Slow>) -> &'static str {
+    Delay::from(Duration::from_millis(ms)).await;
+    "slow"
+}
+
+#[get("/outlive")]
+#[priced(cents = 1, hold_s = 1)]
+async fn outlive(Query(Slow { ms }): Query<Slow>) -> &'static str {
+    Delay::from(Duration::from_millis(ms)).await;
+    "outlived"
+}
+
+/// What `/dynamic` asks for, as it stands.
+#[derive(Deserialize)]
+struct Dynamic {
+    cents: String,
+}
+
+#[get("/dynamic")]
+async fn dynamic(Query(Dynamic { cents }): Query<Dynamic>) -> impl IntoResponse {
+    ([("x-price", cents)], "dynamic")
+}
+
+/// What `/metered` says it used, in cents.
+#[derive(Deserialize)]
+struct Metered {
+    r#use: Cents,
+}
+
+#[get("/metered")]
+#[priced(max_cents = 10)]
+async fn metered(Query(Metered { r#use }): Query<Metered>) -> Priced<&'static str> {
+    Priced::new("metered", r#use)
+}
+
+/// What `/charge` charges from inside.
+#[derive(Deserialize)]
+struct Inside {
+    cents: Cents,
+    #[serde(default)]
+    overdraft: bool,
+}
+
+#[post("/charge")]
+async fn charge(account: Account<User>, Query(inside): Query<Inside>) -> Result<String> {
+    let overdraft = if inside.overdraft { Overdraft::Allow } else { Overdraft::Deny };
+    let available = account.charge(inside.cents, overdraft).await?;
+    Ok(available.to_string())
+}
+
+/// What `/job` hands to `charge_user`.
+#[derive(Deserialize)]
+struct Job {
+    payer: String,
+    cents: Cents,
+    key: String,
+}
+
+#[priced(cents = 2)]
+async fn plain(body: String) -> String {
+    body
+}
+
+async fn job(request: Request) -> Result<String> {
+    let env = stripeflare::__private::env(&request);
+    let Query(job) = Query::<Job>::try_from_uri(request.uri())?;
+    let outcome: ChargeOutcome = charge_user(&env, &job.payer, job.cents, &job.key, Overdraft::Deny).await?;
+    Ok(format!("{outcome:?}"))
+}
+
+async fn stats(request: Request) -> Result<Json<Stats>> {
+    let env: Env = stripeflare::__private::env(&request);
+    let account = request.uri().path().rsplit('/').next().unwrap_or_default().to_owned();
+    Ok(Json(stripeflare::__private::stats(&env, &account).await?))
+}
+
+#[get("/name")]
+async fn name() -> impl IntoResponse {
+    let bytes = http::HeaderValue::from_bytes("Zoë 🦀".as_bytes()).expect("no control characters");
+    ([("x-name", bytes)], "name")
+}
+
+fn plain_router() -> Router {
+    use stripeflare::__private::send;
+    Router::new()
+        .route("/plain", post(plain))
+        .route("/job", post(|request| send(async { job(request).await.into_response() })))
+        .route("/stats/{account}", stripeflare::axum::routing::get(|request| send(async { stats(request).await.into_response() })))
+}
+
+#[stripeflare::main]
+fn app() -> App<User> {
+    App::new()
+        .routes(routes![
+            free, account, ok, row, fraction, echo, error, err, panic, exception, slow, outlive, dynamic, metered, charge, name
+        ])
+        .merge(plain_router())
+}
