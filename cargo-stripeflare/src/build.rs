@@ -3,16 +3,20 @@
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use sha2::{Digest, Sha256};
 
 use crate::process;
 use crate::progress::{self, seconds};
 use crate::project::Project;
 use crate::provision::{self, BuildTools, Panic};
+
+const TARGET: &str = "wasm32-unknown-unknown";
 
 /// What to build and how.
 #[derive(Debug, Clone)]
@@ -49,7 +53,7 @@ pub struct Artifacts {
     pub gzip_bytes: u64,
 }
 
-/// Sets up the tools and builds.
+/// Sets up the tools and builds, or finds that nothing has changed since the last time.
 ///
 /// # Errors
 /// If a tool is missing and cannot be installed, or the worker does not compile.
@@ -62,15 +66,20 @@ pub fn build(options: &Options) -> Result<Artifacts> {
     lock.lock().context("cannot lock the build folder")?;
 
     let started = Instant::now();
-    // What a killed build left; worker-build would wait for it.
-    let _ = fs::remove_dir_all(out_dir.join(".tmp"));
-    let mut command = worker_build(&project, &tools, options);
-    if options.quiet {
-        process::capture(&mut command)?;
-    } else {
-        process::inherit(&mut command)?;
-    }
-    let artifacts = Artifacts::in_dir(&out_dir)?;
+    options.run(&mut cargo_build(&project, options))?;
+    let stamp = Stamp { path: out_dir.join(".stamp"), value: stamp(&project, &tools, options)? };
+    let artifacts = match Artifacts::in_dir(&out_dir) {
+        Ok(artifacts) if stamp.holds() => artifacts,
+        _ => {
+            stamp.remove();
+            // What a killed build left; worker-build would wait for it.
+            let _ = fs::remove_dir_all(out_dir.join(".tmp"));
+            options.run(&mut worker_build(&project, &tools, options))?;
+            let artifacts = Artifacts::in_dir(&out_dir)?;
+            stamp.write()?;
+            artifacts
+        }
+    };
     progress::note(&format!(
         "built {} in {}: {}, {} gzipped",
         out_dir.display(),
@@ -81,7 +90,33 @@ pub fn build(options: &Options) -> Result<Artifacts> {
     Ok(artifacts)
 }
 
-fn worker_build(project: &Project, tools: &BuildTools, options: &Options) -> std::process::Command {
+impl Options {
+    fn run(&self, command: &mut Command) -> Result<()> {
+        if self.quiet { process::capture(command).map(drop) } else { process::inherit(command) }
+    }
+}
+
+/// Compiles exactly as worker-build is going to, which then finds it done. Where nothing changed, this is all there is
+/// to do: what comes after takes seconds for the same bytes.
+fn cargo_build(project: &Project, options: &Options) -> Command {
+    let mut command = process::command("cargo");
+    if options.panic == Panic::Unwind {
+        let flags = std::env::var("RUSTFLAGS").unwrap_or_default();
+        command.env("RUSTFLAGS", format!("{flags} -Cpanic=unwind").trim_start()).arg("+nightly");
+    }
+    command.args(["build", "--lib", "--target", TARGET]);
+    if options.release {
+        command.arg("--release");
+    }
+    if options.panic == Panic::Unwind {
+        command.args(["-Z", "build-std=std,panic_unwind"]);
+    }
+    command.env("WASM_BINDGEN_USE_JS_SYS", "1").env("CARGO_TARGET_DIR", &project.target_dir);
+    command.current_dir(&project.dir);
+    command
+}
+
+fn worker_build(project: &Project, tools: &BuildTools, options: &Options) -> Command {
     let mut command = process::command(&tools.cargo.worker_build);
     command.arg(if options.release { "--release" } else { "--dev" });
     if options.panic == Panic::Unwind {
@@ -94,6 +129,39 @@ fn worker_build(project: &Project, tools: &BuildTools, options: &Options) -> std
     command.env("CARGO_TARGET_DIR", &project.target_dir);
     command.current_dir(&project.dir);
     command
+}
+
+/// Says what the files in a `build` folder were made from.
+struct Stamp {
+    path: PathBuf,
+    value: String,
+}
+
+impl Stamp {
+    fn holds(&self) -> bool {
+        fs::read_to_string(&self.path).is_ok_and(|value| value == self.value)
+    }
+
+    fn remove(&self) {
+        let _ = fs::remove_file(&self.path);
+    }
+
+    fn write(&self) -> Result<()> {
+        fs::write(&self.path, &self.value).with_context(|| format!("cannot write {}", self.path.display()))
+    }
+}
+
+/// The compiled worker, the tools that pack it and how.
+fn stamp(project: &Project, tools: &BuildTools, options: &Options) -> Result<String> {
+    let profile = if options.release { "release" } else { "debug" };
+    let wasm = project.target_dir.join(TARGET).join(profile).join(format!("{}.wasm", project.library));
+    let wasm = fs::read(&wasm).with_context(|| format!("cannot read {}", wasm.display()))?;
+    let mut hash = Sha256::new();
+    hash.update(format!("{profile} {:?} {tools:?} ", options.panic));
+    // The manifest has settings for the tools.
+    hash.update(fs::read(project.dir.join("Cargo.toml"))?);
+    hash.update(wasm);
+    Ok(hex::encode(hash.finalize()))
 }
 
 /// Held alone while a build replaces the files, and shared by those who read them.
@@ -133,6 +201,17 @@ fn kib(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_stamp_holds_for_its_value_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let stamp = |value: &str| Stamp { path: dir.path().join(".stamp"), value: value.to_owned() };
+        assert!(!stamp("one").holds());
+        stamp("one").write().unwrap();
+        assert!(stamp("one").holds() && !stamp("two").holds());
+        stamp("two").remove();
+        assert!(!stamp("one").holds());
+    }
 
     #[test]
     fn sizes_are_of_both_files() {

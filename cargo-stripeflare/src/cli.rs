@@ -52,9 +52,9 @@ struct DevArgs {
     /// The worker's port
     #[arg(long, default_value_t = 8787)]
     port: u16,
-    /// The port of the local stand-in for Stripe
-    #[arg(long, default_value_t = 8788)]
-    stripe_port: u16,
+    /// The port of the local stand-in for Stripe; by default the one in .dev.vars, or 8788
+    #[arg(long)]
+    stripe_port: Option<u16>,
 }
 
 /// Runs the program with its arguments, as `cargo stripeflare …` or `cargo-stripeflare …`.
@@ -111,6 +111,6 @@ mod tests {
     #[test]
     fn dev_has_the_documented_defaults() {
         let Command::Dev(args) = parse("cargo-stripeflare dev") else { panic!() };
-        assert_eq!((args.port, args.stripe_port), (8787, 8788));
+        assert_eq!((args.port, args.stripe_port), (8787, None));
     }
 }

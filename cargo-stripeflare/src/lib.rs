@@ -3,6 +3,10 @@
 //!
 //! The program `cargo stripeflare` is a thin shell over this library; tests and benchmarks use it directly.
 
+// A Checkout Session is one long `json!`.
+#![recursion_limit = "256"]
+
+mod guard;
 mod process;
 mod progress;
 

@@ -18,12 +18,27 @@ pub struct Project {
     pub workspace_root: PathBuf,
     /// Shared by all workers of the workspace; `CARGO_TARGET_DIR` where that is set.
     pub target_dir: PathBuf,
+    /// What cargo calls the compiled library, without an extension.
+    pub library: String,
 }
 
 #[derive(Deserialize)]
 struct Metadata {
     workspace_root: PathBuf,
     target_directory: PathBuf,
+    packages: Vec<Package>,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    manifest_path: PathBuf,
+    targets: Vec<Target>,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    name: String,
+    kind: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -35,6 +50,12 @@ struct Lock {
 struct LockedPackage {
     name: String,
     version: String,
+}
+
+impl Package {
+    fn worker(&self) -> Option<&Target> {
+        self.targets.iter().find(|target| target.kind.iter().any(|kind| kind == "cdylib"))
+    }
 }
 
 impl Project {
@@ -54,7 +75,16 @@ impl Project {
         cargo.current_dir(env::current_dir()?);
         let json = process::capture(&mut cargo)?;
         let metadata: Metadata = serde_json::from_str(&json).context("cargo metadata answered something unknown")?;
-        Ok(Self { dir, workspace_root: metadata.workspace_root, target_dir: metadata.target_directory })
+        let package = metadata.packages.iter().find(|package| package.manifest_path == manifest);
+        let target = package.and_then(Package::worker).with_context(|| {
+            format!("{} is no worker: it needs `[lib]` with `crate-type = [\"cdylib\"]`", manifest.display())
+        })?;
+        Ok(Self {
+            dir,
+            workspace_root: metadata.workspace_root,
+            target_dir: metadata.target_directory,
+            library: target.name.replace('-', "_"),
+        })
     }
 
     /// The one version of a crate that `Cargo.lock` names.

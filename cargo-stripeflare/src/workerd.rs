@@ -11,11 +11,12 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
-use tokio::process::{Child, ChildStdin, Command};
+use tokio::process::{Child, Command};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use crate::build;
+use crate::guard::Guard;
 use crate::provision;
 
 /// The newest date that the pinned workerd knows, or shortly before.
@@ -28,6 +29,7 @@ const START_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Bind errors are tried again, for a socket that the last run has not given back yet.
 const BIND_TRIES: u32 = 20;
+const BIND_PAUSE: Duration = Duration::from_millis(100);
 
 /// What the worker consists of.
 #[derive(Debug, Clone)]
@@ -198,41 +200,40 @@ impl Workerd {
             Script::Js(_) => None,
         };
         let config_path = self.write_config()?;
-        for tries in 1.. {
-            match self.try_launch(&config_path).await? {
-                Launched::Listening(running, port) => {
-                    self.running = Some(running);
-                    self.port = port;
-                    return Ok(());
-                }
-                Launched::PortTaken if tries < BIND_TRIES => tokio::time::sleep(Duration::from_millis(100)).await,
-                Launched::PortTaken => bail!("port {} is taken", self.port),
+        for _ in 0..BIND_TRIES {
+            if let Some((running, port)) = self.try_launch(&config_path).await? {
+                self.running = Some(running);
+                self.port = port;
+                return Ok(());
             }
+            tokio::time::sleep(BIND_PAUSE).await;
         }
-        unreachable!("the loop has no end but its returns")
+        bail!("port {} is taken", self.port)
     }
 
-    async fn try_launch(&self, config_path: &Path) -> Result<Launched> {
+    /// `None`: the port is taken.
+    async fn try_launch(&self, config_path: &Path) -> Result<Option<(Running, u16)>> {
         let log = File::options().create(true).append(true).open(self.log_path()).context("cannot write the log")?;
         let log_start = log.metadata()?.len();
         let mut command = Command::new(&self.program);
-        command.arg("serve").arg(config_path).arg("--control-fd=1");
+        // An absolute path in the configuration is looked for under the import paths.
+        command.arg("serve").arg(config_path).args(["--control-fd=1", "--import-path=/"]);
         if self.options.verbose {
             command.arg("--verbose");
         }
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log.try_clone()?).kill_on_drop(true);
         let mut child = command.spawn().context("cannot start workerd")?;
         let pid = child.id().context("workerd ended at once")?;
-        let guard = Guard::over(pid)?;
+        let guard = Guard::over_process(pid)?;
         let stdout = child.stdout.take().context("workerd has no stdout")?;
         let (tell, listening) = oneshot::channel();
         tokio::spawn(follow(stdout, log, tell));
         match timeout(START_TIMEOUT, listening).await {
-            Ok(Ok(port)) => Ok(Launched::Listening(Running { child, pid, guard }, port)),
+            Ok(Ok(port)) => Ok(Some((Running { child, pid, guard }, port))),
             Ok(Err(_)) => {
                 let printed = self.log().split_off(usize::try_from(log_start)?);
                 if printed.contains("Address already in use") {
-                    return Ok(Launched::PortTaken);
+                    return Ok(None);
                 }
                 bail!("workerd ended before it listened:\n{printed}")
             }
@@ -259,11 +260,6 @@ impl Workerd {
         write_private(&path, &config).with_context(|| format!("cannot write {}", path.display()))?;
         Ok(path)
     }
-}
-
-enum Launched {
-    Listening(Running, u16),
-    PortTaken,
 }
 
 fn config(options: &WorkerdOptions, port: u16, modules: &str, objects: &Path) -> String {
@@ -352,32 +348,6 @@ async fn follow(stdout: impl AsyncRead + Unpin, mut log: File, tell: oneshot::Se
             }
         }
         line.clear();
-    }
-}
-
-/// Kills workerd when this process ends without running destructors, as one with a static does.
-#[derive(Debug)]
-struct Guard {
-    child: Child,
-    /// Closes when we end, however we end.
-    _stdin: ChildStdin,
-}
-
-impl Guard {
-    fn over(pid: u32) -> Result<Self> {
-        let mut command = Command::new("sh");
-        command.args(["-c", "read -r _; kill -9 \"$0\"", &pid.to_string()]).kill_on_drop(true);
-        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
-        // In the terminal's group, Ctrl-C would end the guard before its ward.
-        command.process_group(0);
-        let mut child = command.spawn().context("cannot start a shell to guard workerd")?;
-        let stdin = child.stdin.take().context("the guard has no stdin")?;
-        Ok(Self { child, _stdin: stdin })
-    }
-
-    /// Before the process that it watches is gone and its number free for another.
-    async fn disarm(&mut self) {
-        let _ = self.child.kill().await;
     }
 }
 

@@ -188,17 +188,20 @@ pub(crate) fn ungrouped(expr: Expr) -> Expr {
     }
 }
 
-/// The arguments of an attribute that was taken off an item.
-pub(crate) fn attribute_tokens(attribute: &syn::Attribute, errors: &mut Errors) -> TokenStream {
+/// The arguments of an attribute that was taken off an item; `None` after `#[attribute = …]`, which is an error.
+pub(crate) fn attribute_tokens(
+    attribute: &syn::Attribute,
+    errors: &mut Errors,
+) -> Option<TokenStream> {
     match &attribute.meta {
-        syn::Meta::Path(_) => TokenStream::new(),
-        syn::Meta::List(list) => list.tokens.clone(),
+        syn::Meta::Path(_) => Some(TokenStream::new()),
+        syn::Meta::List(list) => Some(list.tokens.clone()),
         syn::Meta::NameValue(pair) => {
             errors.push(
                 pair.eq_token.span(),
                 "the arguments of this attribute go in parentheses",
             );
-            TokenStream::new()
+            None
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The one place that knows how generated code names things: absolute paths only, whatever the user has in scope.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::Path;
 
@@ -16,6 +16,18 @@ impl Private {
             Some(krate) => Self(quote!(#krate::__private)),
             None => Self(quote!(::stripeflare::__private)),
         }
+    }
+
+    /// The same path, for an expression that is to be reported in a certain place.
+    pub(crate) fn at(&self, span: Span) -> Self {
+        let located = |mut token: TokenTree| {
+            // `$crate` is resolved by its own span.
+            if token.to_string() != "$crate" {
+                token.set_span(span);
+            }
+            token
+        };
+        Self(self.0.clone().into_iter().map(located).collect())
     }
 }
 
@@ -36,6 +48,7 @@ pub(crate) struct Std {
     pub(crate) module_path: TokenStream,
     pub(crate) unreachable: TokenStream,
     pub(crate) include_bytes: TokenStream,
+    pub(crate) option: TokenStream,
     pub(crate) string: TokenStream,
 }
 
@@ -51,6 +64,7 @@ impl Std {
             module_path: quote!(::core::module_path!()),
             unreachable: quote!(::core::unreachable!()),
             include_bytes: quote!(::core::include_bytes!),
+            option: quote!(::core::option::Option),
             string: quote!(::std::string::String),
         }
     }

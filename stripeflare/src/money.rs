@@ -249,7 +249,10 @@ impl<'de> Deserialize<'de> for Cents {
                 i64::try_from(cents).map_err(|_| E::custom(ParseCentsError::TooLarge)).and_then(|cents| self.visit_i64(cents))
             }
             fn visit_f64<E: de::Error>(self, cents: f64) -> Result<Cents, E> {
-                self.visit_str(&cents.to_string())
+                let units = (cents * SCALE as f64).round();
+                // Only what one of our own numbers reads as; NaN and infinity are none.
+                let exact = units.abs() <= Cents::MAX.0 as f64 && units / SCALE as f64 == cents;
+                if exact { Ok(Cents(units as i64)) } else { Err(E::custom(ParseCentsError::TooPrecise)) }
             }
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Cents, E> {
                 text.parse().map_err(E::custom)

@@ -100,7 +100,7 @@ fn check(state: &State, secret_key: &str, request: &Request) -> ApiResult<()> {
         && account.as_bytes() != state.account.id.as_bytes()
     {
         let message = "The provided key does not have access to the account that Stripe-Account names.";
-        return Err(ApiError { status: StatusCode::FORBIDDEN, ..ApiError::invalid(message) });
+        return Err(ApiError::forbidden(message));
     }
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! Errors in Stripe's words and shape.
 
+use std::fmt;
+
 use axum::http::StatusCode;
 use serde_json::{Map, Value, json};
 
@@ -76,14 +78,15 @@ impl ApiError {
     }
 
     pub(super) fn publishable_key() -> Self {
-        Self {
-            status: StatusCode::FORBIDDEN,
-            code: Some("secret_key_required"),
-            ..Self::unauthorized(
-                "This API call cannot be made with a publishable API key. Please use a secret API key. You can find \
-                 a list of your API keys at https://dashboard.stripe.com/account/apikeys.",
-            )
-        }
+        Self::forbidden(
+            "This API call cannot be made with a publishable API key. Please use a secret API key. You can find a \
+             list of your API keys at https://dashboard.stripe.com/account/apikeys.",
+        )
+        .with_code("secret_key_required")
+    }
+
+    pub(super) fn forbidden(message: impl Into<String>) -> Self {
+        Self { status: StatusCode::FORBIDDEN, early: true, ..Self::invalid(message) }
     }
 
     fn unauthorized(message: impl Into<String>) -> Self {
@@ -143,6 +146,14 @@ impl ApiError {
         json!({ "error": error })
     }
 }
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for ApiError {}
 
 /// `sk_test_************abcd`
 fn masked(key: &str) -> String {

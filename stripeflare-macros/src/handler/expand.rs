@@ -1,7 +1,7 @@
 //! Writes the code: a hidden type beside a routed handler, a wrapper around a handler that is only priced.
 
-use proc_macro2::{Ident, Span, TokenStream};
-use quote::{format_ident, quote, quote_spanned};
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 
@@ -15,8 +15,10 @@ pub(super) fn expand(handler: &Handler<'_>) -> TokenStream {
         Some(route) => {
             let p = &raw.private;
             let body = answer_request(handler, &raw.signature.ident, &std);
+            let imports = imports(raw);
             let endpoint = quote! {
                 fn endpoint(__request: #p::Request) -> #p::ResponseFuture {
+                    #imports
                     #p::boxed(async move { #body })
                 }
             };
@@ -44,8 +46,12 @@ pub(super) fn fallback(raw: &RawHandler) -> TokenStream {
         return function;
     }
     if raw.route.is_some() {
+        let imports = imports(raw);
         let endpoint = quote! {
-            fn endpoint(_: #p::Request) -> #p::ResponseFuture { #unreachable }
+            fn endpoint(_: #p::Request) -> #p::ResponseFuture {
+                #imports
+                #unreachable
+            }
         };
         let Std {
             concat,
@@ -59,6 +65,22 @@ pub(super) fn fallback(raw: &RawHandler) -> TokenStream {
         return quote!(#function #hidden);
     }
     wrapper(raw, &format_ident!("__handler"), unreachable, &std)
+}
+
+/// Uses of the attributes that were taken off: their imports would look unused.
+fn imports(raw: &RawHandler) -> TokenStream {
+    let imports = raw.taken.iter().map(|path| {
+        let (_, end) = ends(path);
+        let path = path
+            .to_token_stream()
+            .into_iter()
+            .map(generated)
+            .collect::<TokenStream>();
+        // One that is missing is reported where the attribute stands.
+        let unnamed = quote_spanned!(Span::call_site().located_at(end)=> as _);
+        quote!(use #path #unnamed;)
+    });
+    quote!(#(#imports)*)
 }
 
 /// The handler as the user wrote it.
@@ -95,7 +117,7 @@ fn hidden_type(
         .iter()
         .filter(|attribute| attribute.path().is_ident("cfg"))
         .collect::<Vec<_>>();
-    let ident = expanded(&raw.signature.ident);
+    let ident = generated(raw.signature.ident.clone().into());
     let name = raw.signature.ident.unraw().to_string();
     let method = match &raw.route {
         Some(route) => route.method.variant(),
@@ -218,19 +240,36 @@ fn extract(handler: &Handler<'_>, std: &Std) -> TokenStream {
     let last = names.len().saturating_sub(1);
     let bindings = handler.arguments.iter().enumerate().map(|(index, ty)| {
         let name = &names[index];
+        let (parts, body) = (format_ident!("__parts"), format_ident!("__body"));
+        let (start, end) = ends(ty);
+        let p = p.at(start);
         let extraction = if index == last {
-            quote!(#p::from_request::<#ty, _>(__parts, __body))
+            let arguments = quote_spanned!(end=> (#parts, #body));
+            quote_spanned!(start=> #p::from_request::<#ty, _> #arguments)
         } else {
-            quote!(#p::from_parts::<#ty>(&mut __parts))
+            let arguments = quote_spanned!(end=> (&mut #parts));
+            quote_spanned!(start=> #p::from_parts::<#ty> #arguments)
         };
+        let awaited = quote_spanned!(end=> .await);
         quote! {
-            let #name = match #extraction.await {
+            let #name = match #extraction #awaited {
                 #ok(__value) => __value,
                 #err(__response) => return __response,
             };
         }
     });
     quote!(#(#bindings)*)
+}
+
+/// Where something begins and ends: code between the two is reported in its place.
+fn ends(written: &impl ToTokens) -> (Span, Span) {
+    let tokens = written.to_token_stream();
+    let end = match tokens.into_iter().last() {
+        Some(TokenTree::Group(group)) => group.span_close(),
+        Some(token) => token.span(),
+        None => Span::call_site(),
+    };
+    (written.span(), end)
 }
 
 fn argument_names(handler: &Handler<'_>) -> Vec<Ident> {
@@ -242,14 +281,19 @@ fn argument_names(handler: &Handler<'_>) -> Vec<Ident> {
 fn price_const(handler: &Handler<'_>, price: &Price<'_>, std: &Std) -> TokenStream {
     let p = &handler.raw.private;
     let constructor = match price.limit {
-        Limit::Exact => format_ident!("exact"),
-        Limit::UpTo => format_ident!("up_to"),
+        Limit::Exact => "exact",
+        Limit::UpTo => "up_to",
     };
     let amount = match &price.amount {
-        Amount::Units(units) => quote!(#p::Price::#constructor(#p::Cents::from_units(#units))),
+        Amount::Units(units) => {
+            let constructor = format_ident!("{constructor}");
+            quote!(#p::Price::#constructor(#p::Cents::from_units(#units)))
+        }
         Amount::Const(constant) => {
             // A constant that is no price fails in here: report it where it is named.
-            let span = Span::call_site().located_at(constant.span());
+            let span = constant.span();
+            let p = p.at(span);
+            let constructor = Ident::new(constructor, span);
             quote_spanned!(span=> #p::Price::#constructor(#constant))
         }
     };
@@ -276,9 +320,11 @@ fn price_const(handler: &Handler<'_>, price: &Price<'_>, std: &Std) -> TokenStre
     }
 }
 
-/// The same name in the same place, but as generated code: lints on names are silent about it.
-fn expanded(ident: &Ident) -> Ident {
-    let mut ident = ident.clone();
-    ident.set_span(Span::call_site().located_at(ident.span()));
-    ident
+/// The same token in the same place, but as generated code: lints are silent about it.
+fn generated(mut token: TokenTree) -> TokenTree {
+    // `$crate` is resolved by its own span.
+    if token.to_string() != "$crate" {
+        token.set_span(Span::call_site().located_at(token.span()));
+    }
+    token
 }

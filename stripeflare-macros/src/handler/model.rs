@@ -67,6 +67,8 @@ impl Method {
 /// A handler as it was written, without the attributes of this crate.
 pub(super) struct RawHandler {
     pub(super) private: Private,
+    /// The paths of the attributes that were taken off, as they were imported.
+    pub(super) taken: Vec<Path>,
     pub(super) attributes: Vec<syn::Attribute>,
     pub(super) visibility: Visibility,
     pub(super) signature: Signature,

@@ -31,22 +31,21 @@ pub(super) fn parse(
         }
     };
     let mut found = Found::default();
-    found.read(attribute, Span::call_site(), arguments, errors);
+    found.read(attribute, Span::call_site(), Some(arguments), errors);
     let mut attributes = Vec::new();
     for written in function.attributes {
         match known(written.path()) {
             Some(attribute) => {
                 let arguments = attribute_tokens(&written, errors);
                 found.read(attribute, written.path().span(), arguments, errors);
+                found.taken.push(written.path().clone());
             }
-            None => {
-                reject_conditional(&written, errors);
-                attributes.push(written);
-            }
+            None => attributes.push(written),
         }
     }
     Some(RawHandler {
         private: private(&found.crates),
+        taken: found.taken,
         attributes,
         visibility: function.visibility,
         signature: function.signature,
@@ -84,6 +83,7 @@ struct Found {
     route: Option<RawRoute>,
     price: Option<RawPrice>,
     crates: Vec<Path>,
+    taken: Vec<Path>,
 }
 
 impl Found {
@@ -91,7 +91,7 @@ impl Found {
         &mut self,
         attribute: Attribute,
         span: Span,
-        arguments: TokenStream,
+        arguments: Option<TokenStream>,
         errors: &mut Errors,
     ) {
         match attribute {
@@ -106,7 +106,8 @@ impl Found {
                     errors.push(span, message);
                     return;
                 }
-                let path = self.read_route(attribute, arguments, errors);
+                let path =
+                    arguments.and_then(|arguments| self.read_route(attribute, arguments, errors));
                 self.route = Some(RawRoute { method, span, path });
             }
             Attribute::Priced => {
@@ -155,12 +156,20 @@ impl Found {
         path
     }
 
-    fn read_price(&mut self, span: Span, arguments: TokenStream, errors: &mut Errors) -> RawPrice {
+    fn read_price(
+        &mut self,
+        span: Span,
+        arguments: Option<TokenStream>,
+        errors: &mut Errors,
+    ) -> RawPrice {
         let mut price = RawPrice {
             span,
             amounts: Vec::new(),
             hold_seconds: None,
-            is_broken: false,
+            is_broken: arguments.is_none(),
+        };
+        let Some(arguments) = arguments else {
+            return price;
         };
         let before = errors.count();
         let mut args = Args::parse(arguments, errors);
@@ -204,28 +213,4 @@ fn known(path: &Path) -> Option<Attribute> {
     Attribute::ALL
         .into_iter()
         .find(|attribute| last == attribute.name())
-}
-
-/// The outer attribute cannot see through `cfg_attr`: the inner one would run later, on a function already expanded.
-fn reject_conditional(attribute: &syn::Attribute, errors: &mut Errors) {
-    if !attribute.path().is_ident("cfg_attr") {
-        return;
-    }
-    let syn::Meta::List(list) = &attribute.meta else {
-        return;
-    };
-    let Ok(metas) = list.parse_args_with(
-        syn::punctuated::Punctuated::<syn::Meta, syn::Token![,]>::parse_terminated,
-    ) else {
-        return;
-    };
-    for meta in metas.iter().skip(1) {
-        if let Some(known) = known(meta.path()) {
-            let message = format!(
-                "`#[{}]` cannot be conditional under another attribute of the handler; write two functions with `#[cfg]`",
-                known.name()
-            );
-            errors.push(meta.path().span(), message);
-        }
-    }
 }

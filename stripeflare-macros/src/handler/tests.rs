@@ -22,7 +22,9 @@ fn priced(arguments: TokenStream) -> Vec<String> {
 fn same(one: Expansion, other: Expansion) {
     assert!(one.errors.into_messages().is_empty());
     assert!(other.errors.into_messages().is_empty());
-    assert_eq!(one.tokens.to_string(), other.tokens.to_string());
+    // Each uses the attribute that it took off.
+    let one = one.tokens.to_string().replace("priced as _", "post as _");
+    assert_eq!(one, other.tokens.to_string());
 }
 
 #[test]
@@ -131,10 +133,6 @@ fn signatures_that_are_no_handlers() {
             quote! { #[get("/again")] async fn x() {} },
             "this handler already has `#[get]`; for a second route write a second function that calls this one and put \
              `#[get]` there",
-        ),
-        (
-            quote! { #[cfg_attr(paid, priced(cents = 1))] async fn x() {} },
-            "`#[priced]` cannot be conditional under another attribute of the handler; write two functions with `#[cfg]`",
         ),
         (
             quote! { struct X; },

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{quote, quote_spanned};
+use syn::spanned::Spanned;
 
 use super::parse::RawMain;
 use super::validate::Entry;
@@ -18,6 +19,11 @@ pub(super) fn expand(entry: &Entry<'_>) -> TokenStream {
     let Entry { app, version, .. } = entry;
     let string = Std::new().string;
     let build = &function.sig.ident;
+    // Reported on the return type.
+    let user = {
+        let p = p.at(app.span());
+        quote_spanned!(app.span()=> <#app as #p::AppType>::User)
+    };
     // The functions' parameters are what wasm-bindgen names in JavaScript, hence without a prefix.
     quote! {
         #function
@@ -26,7 +32,7 @@ pub(super) fn expand(entry: &Entry<'_>) -> TokenStream {
             // On structs wasm-bindgen finds itself by this name alone, whatever its attribute says.
             use #p::wasm_bindgen;
 
-            type __User = <#app as #p::AppType>::User;
+            type __User = #user;
 
             #[#p::wasm_bindgen::prelude::wasm_bindgen(js_name = "fetch", wasm_bindgen = #p::wasm_bindgen)]
             pub fn __stripeflare_fetch(

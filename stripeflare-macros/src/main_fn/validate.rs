@@ -95,9 +95,28 @@ fn signature<'a>(signature: &'a Signature, errors: &mut Errors) -> Option<&'a Ty
                 );
                 None
             }
+            ty if is_surely_no_app(ty) => {
+                errors.push(
+                    ty.span(),
+                    format!("the entry point returns the app: write `{SHAPE}`"),
+                );
+                None
+            }
             ty => Some(ty),
         },
     }
+}
+
+/// Types that can be told by their spelling; of any other the compiler says whether it is an `App`.
+fn is_surely_no_app(ty: &Type) -> bool {
+    let Type::Path(path) = ty else {
+        return !matches!(ty, Type::Group(_) | Type::Paren(_) | Type::Macro(_));
+    };
+    path.path.segments.last().is_some_and(|last| {
+        ["Box", "Option", "Response", "Result", "Router", "String"]
+            .iter()
+            .any(|name| last.ident == name)
+    })
 }
 
 /// The version is part of the names of all objects.

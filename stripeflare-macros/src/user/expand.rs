@@ -22,10 +22,10 @@ pub(super) fn expand(user: &User<'_>) -> TokenStream {
         }
     });
     let writes = user.columns.iter().map(|column| {
-        let field = column.field;
+        let Column { field, ty, .. } = column;
         match column.json {
-            true => quote!(__row.push_json(&self.#field);),
-            false => quote!(__row.push(&self.#field);),
+            true => quote!(__row.push_json::<#ty>(&self.#field);),
+            false => quote!(__row.push::<#ty>(&self.#field);),
         }
     });
     let history = history(user);
@@ -46,17 +46,21 @@ pub(super) fn expand(user: &User<'_>) -> TokenStream {
 
 /// After a mistake: a user without columns, so that only the mistake is reported.
 pub(super) fn fallback(user: &User<'_>) -> TokenStream {
+    if !user.input.generics.params.is_empty() {
+        // Bounds that an implementation would need are not the user's to hear of.
+        return TokenStream::new();
+    }
     let p = &user.private;
     let ident = &user.input.ident;
+    let conditions = &user.input.generics.where_clause;
     let Std {
         result,
         unreachable,
         ..
     } = Std::new();
-    let (parameters, arguments, conditions) = user.input.generics.split_for_impl();
     quote! {
         #[automatically_derived]
-        impl #parameters #p::StripeUser for #ident #arguments #conditions {
+        impl #p::StripeUser for #ident #conditions {
             const COLUMNS: &'static [#p::ColumnDef] = &[];
             fn read(_: &mut #p::ColumnReader<'_>) -> #result<Self, #p::ColumnError> {
                 #unreachable
@@ -69,7 +73,10 @@ pub(super) fn fallback(user: &User<'_>) -> TokenStream {
 fn definition(column: &Column<'_>, p: &Private) -> TokenStream {
     let Column { name, ty, .. } = column;
     let stored = match column.json {
-        true => quote!(#p::JsonColumn<#ty>),
+        true => {
+            let Std { option, string, .. } = Std::new();
+            quote!(#option<#string>)
+        }
         false => quote!(#ty),
     };
     let default = column.default.as_ref().map(|(_, default)| {

@@ -112,7 +112,7 @@ fn column<'a>(field: &'a Field, errors: &mut Errors) -> Option<Column<'a>> {
 
 impl User<'_> {
     fn read_attribute(&mut self, attribute: &syn::Attribute, errors: &mut Errors) {
-        let tokens = attribute_tokens(attribute, errors);
+        let tokens = attribute_tokens(attribute, errors).unwrap_or_default();
         let mut args = Args::parse(tokens, errors);
         if let Some(krate) = args.take_crate(errors) {
             self.private = Private::new(Some(&krate));
@@ -281,7 +281,7 @@ fn joined<'a>(
     attributes: impl Iterator<Item = &'a syn::Attribute>,
     errors: &mut Errors,
 ) -> TokenStream {
-    let lists = attributes.map(|attribute| attribute_tokens(attribute, errors));
+    let lists = attributes.filter_map(|attribute| attribute_tokens(attribute, errors));
     let lists = lists
         .filter(|tokens| !tokens.is_empty())
         .collect::<Vec<_>>();

@@ -112,6 +112,16 @@ fn check_column(column: &Column<'_>, errors: &mut Errors) {
             ),
         );
     }
+    if column.json
+        && column.since.is_none_or(|since| since.number == 1)
+        && column.default.is_none()
+        && option_content(column.ty).is_none()
+    {
+        errors.push(
+            column.field.span(),
+            format!("a new row has no `{name}` yet: give it JSON as a `default = …`, or make it an `Option`"),
+        );
+    }
     if let Some(old) = &column.renamed_from {
         let folded = old.value().to_lowercase();
         if let Some(message) = identifier(&old.value()) {

@@ -64,7 +64,7 @@ const _: () = {
             state: ::stripeflare::__private::JsObjectState,
             env: ::stripeflare::__private::Env,
         ) -> Self {
-            Self(::stripeflare::__private::Object::new("2", state, env))
+            Self(::stripeflare::__private::Object::new(&state, &env))
         }
         #[wasm_bindgen]
         pub fn call(&self, command: ::std::string::String) -> ::std::string::String {
@@ -73,13 +73,6 @@ const _: () = {
         #[wasm_bindgen]
         pub fn alarm(&self) -> ::stripeflare::__private::js_sys::Promise {
             self.0.alarm()
-        }
-        #[wasm_bindgen]
-        pub fn fetch(
-            &self,
-            request: ::stripeflare::__private::web_sys::Request,
-        ) -> ::stripeflare::__private::js_sys::Promise {
-            self.0.fetch(request)
         }
     }
 };

@@ -11,6 +11,7 @@ impl ::stripeflare::__private::Route for reverse {
     fn endpoint(
         __request: ::stripeflare::__private::Request,
     ) -> ::stripeflare::__private::ResponseFuture {
+        use priced as _;
         ::stripeflare::__private::boxed(async move {
             const __PRICE: ::stripeflare::__private::Price = ::stripeflare::__private::Price::exact(
                     ::stripeflare::__private::Cents::from_units(2500i64),

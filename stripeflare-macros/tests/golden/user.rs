@@ -37,11 +37,11 @@ impl ::stripeflare::__private::StripeUser for User {
             .renamed_from("kind"),
         ::stripeflare::__private::ColumnDef::new(
                 "settings",
-                <::stripeflare::__private::JsonColumn<
-                    Option<Settings>,
+                <::core::option::Option<
+                    ::std::string::String,
                 > as ::stripeflare::__private::Column>::TYPE,
-                <::stripeflare::__private::JsonColumn<
-                    Option<Settings>,
+                <::core::option::Option<
+                    ::std::string::String,
                 > as ::stripeflare::__private::Column>::NULLABLE,
             )
             .since(2u32),
@@ -59,11 +59,11 @@ impl ::stripeflare::__private::StripeUser for User {
         })
     }
     fn write(&self, __row: &mut ::stripeflare::__private::ColumnWriter) {
-        __row.push(&self.tier);
-        __row.push(&self.points);
-        __row.push(&self.factor);
-        __row.push(&self.news);
-        __row.push(&self.r#type);
-        __row.push_json(&self.settings);
+        __row.push::<String>(&self.tier);
+        __row.push::<i64>(&self.points);
+        __row.push::<f64>(&self.factor);
+        __row.push::<bool>(&self.news);
+        __row.push::<Option<String>>(&self.r#type);
+        __row.push_json::<Option<Settings>>(&self.settings);
     }
 }

@@ -34,7 +34,7 @@ impl renamed::stripeflare::__private::StripeUser for User {
         })
     }
     fn write(&self, __row: &mut renamed::stripeflare::__private::ColumnWriter) {
-        __row.push(&self.tier);
-        __row.push(&self.points);
+        __row.push::<String>(&self.tier);
+        __row.push::<i64>(&self.points);
     }
 }

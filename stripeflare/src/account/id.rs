@@ -3,7 +3,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::base32;
+use super::{decode, encode};
 
 const BYTES: usize = 16;
 
@@ -17,7 +17,7 @@ pub struct AccountId(String);
 
 impl AccountId {
     pub(crate) fn from_hash(hash: &[u8; 32]) -> Self {
-        Self(base32().encode(&hash[..BYTES]))
+        Self(encode(&hash[..BYTES]))
     }
 
     /// The id as text.
@@ -49,10 +49,7 @@ impl FromStr for AccountId {
     type Err = ParseAccountIdError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match base32().decode(text.as_bytes()) {
-            Ok(bytes) if bytes.len() == BYTES => Ok(Self(text.to_owned())),
-            _ => Err(ParseAccountIdError),
-        }
+        decode::<BYTES>(text).map(|_| Self(text.to_owned())).ok_or(ParseAccountIdError)
     }
 }
 

@@ -8,16 +8,17 @@ pub use id::{AccountId, ParseAccountIdError};
 pub(crate) use reference::ReferenceKey;
 pub(crate) use token::Token;
 
-use data_encoding::{Encoding, Specification};
+/// Lowercase base32 of RFC 4648, without padding.
+const BASE32: base32::Alphabet = base32::Alphabet::Rfc4648Lower { padding: false };
 
-/// Lowercase base32 without padding; a text has one spelling only, trailing bits are zero.
-pub(crate) fn base32() -> &'static Encoding {
-    static BASE32: std::sync::OnceLock<Encoding> = std::sync::OnceLock::new();
-    BASE32.get_or_init(|| {
-        let mut specification = Specification::new();
-        specification.symbols.push_str("abcdefghijklmnopqrstuvwxyz234567");
-        specification.encoding().expect("a valid base32 alphabet")
-    })
+fn encode(bytes: &[u8]) -> String {
+    base32::encode(BASE32, bytes)
+}
+
+/// Exactly `N` bytes; a text has one spelling only.
+fn decode<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let bytes: [u8; N] = base32::decode(BASE32, text)?.try_into().ok()?;
+    (encode(&bytes) == text).then_some(bytes)
 }
 
 /// Bytes nobody can guess.

@@ -1,7 +1,7 @@
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use super::{AccountId, base32};
+use super::{AccountId, decode, encode};
 
 const TAG_BYTES: usize = 10;
 
@@ -25,14 +25,14 @@ impl ReferenceKey {
     /// The reference of an account: 43 characters of lowercase base32 and one `-`.
     pub(crate) fn sign(&self, account: &AccountId) -> String {
         let tag = self.mac_of(account).finalize().into_bytes();
-        format!("{account}-{}", base32().encode(&tag[..TAG_BYTES]))
+        format!("{account}-{}", encode(&tag[..TAG_BYTES]))
     }
 
     /// The account a reference names, if this key made it.
     pub(crate) fn verify(&self, reference: &str) -> Option<AccountId> {
         let (account, tag) = reference.split_once('-')?;
         let account: AccountId = account.parse().ok()?;
-        let tag = base32().decode(tag.as_bytes()).ok().filter(|tag| tag.len() == TAG_BYTES)?;
+        let tag: [u8; TAG_BYTES] = decode(tag)?;
         self.mac_of(&account).verify_truncated_left(&tag).ok()?;
         Some(account)
     }

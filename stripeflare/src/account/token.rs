@@ -3,7 +3,7 @@ use std::str::FromStr;
 
 use sha2::{Digest, Sha256};
 
-use super::{AccountId, base32, random};
+use super::{AccountId, decode, encode, random};
 
 const SECRET_BYTES: usize = 32;
 
@@ -36,7 +36,7 @@ impl Token {
 
     /// The whole token as text, for a cookie or the owner's eyes.
     pub(crate) fn expose(&self) -> String {
-        format!("{}.{}", self.account, base32().encode(&self.secret))
+        format!("{}.{}", self.account, encode(&self.secret))
     }
 }
 
@@ -66,11 +66,8 @@ impl FromStr for Token {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (account, secret) = text.split_once('.').ok_or(ParseTokenError)?;
-        let secret = base32().decode(secret.as_bytes()).map_err(|_| ParseTokenError)?;
-        Ok(Self {
-            account: account.parse().map_err(|_| ParseTokenError)?,
-            secret: secret.try_into().map_err(|_| ParseTokenError)?,
-        })
+        let account = account.parse().map_err(|_| ParseTokenError)?;
+        Ok(Self { account, secret: decode(secret).ok_or(ParseTokenError)? })
     }
 }
 

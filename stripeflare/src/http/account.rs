@@ -137,7 +137,7 @@ impl<U: StripeUser> Account<U> {
                     let command = Command::Read { account: id.clone() };
                     match endings::call(&context.deployment, &id, command).await? {
                         Reply::Row(row) => *row,
-                        other => return Err(Answer::unavailable(format!("the account answered a read with {other:?}"))),
+                        _ => return Err(Answer::unavailable("the account answered a read with something else")),
                     }
                 }
             };

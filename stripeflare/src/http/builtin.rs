@@ -48,7 +48,7 @@ async fn show_me(request: Request) -> Result<Response, Response> {
         None => wallet::Account::unregistered(id, Vec::new()),
         Some(_) => match endings::call(&context.deployment, &id, Command::Read { account: id.clone() }).await? {
             Reply::Row(row) => *row,
-            other => return Err(Answer::unavailable(format!("the account answered a read with {other:?}"))),
+            _ => return Err(Answer::unavailable("the account answered a read with something else")),
         },
     };
     let registered = row.is_registered();

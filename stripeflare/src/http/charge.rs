@@ -68,7 +68,7 @@ impl Call {
                 charge.open = false;
                 Err(charge.context.refused(price.amount, refusal))
             }
-            other => Err(Answer::unavailable(format!("the account answered a reserve with {other:?}"))),
+            _ => Err(Answer::unavailable("the account answered a reserve with something else")),
         }
     }
 }
@@ -139,7 +139,7 @@ impl Charge {
                 let message = format!("This call took longer than the {} s its price was held for. Nothing was charged.", self.price.hold_s);
                 Err(Answer::new(StatusCode::GATEWAY_TIMEOUT, "hold_expired", message).into())
             }
-            other => Err(Answer::unavailable(format!("the account answered a capture with {other:?}"))),
+            _ => Err(Answer::unavailable("the account answered a capture with something else")),
         }
     }
 
@@ -201,7 +201,7 @@ impl Inner {
         match endings::call(&self.deployment, &account, Command::Charge { charge }).await? {
             Reply::Charged(charged) => Ok((account, charged.available)),
             Reply::Refused(refusal) => Err(self.refused(amount, refusal)),
-            other => Err(Answer::unavailable(format!("the account answered a charge with {other:?}"))),
+            _ => Err(Answer::unavailable("the account answered a charge with something else")),
         }
     }
 }

@@ -15,7 +15,7 @@ use worker::worker_sys::Context as JsContext;
 use super::credentials::{Caller, Manner};
 use super::{Answer, Config};
 use crate::account::{AccountId, Token};
-use crate::object::Stubs;
+use crate::object::{Stubs, describe};
 use crate::wallet;
 
 /// One deployment of one version, as every kind of event sees it.
@@ -177,7 +177,7 @@ impl Inner {
         }));
         if let Err(exception) = self.js.wait_until(&promise) {
             // The future runs all the same, only nothing keeps the worker alive for it.
-            worker::console_error!("waitUntil: {exception:?}");
+            worker::console_error!("waitUntil: {}", describe(&exception));
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Requests and responses across the JavaScript boundary. Bodies of known size cross as bytes, others as streams.
 
+use std::borrow::Cow;
+
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
@@ -7,11 +9,13 @@ use bytes::Bytes;
 use futures_util::TryStreamExt;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use http_body::Body as _;
-use js_sys::{Array, JsString, Uint8Array};
+use js_sys::{Array, Uint8Array};
 use send_wrapper::SendWrapper;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_streams::ReadableStream;
 use web_sys::{Headers, ResponseInit};
+
+use crate::object::describe;
 
 /// A request, or what is wrong with it.
 pub(super) fn from_js(request: web_sys::Request) -> Result<Request, String> {
@@ -28,41 +32,34 @@ fn body_from_js(stream: web_sys::ReadableStream) -> Body {
     let chunks = ReadableStream::from_raw(stream.unchecked_into()).into_stream();
     let bytes = chunks
         .map_ok(|chunk| Bytes::from(Uint8Array::new(&chunk).to_vec()))
-        .map_err(|exception| std::io::Error::other(format!("{exception:?}")));
+        .map_err(|exception| std::io::Error::other(describe(&exception)));
     Body::from_stream(SendWrapper::new(bytes))
 }
 
-/// Header values are bytes; JavaScript shows each byte as one character.
+/// Header values are bytes, and the runtime shows them as UTF-8; what cannot be a header is left out.
 fn read_headers(headers: &Headers, into: &mut HeaderMap) {
     for entry in headers.entries().into_iter().flatten() {
         let pair: Array = entry.unchecked_into();
-        let (Some(name), value) = (pair.get(0).as_string(), pair.get(1).unchecked_into::<JsString>()) else { continue };
-        let bytes: Vec<u8> = String::from(value).chars().flat_map(latin1).collect();
-        if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(&bytes)) {
+        let (Some(name), Some(value)) = (pair.get(0).as_string(), pair.get(1).as_string()) else { continue };
+        if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(value.as_bytes())) {
             into.append(name, value);
         }
     }
 }
 
-/// The byte a character stands for; beyond Latin-1 its UTF-8.
-fn latin1(character: char) -> impl Iterator<Item = u8> {
-    let mut utf8 = [0; 4];
-    let bytes = match u8::try_from(character) {
-        Ok(byte) => {
-            utf8[0] = byte;
-            1
-        }
-        Err(_) => character.encode_utf8(&mut utf8).len(),
-    };
-    utf8.into_iter().take(bytes)
+/// A header value as text; bytes that are no UTF-8 are taken for Latin-1, so that no value makes a response fail.
+fn header_text(value: &HeaderValue) -> Cow<'_, str> {
+    match std::str::from_utf8(value.as_bytes()) {
+        Ok(text) => text.into(),
+        Err(_) => value.as_bytes().iter().map(|byte| char::from(*byte)).collect(),
+    }
 }
 
 pub(super) async fn to_js(response: Response) -> Result<web_sys::Response, JsValue> {
     let (parts, body) = response.into_parts();
     let headers = Headers::new()?;
     for (name, value) in &parts.headers {
-        let value: String = value.as_bytes().iter().map(|byte| char::from(*byte)).collect();
-        headers.append(name.as_str(), &value)?;
+        headers.append(name.as_str(), &header_text(value))?;
     }
     let init = ResponseInit::new();
     init.set_status(parts.status.as_u16());

@@ -9,6 +9,7 @@ use wasm_bindgen_futures::JsFuture;
 use worker::{Delay, Env};
 
 use super::command::{Command, Envelope, Reply};
+use super::describe;
 use crate::account::AccountId;
 use crate::wallet::Ending;
 
@@ -105,8 +106,4 @@ impl Stubs {
         let answer = answer.as_string().ok_or("an answer that is no text")?;
         serde_json::from_str(&answer).map_err(|error| format!("an answer nobody understands: {error}"))
     }
-}
-
-fn describe(exception: &JsValue) -> String {
-    exception.dyn_ref::<js_sys::Error>().map_or_else(|| format!("{exception:?}"), |error| error.message().into())
 }

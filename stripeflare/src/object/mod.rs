@@ -9,3 +9,12 @@ pub use class::{Object, extend_durable_object};
 pub(crate) use client::{Address, ObjectError, Stubs};
 pub use command::Stats;
 pub(crate) use command::{Command, Reply};
+
+/// A JavaScript exception as text.
+pub(crate) fn describe(exception: &wasm_bindgen::JsValue) -> String {
+    use wasm_bindgen::JsCast;
+    match exception.dyn_ref::<js_sys::Error>() {
+        Some(error) => error.message().into(),
+        None => exception.as_string().unwrap_or_else(|| "an exception that is no Error".to_owned()),
+    }
+}

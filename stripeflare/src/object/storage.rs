@@ -6,6 +6,7 @@ use std::panic::AssertUnwindSafe;
 use js_sys::{Array, JsString, Uint8Array};
 use wasm_bindgen::prelude::*;
 
+use super::describe;
 use crate::wallet::{Row, Sql, SqlError, Value};
 
 #[wasm_bindgen]
@@ -82,8 +83,7 @@ impl Sql for Storage {
 }
 
 fn sql_error(exception: &JsValue) -> SqlError {
-    let message = exception.dyn_ref::<js_sys::Error>().map_or_else(|| format!("{exception:?}"), |error| error.message().into());
-    SqlError(message)
+    SqlError(describe(exception))
 }
 
 const MAX_SAFE: i64 = (1 << 53) - 1;
@@ -114,5 +114,5 @@ fn from_js(value: &JsValue) -> Result<Value, SqlError> {
     if let Some(buffer) = value.dyn_ref::<js_sys::ArrayBuffer>() {
         return Ok(Value::Blob(Uint8Array::new(buffer).to_vec()));
     }
-    Err(SqlError(format!("SQLite answered {value:?}")))
+    Err(SqlError("SQLite answered with a value of no type it has".into()))
 }

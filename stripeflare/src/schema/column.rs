@@ -187,9 +187,9 @@ impl DefaultValue {
         match self {
             Self::Bool(truth) => i64::from(truth).to_string(),
             Self::Integer(integer) => integer.to_string(),
-            Self::Real(real) => format!("{real:?}"),
+            Self::Real(real) => serde_json::to_string(&real).expect("a literal is a finite number"),
             Self::Text(text) => format!("'{}'", text.replace('\'', "''")),
-            Self::Blob(bytes) => format!("x'{}'", data_encoding::HEXLOWER.encode(bytes)),
+            Self::Blob(bytes) => format!("x'{}'", hex::encode(bytes)),
         }
     }
 }

@@ -55,7 +55,7 @@ impl Rules<'_> {
                 amount: total,
                 currency: session.currency.clone().unwrap_or_default(),
                 client_reference_id: session.client_reference_id.clone(),
-                payment_intent: session.payment_intent.as_ref().map(|intent| intent.id().to_owned()),
+                payment_intent: session.payment_intent.as_ref().map(|intent| intent.0.clone()),
                 payment_link: session.payment_link.clone(),
             }),
         }
@@ -75,7 +75,7 @@ impl Rules<'_> {
         let net = total.checked_sub(extra(details.amount_tax)).and_then(|net| net.checked_sub(extra(details.amount_shipping)));
         let net = net.filter(|net| *net > 0).ok_or("nothing is left without tax and shipping")?;
         let amount = net.checked_mul(10_000).and_then(Cents::checked_from_units).ok_or("it is more than an amount can hold")?;
-        let payment_intent = session.payment_intent.as_ref().map(|intent| intent.id().to_owned());
+        let payment_intent = session.payment_intent.as_ref().map(|intent| intent.0.clone());
         Ok(CreditTo { account, key: session_key(&session.id), amount, payment_intent })
     }
 }

@@ -1,7 +1,8 @@
 use std::fmt;
 
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde::Deserialize;
-use serde_json::Value as Json;
+use serde_json::value::RawValue;
 
 /// An event of a kind this crate acts on; unknown fields and kinds are no error.
 #[derive(Debug)]
@@ -32,7 +33,7 @@ pub(crate) struct CheckoutSession {
     pub(crate) payment_status: Option<String>,
     pub(crate) payment_link: Option<String>,
     pub(crate) client_reference_id: Option<String>,
-    pub(crate) payment_intent: Option<Expandable>,
+    pub(crate) payment_intent: Option<Id>,
     pub(crate) currency: Option<String>,
     pub(crate) amount_total: Option<i64>,
     #[serde(default)]
@@ -45,26 +46,41 @@ pub(crate) struct TotalDetails {
     pub(crate) amount_tax: Option<i64>,
 }
 
-/// An id, or the whole object where the request asked to expand it.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(untagged)]
-pub(crate) enum Expandable {
-    Id(String),
-    Object { id: String },
-}
+/// The id of an object, which Stripe sends as it is or, expanded, within the whole object.
+#[derive(Clone, Debug)]
+pub(crate) struct Id(pub(crate) String);
 
-impl Expandable {
-    pub(crate) fn id(&self) -> &str {
-        match self {
-            Self::Id(id) | Self::Object { id } => id,
+impl<'de> Deserialize<'de> for Id {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct IdOrObject;
+        impl<'de> Visitor<'de> for IdOrObject {
+            type Value = Id;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an id or an object with one")
+            }
+            fn visit_str<E>(self, id: &str) -> Result<Id, E> {
+                Ok(Id(id.to_owned()))
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Id, A::Error> {
+                let mut id = None;
+                while let Some(field) = object.next_key::<String>()? {
+                    if field == "id" {
+                        id = Some(object.next_value()?);
+                    } else {
+                        object.next_value::<IgnoredAny>()?;
+                    }
+                }
+                id.map(Id).ok_or_else(|| serde::de::Error::missing_field("id"))
+            }
         }
+        deserializer.deserialize_any(IdOrObject)
     }
 }
 
 /// Why a body with a good signature is no event.
 #[derive(Debug)]
 pub(crate) enum EventError {
-    NotJson(serde_json::Error),
+    NotJson,
     /// A `v2.core.event`: it names its object but does not carry it.
     Thin,
     Malformed(&'static str),
@@ -73,7 +89,7 @@ pub(crate) enum EventError {
 impl fmt::Display for EventError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotJson(error) => write!(f, "the body is no JSON: {error}"),
+            Self::NotJson => f.write_str("the body is no event in JSON"),
             Self::Thin => f.write_str("this endpoint was sent a thin event; create a webhook endpoint for snapshot events instead"),
             Self::Malformed(what) => write!(f, "the event has no usable {what}"),
         }
@@ -81,24 +97,27 @@ impl fmt::Display for EventError {
 }
 
 #[derive(Deserialize)]
-struct Raw {
+struct Raw<'a> {
     object: Option<String>,
     #[serde(rename = "type")]
     kind: Option<String>,
     #[serde(default)]
     livemode: bool,
     account: Option<String>,
-    data: Option<Data>,
+    #[serde(borrow)]
+    data: Option<Data<'a>>,
 }
 
 #[derive(Deserialize)]
-struct Data {
-    object: Json,
+struct Data<'a> {
+    #[serde(borrow)]
+    object: &'a RawValue,
 }
 
 impl Event {
     pub(crate) fn parse(body: &[u8]) -> Result<Self, EventError> {
-        let raw: Raw = serde_json::from_slice(body).map_err(EventError::NotJson)?;
+        let body = std::str::from_utf8(body).map_err(|_| EventError::NotJson)?;
+        let raw: Raw<'_> = serde_json::from_str(body).map_err(|_| EventError::NotJson)?;
         if raw.object.as_deref() == Some("v2.core.event") {
             return Err(EventError::Thin);
         }
@@ -106,7 +125,7 @@ impl Event {
         let fact = match kind.as_str() {
             "checkout.session.completed" | "checkout.session.async_payment_succeeded" => {
                 let data = raw.data.ok_or(EventError::Malformed("data"))?;
-                let session = serde_json::from_value(data.object).map_err(|_| EventError::Malformed("Checkout Session"))?;
+                let session = serde_json::from_str(data.object.get()).map_err(|_| EventError::Malformed("Checkout Session"))?;
                 Fact::Checkout(Box::new(session))
             }
             _ => Fact::Other,
@@ -127,14 +146,14 @@ mod tests {
                     "data":{{"object":{{"id":"cs_1","payment_intent":{intent},"amount_total":500}}}}}}"#
             );
             let Fact::Checkout(session) = Event::parse(body.as_bytes()).unwrap().fact else { panic!("a checkout") };
-            assert_eq!((session.id.as_str(), session.payment_intent.unwrap().id()), ("cs_1", "pi_1"));
+            assert_eq!((session.id.as_str(), session.payment_intent.unwrap().0.as_str()), ("cs_1", "pi_1"));
         }
     }
 
     #[test]
     fn what_cannot_be_acted_on_says_why() {
-        assert!(matches!(Event::parse(b"nonsense"), Err(EventError::NotJson(_))));
-        assert!(matches!(Event::parse(b"\xff"), Err(EventError::NotJson(_))));
+        assert!(matches!(Event::parse(b"nonsense"), Err(EventError::NotJson)));
+        assert!(matches!(Event::parse(b"\xff"), Err(EventError::NotJson)));
         assert!(matches!(Event::parse(br#"{"object":"v2.core.event","type":"x"}"#), Err(EventError::Thin)));
         assert!(matches!(Event::parse(b"{}"), Err(EventError::Malformed("type"))));
         let unknown = Event::parse(br#"{"object":"event","type":"plan.created","data":{"object":{}}}"#).unwrap();

@@ -14,5 +14,5 @@ use sha2::{Digest, Sha256};
 
 /// The key of a Checkout Session's credit: a hash, because the id itself proves who paid and is stored nowhere.
 pub(crate) fn session_key(session: &str) -> String {
-    data_encoding::HEXLOWER.encode(&Sha256::digest(session.as_bytes()))
+    hex::encode(Sha256::digest(session.as_bytes()))
 }

@@ -82,7 +82,7 @@ impl<I: Iterator<Item = Value>> Reader<I> {
         match self.0.next() {
             Some(Value::Integer(integer)) => Ok(Some(integer)),
             Some(Value::Null) => Ok(None),
-            other => Err(SqlError(format!("{other:?} where an integer belongs"))),
+            _ => Err(SqlError("something else where an integer belongs".into())),
         }
     }
 
@@ -94,7 +94,7 @@ impl<I: Iterator<Item = Value>> Reader<I> {
         match self.0.next() {
             Some(Value::Text(text)) => Ok(Some(text)),
             Some(Value::Null) => Ok(None),
-            other => Err(SqlError(format!("{other:?} where a text belongs"))),
+            _ => Err(SqlError("something else where a text belongs".into())),
         }
     }
 }

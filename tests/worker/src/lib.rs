@@ -175,7 +175,8 @@ async fn stats(request: Request) -> Result<Json<Stats>> {
 #[get("/name")]
 async fn name() -> impl IntoResponse {
     let bytes = http::HeaderValue::from_bytes("Zoë 🦀".as_bytes()).expect("no control characters");
-    ([("x-name", bytes)], "name")
+    let latin1 = http::HeaderValue::from_bytes(b"caf\xe9").expect("no control characters");
+    ([("x-name", bytes), ("x-latin1", latin1)], "name")
 }
 
 fn plain_router() -> Router {

@@ -1,7 +1,7 @@
 use stripeflare::App;
 
 #[stripeflare::main]
-fn app(name: String) -> App {
+fn app(_: String) -> App {
     App::new()
 }
 

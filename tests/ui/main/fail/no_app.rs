@@ -1,6 +1,6 @@
 #[stripeflare::main]
-fn app() -> String {
-    String::new()
+fn app() -> Result<stripeflare::App, String> {
+    Ok(stripeflare::App::new())
 }
 
 fn main() {}

@@ -1,7 +1,7 @@
 use stripeflare::App;
 
 #[stripeflare::main(version = "", versoin = "2")]
-async fn app<T>(name: T) -> App {
+async fn app<T>(_: T) -> App {
     App::new()
 }
 

@@ -15,7 +15,7 @@ mod worker {
     }
 
     #[stripeflare::main(version = "2026.1_b")]
-    fn __stripeflare_fetch() -> App<User> {
+    fn __app() -> App<User> {
         App::new().routes(routes![hello])
     }
 }

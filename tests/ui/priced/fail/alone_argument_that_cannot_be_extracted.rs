@@ -3,7 +3,7 @@ use stripeflare::priced;
 struct Text;
 
 #[priced(cents = 1)]
-async fn reverse(text: Text) -> &'static str {
+async fn reverse(_: Text) -> &'static str {
     "txet"
 }
 

@@ -8,6 +8,4 @@ async fn reverse(text: String) -> String {
     text
 }
 
-fn main() {
-    let _ = stripeflare::routes![reverse];
-}
+fn main() {}

@@ -18,6 +18,8 @@ async fn nothing() -> impl IntoResponse {
 struct State;
 
 fn main() {
-    let _: Router<State> = Router::new().route("/{id}", routing::post(reverse)).route("/", routing::any(nothing));
+    let _: Router<State> = Router::new()
+        .route("/{id}", routing::post(reverse))
+        .route("/", routing::any(nothing));
     let _ = App::<()>::new().merge(Router::new().route("/{id}", routing::post(reverse)));
 }

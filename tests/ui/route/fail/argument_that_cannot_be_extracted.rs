@@ -3,7 +3,7 @@ use stripeflare::get;
 struct Name;
 
 #[get("/")]
-async fn hello(name: Name, body: String) -> String {
+async fn hello(_: Name, body: String) -> String {
     body
 }
 

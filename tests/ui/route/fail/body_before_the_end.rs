@@ -4,7 +4,7 @@ use stripeflare::axum::Json;
 use stripeflare::axum::http::Method;
 
 #[post("/")]
-async fn hello(body: Json<String>, method: Method) -> String {
+async fn hello(body: Json<String>, _: Method) -> String {
     body.0
 }
 

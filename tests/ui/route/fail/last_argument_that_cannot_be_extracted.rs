@@ -3,7 +3,7 @@ use stripeflare::get;
 struct Name;
 
 #[get("/")]
-async fn hello(name: Name) -> &'static str {
+async fn hello(_: Name) -> &'static str {
     "hello"
 }
 

@@ -7,7 +7,7 @@ async fn read(Path(id): Path<u32>, Query(_): Query<Vec<(String, String)>>) -> Re
     Ok(Json(id))
 }
 
-#[put("/notes/{id}",)]
+#[put("/notes/{id}")]
 async fn replace(Path(_): Path<u32>, body: String) -> impl IntoResponse {
     (StatusCode::CREATED, body)
 }
@@ -18,7 +18,9 @@ async fn create(Json(text): Json<String>) -> String {
 }
 
 #[patch("/notes/{id}")]
-async fn change(#[allow(unused_mut)] mut body: String) -> Result<Response, (StatusCode, &'static str)> {
+async fn change(
+    #[allow(unused_mut)] mut body: String,
+) -> Result<Response, (StatusCode, &'static str)> {
     Ok(body.into_response())
 }
 

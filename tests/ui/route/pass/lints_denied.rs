@@ -1,8 +1,18 @@
 //! The expansion adds no warning, whatever is denied or even forbidden.
-#![deny(warnings, missing_docs, unreachable_pub, unused, rust_2018_idioms, clippy::all)]
-#![forbid(nonstandard_style, unsafe_code)]
+#![deny(
+    warnings,
+    missing_docs,
+    unreachable_pub,
+    unused,
+    rust_2018_idioms,
+    clippy::all
+)]
+#![forbid(nonstandard_style, unsafe_code, unused_imports)]
 
-use stripeflare::prelude::*;
+use stripeflare::axum;
+use stripeflare::axum::extract::Path;
+use stripeflare::axum::http::StatusCode;
+use stripeflare::{App, Cents, Priced, StripeUser, get, post, priced, routes};
 
 /// A greeting.
 #[get("/")]
@@ -43,10 +53,10 @@ pub struct User {
 #[stripeflare::main]
 fn app() -> App<User> {
     let router = axum::Router::new().route("/alone", axum::routing::get(alone));
-    App::new().routes(routes![hello, echo, reverse, inner::inner]).merge(router)
+    App::new()
+        .routes(routes![hello, echo, reverse, inner::inner])
+        .merge(router)
 }
-
-use stripeflare::axum;
 
 fn main() {
     let _: fn() -> App<User> = app;

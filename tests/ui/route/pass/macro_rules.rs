@@ -1,4 +1,5 @@
 //! Everything that a macro can pass on.
+#![deny(warnings)]
 
 use stripeflare::prelude::*;
 

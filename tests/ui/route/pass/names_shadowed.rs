@@ -1,5 +1,5 @@
 //! Generated code names everything by an absolute path.
-#![allow(dead_code, non_camel_case_types)]
+#![allow(dead_code, unused_imports, unused_macros)]
 
 mod stripeflare_names {
     pub use stripeflare::{App as Application, StripeUser, get, post, priced, routes};
@@ -35,19 +35,22 @@ macro_rules! unreachable {
 }
 
 #[get("/")]
-async fn __request(__parts: ::std::string::String) -> ::std::string::String {
+async fn hello(__parts: ::std::string::String) -> ::std::string::String {
     __parts
 }
 
 #[post("/reverse")]
 #[priced(cents = 1)]
-async fn __call(__body: stripeflare::axum::http::Method, __charge: ::std::string::String) -> ::std::string::String {
+async fn reverse(
+    __body: stripeflare::axum::http::Method,
+    __charge: ::std::string::String,
+) -> ::std::string::String {
     let _ = __body;
     __charge
 }
 
 #[priced(cents = 1)]
-async fn __handler(text: ::std::string::String) -> ::std::string::String {
+async fn alone(text: ::std::string::String) -> ::std::string::String {
     text
 }
 
@@ -57,8 +60,8 @@ struct User {
 }
 
 #[stripeflare::main]
-fn __build() -> Application<User> {
-    Application::new().routes(routes![__request, __call])
+fn fetch() -> Application<User> {
+    Application::new().routes(routes![hello, reverse])
 }
 
 fn main() {}

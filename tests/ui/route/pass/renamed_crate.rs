@@ -31,6 +31,7 @@ fn app() -> App<User> {
 
 fn main() {
     let _: fn() -> App<User> = app;
-    let _: vendor::money::axum::Router = vendor::money::axum::Router::new().route("/", vendor::money::axum::routing::get(alone));
+    let _: vendor::money::axum::Router =
+        vendor::money::axum::Router::new().route("/", vendor::money::axum::routing::get(alone));
     let _ = |user: User| user.tier;
 }

@@ -1,7 +1,7 @@
 use stripeflare::get;
 
 #[get("/")]
-#[cfg_attr(all(), priced(cents = 1))]
+#[priced(cents = 1)]
 async fn hello() -> &'static str {
     "hello"
 }

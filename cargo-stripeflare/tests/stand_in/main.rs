@@ -1,0 +1,6 @@
+//! The local stand-in for Stripe, over HTTP and through its own functions.
+
+mod api;
+mod page;
+mod support;
+mod webhooks;

@@ -1,0 +1,8 @@
+//! End to end: the real worker on the real runtime, paid through the Stripe stand-in.
+
+mod bad_input;
+mod charging;
+mod failing_handlers;
+mod login;
+mod objects;
+mod paying;

@@ -1,0 +1,78 @@
+//! What reaches a Durable Object, and what it writes.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use tests::World;
+
+#[tokio::test]
+async fn a_priced_call_is_one_command_and_few_rows() -> Result<()> {
+    let world = World::start().await?;
+    let customer = world.customer(1_000).await?;
+    world.get(&customer, "/ok").await;
+    world.settled(&customer).await;
+
+    let before = world.stats(&customer).await;
+    world.get(&customer, "/ok").await;
+    world.settled(&customer).await;
+    let lone = world.stats(&customer).await;
+    // Stats commands count as commands too: the one of `before`.
+    assert_eq!(lone.0 - before.0 - 1, 2, "a lone call: the reserve, and its capture a moment after the answer");
+    assert_eq!(lone.1 - before.1, 3, "rows written by a lone call");
+
+    const CALLS: u64 = 200;
+    for _ in 0..CALLS {
+        assert_eq!(world.get(&customer, "/ok").await.status, 200);
+    }
+    world.settled(&customer).await;
+    let busy = world.stats(&customer).await;
+    let (commands, rows) = (busy.0 - lone.0 - 1, busy.1 - lone.1);
+    println!("{CALLS} calls in a row: {commands} commands, {rows} rows written");
+    assert!(commands <= CALLS + CALLS / 10, "captures ride on the next reserve: {commands} commands");
+    assert!(rows <= 2 * CALLS + CALLS / 10, "{rows} rows");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_visitor_touches_no_object() -> Result<()> {
+    let world = World::start().await?;
+    for path in ["/free", "/ok", "/me", "/topup", "/account", "/dynamic?cents=1", "/missing"] {
+        world.visit(path).await;
+    }
+    assert_eq!(world.workerd.object_files()?.iter().filter(|file| !file.ends_with("metadata.sqlite")).count(), 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn who_never_paid_leaves_no_table_no_row_and_no_alarm() -> Result<()> {
+    let world = World::start().await?;
+    let stranger = world.newcomer().await;
+    for path in ["/ok", "/me", "/account", "/dynamic?cents=1", "/row"] {
+        world.get(&stranger, path).await;
+    }
+    world.post(&stranger, "/charge?cents=1", "").await;
+    let files: Vec<_> = world.workerd.object_files()?.into_iter().filter(|file| !file.ends_with("metadata.sqlite")).collect();
+    assert_eq!(files.len(), 1, "the object was asked");
+    let sql = rusqlite::Connection::open_with_flags(&files[0], rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    let tables: i64 = sql.query_row("SELECT COUNT(*) FROM sqlite_master", [], |row| row.get(0))?;
+    assert_eq!(tables, 0);
+    for file in [&files[0], &world.workerd.objects_dir().join("metadata.sqlite")] {
+        let Ok(sql) = rusqlite::Connection::open_with_flags(file, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY) else { continue };
+        let alarms: i64 = sql.query_row("SELECT COUNT(*) FROM _cf_ALARM", [], |row| row.get(0)).unwrap_or(0);
+        assert_eq!(alarms, 0);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_evicted_object_wakes_up_as_it_was() -> Result<()> {
+    let world = World::start().await?;
+    let customer = world.customer(50).await?;
+    world.get(&customer, "/ok").await;
+    world.settled(&customer).await;
+    // workerd evicts an object after ten seconds without requests; its counters start anew then.
+    tokio::time::sleep(Duration::from_secs(11)).await;
+    assert_eq!(world.stats(&customer).await, (0, 0), "it was evicted");
+    assert_eq!(world.get(&customer, "/ok").await.header("x-balance"), "48");
+    Ok(())
+}

@@ -1,0 +1,9 @@
+use stripeflare::StripeUser;
+
+#[derive(StripeUser)]
+struct User {
+    #[column(json)]
+    settings: Vec<String>,
+}
+
+fn main() {}
