@@ -11,7 +11,12 @@ use crate::dev;
 use crate::provision::Panic;
 
 #[derive(Parser)]
-#[command(name = "cargo stripeflare", bin_name = "cargo stripeflare", version, about)]
+#[command(
+    name = "cargo stripeflare",
+    bin_name = "cargo stripeflare",
+    version,
+    about
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -36,6 +41,9 @@ struct BuildArgs {
     /// Build quickly, without optimizing
     #[arg(long)]
     dev: bool,
+    /// Leave wasm-opt out: ready sooner, about a fifth larger
+    #[arg(long)]
+    no_opt: bool,
     /// Let a panic end every request in the isolate, for a smaller worker without nightly
     #[arg(long)]
     abort: bool,
@@ -64,8 +72,18 @@ struct DevArgs {
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<()> {
     match Cli::parse_from(without_cargo(arguments)).command {
         Command::Build(args) => {
-            let panic = if args.abort { Panic::Abort } else { Panic::Unwind };
-            build::build(&build::Options { dir: args.dir, release: !args.dev, panic, quiet: false }).map(drop)
+            let panic = if args.abort {
+                Panic::Abort
+            } else {
+                Panic::Unwind
+            };
+            let options = build::Options {
+                release: !args.dev,
+                panic,
+                wasm_opt: !args.no_opt,
+                ..build::Options::release(args.dir)
+            };
+            build::build(&options).map(drop)
         }
         Command::Dev(args) => dev::run(&dev::Options {
             dir: args.dir,
@@ -92,7 +110,9 @@ mod tests {
     use super::*;
 
     fn parse(line: &str) -> Command {
-        Cli::try_parse_from(without_cargo(line.split(' ').map(OsString::from))).unwrap().command
+        Cli::try_parse_from(without_cargo(line.split(' ').map(OsString::from)))
+            .unwrap()
+            .command
     }
 
     #[test]
@@ -102,15 +122,22 @@ mod tests {
 
     #[test]
     fn runs_with_and_without_cargo() {
-        for line in ["cargo-stripeflare stripeflare build --abort", "cargo-stripeflare build --abort"] {
-            let Command::Build(args) = parse(line) else { panic!("{line}") };
+        for line in [
+            "cargo-stripeflare stripeflare build --abort",
+            "cargo-stripeflare build --abort",
+        ] {
+            let Command::Build(args) = parse(line) else {
+                panic!("{line}")
+            };
             assert!(args.abort && !args.dev);
         }
     }
 
     #[test]
     fn dev_has_the_documented_defaults() {
-        let Command::Dev(args) = parse("cargo-stripeflare dev") else { panic!() };
+        let Command::Dev(args) = parse("cargo-stripeflare dev") else {
+            panic!()
+        };
         assert_eq!((args.port, args.stripe_port), (8787, None));
     }
 }

@@ -103,12 +103,18 @@ pub fn delete(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// /// Costs one cent.
 /// #[post("/reverse")]
 /// #[priced(cents = 1)]
-/// async fn reverse(Json(input): Json<Text>) -> Json<Text> { … }
+/// async fn reverse(text: String) -> String {
+///     text.chars().rev().collect()
+/// }
 ///
 /// /// Costs what it used, never more than half a dollar, and may take two minutes.
 /// #[post("/complete")]
 /// #[priced(max_cents = 50, hold_s = 120)]
-/// async fn complete(Json(prompt): Json<Prompt>) -> Result<Priced<Json<Completion>>> { … }
+/// async fn complete(Json(prompt): Json<Prompt>) -> Result<Priced<Json<Completion>>> {
+///     let completion = model(prompt).await?;
+///     let price = Cents::new(3) * completion.kilotokens;
+///     Ok(Priced::new(Json(completion), price))
+/// }
 /// ```
 ///
 /// The arguments of the handler are extracted first, and bad input costs nothing. Then the price is reserved, the handler
@@ -125,7 +131,9 @@ pub fn delete(arguments: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// ```ignore
 /// #[priced(cents = 0.5)]
-/// async fn report(Path(id): Path<u32>) -> String { … }
+/// async fn report(Path(id): Path<u32>) -> String {
+///     format!("report {id}")
+/// }
 ///
 /// let router: axum::Router = axum::Router::new().route("/reports/{id}", axum::routing::get(report));
 /// ```
@@ -186,7 +194,7 @@ pub fn main(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// | `since = 2` | the version of the table that first has the column; without it 1 |
 /// | `index` | an index over the column |
 /// | `unique` | no two rows with the same value |
-/// | `public` | shown to tokens that may only spend, too |
+/// | `public` | no secret of the owner: tokens that may only spend see it, too |
 /// | `json` | stored as JSON through `serde` |
 /// | `renamed_from = "old"` | the name the column had before |
 ///

@@ -1,7 +1,8 @@
 //! How many decimals a currency has on Stripe.
 
 const ZERO_DECIMAL: [&str; 15] = [
-    "bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf",
+    "bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf",
+    "xof", "xpf",
 ];
 const THREE_DECIMAL: [&str; 5] = ["bhd", "jod", "kwd", "omr", "tnd"];
 
@@ -53,7 +54,15 @@ mod tests {
         assert_eq!(parse(" 0.5 ", "usd"), Some(50));
         assert_eq!(parse("19.99", "usd"), Some(1999));
         assert_eq!(parse("500", "jpy"), Some(500));
-        for wrong in ["", "-1", "1.001", "1,5", "1e3", ".5", "99999999999999999999"] {
+        for wrong in [
+            "",
+            "-1",
+            "1.001",
+            "1,5",
+            "1e3",
+            ".5",
+            "99999999999999999999",
+        ] {
             assert_eq!(parse(wrong, "usd"), None, "{wrong}");
         }
         assert_eq!(parse("5.0", "jpy"), None);

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::error::{ApiError, ApiResult};
 use super::form::Params;
 use super::refunds::object;
+use super::stand_in::StandInOptions;
 use super::state::{State, text};
 use super::{API_VERSION, ids};
 
@@ -51,17 +52,24 @@ impl State {
         let currency = params.required_text("currency")?.to_ascii_lowercase();
         let product = params.required_text("product")?;
         let unit_amount = params.integer_between("unit_amount", 0, 99_999_999)?;
-        let custom = params.boolean("custom_unit_amount[enabled]")?.unwrap_or(false);
-        let mut bound = |name: &str| params.integer_between(&format!("custom_unit_amount[{name}]"), 0, 99_999_999);
+        let custom = params
+            .boolean("custom_unit_amount[enabled]")?
+            .unwrap_or(false);
+        let mut bound = |name: &str| {
+            params.integer_between(&format!("custom_unit_amount[{name}]"), 0, 99_999_999)
+        };
         let bounds = json!({ "maximum": bound("maximum")?, "minimum": bound("minimum")?, "preset": bound("preset")? });
         let nickname = params.text("nickname")?;
         let lookup_key = params.text("lookup_key")?;
-        let tax_behavior = params.choice("tax_behavior", &["exclusive", "inclusive", "unspecified"])?;
+        let tax_behavior =
+            params.choice("tax_behavior", &["exclusive", "inclusive", "unspecified"])?;
         let active = params.boolean("active")?;
         let metadata = params.map("metadata");
         params.finish()?;
         if currency.len() != 3 || !currency.bytes().all(|byte| byte.is_ascii_lowercase()) {
-            return Err(ApiError::invalid(format!("Invalid currency: {currency}.")).with_param("currency"));
+            return Err(
+                ApiError::invalid(format!("Invalid currency: {currency}.")).with_param("currency")
+            );
         }
         if custom == unit_amount.is_some() {
             let message = "Exactly one of `unit_amount` and `custom_unit_amount` must be given.";
@@ -96,13 +104,19 @@ impl State {
     pub(super) fn create_payment_link(&mut self, mut params: Params) -> ApiResult<Value> {
         let price = params.required_text("line_items[0][price]")?;
         let quantity = params.integer_between("line_items[0][quantity]", 1, 999_999)?;
-        let completion = params.choice("after_completion[type]", &["hosted_confirmation", "redirect"])?;
+        let completion = params.choice(
+            "after_completion[type]",
+            &["hosted_confirmation", "redirect"],
+        )?;
         let redirect = params.text("after_completion[redirect][url]")?;
         let message = params.text("after_completion[hosted_confirmation][custom_message]")?;
         let methods = params.list("payment_method_types")?;
         let promotions = params.boolean("allow_promotion_codes")?;
         let customer = params.choice("customer_creation", &["always", "if_required"])?;
-        let submit = params.choice("submit_type", &["auto", "book", "donate", "pay", "subscribe"])?;
+        let submit = params.choice(
+            "submit_type",
+            &["auto", "book", "donate", "pay", "subscribe"],
+        )?;
         let inactive = params.text("inactive_message")?;
         let metadata = params.map("metadata");
         let intent_metadata = params.map("payment_intent_data[metadata]");
@@ -112,16 +126,22 @@ impl State {
             return Err(ApiError::missing("line_items[0][quantity]"));
         }
         let after_completion = match (completion, redirect) {
-            (Some("redirect"), Some(url)) => json!({ "redirect": { "url": url }, "type": "redirect" }),
-            (Some("redirect"), None) => return Err(ApiError::missing("after_completion[redirect][url]")),
-            _ => json!({ "hosted_confirmation": { "custom_message": message }, "type": "hosted_confirmation" }),
+            (Some("redirect"), Some(url)) => {
+                json!({ "redirect": { "url": url }, "type": "redirect" })
+            }
+            (Some("redirect"), None) => {
+                return Err(ApiError::missing("after_completion[redirect][url]"));
+            }
+            _ => {
+                json!({ "hosted_confirmation": { "custom_message": message }, "type": "hosted_confirmation" })
+            }
         };
         let price = self.get("price", &price, "line_items[0][price]")?.clone();
         if price["custom_unit_amount"].is_object() && quantity != Some(1) {
             let message = "A price with `custom_unit_amount` must have a quantity of 1.";
             return Err(ApiError::invalid(message).with_param("line_items[0][quantity]"));
         }
-        let path = format!("{}{}", if self.account.livemode { "" } else { "test_" }, ids::random(18));
+        let path = format!("{}{}", test_prefix(self), ids::random(18));
         let link = json!({
             "after_completion": after_completion,
             "allow_promotion_codes": promotions.unwrap_or(false),
@@ -209,7 +229,10 @@ impl State {
             let message = "Invalid URL: An explicit scheme (such as https) must be provided.";
             return Err(ApiError::parameter("url_invalid", "url", message));
         }
-        if version.as_deref().is_some_and(|version| version != API_VERSION) {
+        if version
+            .as_deref()
+            .is_some_and(|version| version != API_VERSION)
+        {
             return Err(ApiError::invalid("Invalid API version").with_param("api_version"));
         }
         let secret = format!("whsec_{}", ids::random(32));
@@ -226,7 +249,12 @@ impl State {
         Ok(endpoint)
     }
 
-    pub(super) fn insert_webhook_endpoint(&mut self, url: &str, events: &[String], secret: String) -> Value {
+    pub(super) fn insert_webhook_endpoint(
+        &mut self,
+        url: &str,
+        events: &[String],
+        secret: String,
+    ) -> Value {
         let id = ids::of_account("we");
         self.endpoint_secrets.insert(id.clone(), vec![secret]);
         let created = self.now_s();
@@ -247,9 +275,60 @@ impl State {
 
     /// `DELETE /v1/webhook_endpoints/{id}`
     pub(super) fn delete_webhook_endpoint(&mut self, id: &str) -> ApiResult<Value> {
-        self.get("webhook_endpoint", id, "webhook_endpoint").map_err(ApiError::not_found)?;
+        self.get("webhook_endpoint", id, "webhook_endpoint")
+            .map_err(ApiError::not_found)?;
         self.remove("webhook_endpoint", id);
         self.endpoint_secrets.remove(id);
         Ok(json!({ "deleted": true, "id": id, "object": "webhook_endpoint" }))
     }
+}
+
+/// The link that is there from the start. Its address follows from the key, so that it stays over a restart.
+pub(super) fn first_link(state: &mut State, options: &StandInOptions) -> Value {
+    let path = ids::derived(&options.secret_key, "payment link's path", 18);
+    let id = ids::derived(&options.secret_key, "payment link", 23);
+    let link = json!({
+        "id": format!("plink_1{id}"),
+        "url": format!("{}{PAY_PATH}{}{path}", state.account.url, test_prefix(state)),
+    });
+    add_link(
+        state,
+        link,
+        &options.currency,
+        options.after_payment.as_deref(),
+    )
+}
+
+pub(super) fn add_link(
+    state: &mut State,
+    link: Value,
+    currency: &str,
+    after_payment: Option<&str>,
+) -> Value {
+    let product =
+        json!({ "object": "product", "id": format!("prod_{}", ids::random(14)), "name": "Credit" });
+    let price = json!({
+        "object": "price",
+        "id": ids::of_account("price"),
+        "currency": currency,
+        "custom_unit_amount": { "maximum": 1_000_000, "minimum": 50, "preset": 500 },
+        "product": product["id"],
+        "type": "one_time",
+        "unit_amount": null,
+    });
+    let mut fields = json!({
+        "id": ids::of_account("plink"),
+        "url": format!("{}{PAY_PATH}{}{}", state.account.url, test_prefix(state), ids::random(18)),
+    });
+    if let Some(url) = after_payment {
+        fields["after_completion"] = json!({ "redirect": { "url": url }, "type": "redirect" });
+    }
+    super::method::merge(&mut fields, link);
+    state.insert(product);
+    state.insert(price.clone());
+    state.insert_payment_link(fields, &price)
+}
+
+fn test_prefix(state: &State) -> &'static str {
+    if state.account.livemode { "" } else { "test_" }
 }

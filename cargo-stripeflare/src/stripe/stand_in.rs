@@ -1,0 +1,449 @@
+//! The stand-in as tests and `dev` hold it.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, bail};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use super::clock::Clock;
+use super::disputes::{DisputeEnd, DisputeRequest};
+use super::payments::{Paid, PayRequest};
+use super::refunds::RefundStatus;
+use super::server::{Inner, Knobs, router};
+use super::setup::{add_link, first_link};
+use super::state::{Account, Cause, State, text};
+use super::webhooks::{self, Delivery, DeliveryRecord, Progress};
+use super::{ids, signature};
+
+/// What a stripeflare worker wants to hear of.
+pub const WEBHOOK_EVENTS: [&str; 10] = [
+    "checkout.session.completed",
+    "checkout.session.async_payment_succeeded",
+    "checkout.session.async_payment_failed",
+    "refund.created",
+    "refund.updated",
+    "refund.failed",
+    "charge.dispute.created",
+    "charge.dispute.funds_withdrawn",
+    "charge.dispute.funds_reinstated",
+    "charge.dispute.closed",
+];
+
+/// How to start the stand-in.
+#[derive(Debug, Clone)]
+pub struct StandInOptions {
+    /// `None`: one that is free.
+    pub port: Option<u16>,
+    /// Anything else is answered 401. `sk_live_…` makes everything live mode.
+    pub secret_key: String,
+    /// Where webhooks go; can be set later.
+    pub webhook_url: Option<String>,
+    /// `whsec_…`
+    pub webhook_secret: String,
+    /// What is sent there; `*` is everything.
+    pub webhook_events: Vec<String>,
+    /// Of the payment link it starts with.
+    pub currency: String,
+    /// Where that link sends the payer afterwards, with `{CHECKOUT_SESSION_ID}` in it; `None`: a page that says thanks.
+    pub after_payment: Option<String>,
+    /// How long a bank debit takes; `None`: until [`StandIn::settle_delayed`].
+    pub settle_after: Option<Duration>,
+    /// How long the payer waits for the webhook's answer before being sent on.
+    pub redirect_wait: Duration,
+    /// How webhooks arrive.
+    pub delivery: Delivery,
+    /// The time on objects and signatures.
+    pub clock: Clock,
+    /// Fingerprints of cards depend on it: the same account, the same fingerprint, also tomorrow.
+    pub account: String,
+}
+
+impl Default for StandInOptions {
+    fn default() -> Self {
+        Self {
+            port: None,
+            secret_key: format!("sk_test_{}", ids::random(32)),
+            webhook_url: None,
+            webhook_secret: format!("whsec_{}", ids::random(32)),
+            webhook_events: WEBHOOK_EVENTS.map(str::to_owned).to_vec(),
+            currency: "usd".to_owned(),
+            after_payment: None,
+            settle_after: None,
+            redirect_wait: Duration::from_secs(10),
+            delivery: Delivery::default(),
+            clock: Clock::default(),
+            account: "acct_1StandInForStripe".to_owned(),
+        }
+    }
+}
+
+/// Trouble that the API is in; the payment page and webhooks go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ApiFault {
+    /// Answers after a while.
+    Slow(Duration),
+    /// 429
+    RateLimited,
+    /// 500
+    Broken,
+    /// 200 with something that is no JSON.
+    Garbage,
+    /// The answer breaks off.
+    Disconnect,
+}
+
+/// A running stand-in. Dropping it ends it.
+#[derive(Debug)]
+pub struct StandIn {
+    inner: Arc<Inner>,
+    port: u16,
+    payment_link_id: String,
+    payment_link_url: String,
+}
+
+impl StandIn {
+    /// Starts the stand-in with one payment link and one webhook endpoint, and returns when it listens.
+    ///
+    /// # Errors
+    /// If the port is taken.
+    pub async fn start(options: StandInOptions) -> Result<Self> {
+        let port = options.port.unwrap_or(0);
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
+            .await
+            .with_context(|| format!("the stand-in for Stripe cannot listen on port {port}"))?;
+        let port = listener.local_addr()?.port();
+        let account = Account {
+            id: options.account.clone(),
+            livemode: options.secret_key.starts_with("sk_live_")
+                || options.secret_key.starts_with("rk_live_"),
+            clock: options.clock.clone(),
+            url: format!("http://127.0.0.1:{port}"),
+        };
+        let mut state = State::new(account);
+        let link = first_link(&mut state, &options);
+        if let Some(url) = &options.webhook_url {
+            state.insert_webhook_endpoint(
+                url,
+                &options.webhook_events,
+                options.webhook_secret.clone(),
+            );
+        }
+        let knobs = Knobs {
+            random: fastrand::Rng::with_seed(options.delivery.seed),
+            delivery: options.delivery.clone(),
+            fault: None,
+            requests: Vec::new(),
+        };
+        let inner = Arc::new(Inner {
+            // Stripe takes a redirect for a failure.
+            client: reqwest::Client::builder()
+                .redirect(reqwest::redirect::Policy::none())
+                .no_proxy()
+                .build()?,
+            options,
+            state: Mutex::new(state),
+            knobs: Mutex::new(knobs),
+            tasks: Mutex::default(),
+            changes: watch::Sender::new(0),
+        });
+        let app = router(Arc::clone(&inner));
+        inner.spawn(async move {
+            // It only ends with the task.
+            let _ = axum::serve(listener, app).await;
+        });
+        let (payment_link_id, payment_link_url) = (text(&link, "id"), text(&link, "url"));
+        Ok(Self {
+            inner,
+            port,
+            payment_link_id,
+            payment_link_url,
+        })
+    }
+
+    /// `http://127.0.0.1:<port>`, for `STRIPE_API_BASE`.
+    pub fn api_base(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// For `STRIPE_PAYMENT_LINK`.
+    pub fn payment_link_url(&self) -> &str {
+        &self.payment_link_url
+    }
+
+    /// `plink_…`, for `STRIPE_PAYMENT_LINK_ID`.
+    pub fn payment_link_id(&self) -> &str {
+        &self.payment_link_id
+    }
+
+    /// The variables that make a worker talk to this stand-in; `DB_SECRET` is the worker's own.
+    pub fn vars(&self) -> BTreeMap<String, String> {
+        let options = &self.inner.options;
+        let publishable = options.secret_key.replacen("sk_", "pk_", 1);
+        [
+            ("STRIPE_SECRET", options.secret_key.clone()),
+            ("STRIPE_PUBLISHABLE_KEY", publishable),
+            (
+                "STRIPE_WEBHOOK_SIGNING_SECRET",
+                options.webhook_secret.clone(),
+            ),
+            ("STRIPE_PAYMENT_LINK", self.payment_link_url.clone()),
+            ("STRIPE_PAYMENT_LINK_ID", self.payment_link_id.clone()),
+            ("STRIPE_API_BASE", self.api_base()),
+        ]
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
+    }
+
+    /// Sends webhooks of the first endpoint there from now on.
+    pub fn set_webhook_url(&self, url: &str) {
+        let options = &self.inner.options;
+        let mut state = self.inner.lock();
+        let first = state
+            .all("webhook_endpoint")
+            .last()
+            .map(|endpoint| text(endpoint, "id"));
+        match first {
+            Some(id) => drop(state.update("webhook_endpoint", &id, |endpoint| {
+                endpoint["url"] = json!(url);
+            })),
+            None => drop(state.insert_webhook_endpoint(
+                url,
+                &options.webhook_events,
+                options.webhook_secret.clone(),
+            )),
+        }
+    }
+
+    /// Rolls the secret of the first endpoint: both sign, until this is called with one alone.
+    pub fn set_webhook_secrets(&self, secrets: &[&str]) {
+        let secrets: Vec<String> = secrets.iter().map(|secret| (*secret).to_owned()).collect();
+        let mut state = self.inner.lock();
+        let first = state
+            .all("webhook_endpoint")
+            .last()
+            .map(|endpoint| text(endpoint, "id"));
+        if let Some(id) = first {
+            state.endpoint_secrets.insert(id, secrets);
+        }
+    }
+
+    /// How webhooks arrive from now on.
+    pub fn set_delivery(&self, delivery: Delivery) {
+        let mut knobs = self.inner.knobs();
+        knobs.random = fastrand::Rng::with_seed(delivery.seed);
+        knobs.delivery = delivery;
+    }
+
+    /// Puts the API in trouble, or out of it.
+    pub fn set_api_fault(&self, fault: Option<ApiFault>) {
+        self.inner.knobs().fault = fault;
+    }
+
+    /// `GET /v1/…` of every request to the API so far.
+    pub fn api_requests(&self) -> Vec<String> {
+        self.inner.knobs().requests.clone()
+    }
+
+    /// The time on objects and signatures.
+    pub fn clock(&self) -> &Clock {
+        &self.inner.options.clock
+    }
+
+    /// Another payment link of the same Stripe account, with a price that the payer chooses.
+    pub fn add_payment_link(&self, currency: &str, after_payment: Option<&str>) -> Value {
+        add_link(&mut self.inner.lock(), json!({}), currency, after_payment)
+    }
+
+    /// Pays as somebody on the payment page does: returns the Checkout Session once the webhook was answered, or after
+    /// the wait that Checkout grants.
+    ///
+    /// # Errors
+    /// If the page would refuse, or the card is declined.
+    pub async fn pay(&self, request: &PayRequest) -> Result<Value> {
+        match self.inner.pay(request, None).await? {
+            Paid::Complete { session, .. } => Ok(session),
+            Paid::Declined { .. } => bail!("Your card was declined."),
+        }
+    }
+
+    /// Ends the bank debit of a session, now and either way.
+    ///
+    /// # Errors
+    /// If nothing is under way there.
+    pub fn settle_delayed(&self, session: &str, succeeds: bool) -> Result<Value> {
+        self.inner.run(|state| state.settle(session, succeeds))
+    }
+
+    /// Refunds a charge as the dashboard does, in any state.
+    ///
+    /// # Errors
+    /// If Stripe would refuse.
+    pub fn refund(&self, charge: &str, amount: Option<i64>, status: RefundStatus) -> Result<Value> {
+        self.inner.run(|state| state.refund(charge, amount, status))
+    }
+
+    /// A refund moves on.
+    ///
+    /// # Errors
+    /// If there is none, or it has ended.
+    pub fn update_refund(&self, refund: &str, status: RefundStatus) -> Result<Value> {
+        self.inner.run(|state| state.update_refund(refund, status))
+    }
+
+    /// A payer's bank asks questions or takes back.
+    ///
+    /// # Errors
+    /// If the charge cannot be disputed over that amount.
+    pub fn open_dispute(&self, request: &DisputeRequest) -> Result<Value> {
+        self.inner.run(|state| state.open_dispute(request))
+    }
+
+    /// The disputed amount leaves the seller.
+    ///
+    /// # Errors
+    /// If there is no such dispute.
+    pub fn withdraw_disputed(&self, dispute: &str) -> Result<Value> {
+        self.inner.run(|state| state.withdraw(dispute))
+    }
+
+    /// The disputed amount comes back, or a part of it.
+    ///
+    /// # Errors
+    /// If there is no such dispute.
+    pub fn reinstate_disputed(&self, dispute: &str, amount: Option<i64>) -> Result<Value> {
+        self.inner.run(|state| state.reinstate(dispute, amount))
+    }
+
+    /// The dispute ends.
+    ///
+    /// # Errors
+    /// If there is no such dispute.
+    pub fn close_dispute(&self, dispute: &str, end: DisputeEnd) -> Result<Value> {
+        self.inner.run(|state| state.close_dispute(dispute, end))
+    }
+
+    /// An event about anything, with fields of the event itself that are unusual, such as `account`. Returns its id.
+    pub fn emit(&self, kind: &str, object: &Value, event_fields: Value) -> String {
+        let id = self
+            .inner
+            .lock()
+            .emit_with(kind, object, &Cause::default(), event_fields);
+        webhooks::dispatch(&self.inner);
+        id
+    }
+
+    /// What an endpoint of the wrong type would get: an event without its object.
+    pub fn thin_event(&self) -> Value {
+        json!({
+            "context": null,
+            "created": "2026-01-01T00:00:00.000Z",
+            "id": ids::of_account("evt"),
+            "livemode": self.inner.lock().account.livemode,
+            "object": "v2.core.event",
+            "reason": null,
+            "related_object": null,
+            "type": "v1.checkout.session.completed",
+        })
+    }
+
+    /// An object as the API shows it, such as `("charge", "ch_…")`.
+    pub fn object(&self, kind: &str, id: &str) -> Option<Value> {
+        self.inner.lock().find(kind, id).cloned()
+    }
+
+    /// All events so far, oldest first.
+    pub fn events(&self) -> Vec<Value> {
+        let mut events: Vec<Value> = self.inner.lock().all("event").cloned().collect();
+        events.reverse();
+        events
+    }
+
+    /// All deliveries so far, also those under way.
+    pub fn deliveries(&self) -> Vec<DeliveryRecord> {
+        self.inner.lock().deliveries.all().to_vec()
+    }
+
+    /// Sends an event once more, as the dashboard's button does.
+    pub fn resend(&self, event: &str) {
+        {
+            let mut state = self.inner.lock();
+            let sent: Vec<(String, String)> = state
+                .deliveries
+                .of_event(event)
+                .filter(|delivery| delivery.copy == 0)
+                .map(|delivery| (delivery.kind.clone(), delivery.endpoint.clone()))
+                .collect();
+            for (kind, endpoint) in sent {
+                state.deliveries.queue(event, &kind, &endpoint);
+            }
+        }
+        webhooks::dispatch(&self.inner);
+    }
+
+    /// The `Stripe-Signature` header for a body, at a time in seconds since 1970.
+    pub fn sign(&self, body: &[u8], t: i64) -> String {
+        let options = &self.inner.options;
+        signature::header(
+            body,
+            &[&options.webhook_secret],
+            t,
+            self.inner.lock().account.livemode,
+        )
+    }
+
+    /// Waits until every delivery has ended.
+    ///
+    /// # Errors
+    /// After `most`, naming what is still under way.
+    pub async fn wait_idle(&self, most: Duration) -> Result<()> {
+        let idle = self.inner.wait_until(|state| state.deliveries.is_idle());
+        if timeout(most, idle).await.is_ok() {
+            return Ok(());
+        }
+        let pending = self
+            .deliveries()
+            .into_iter()
+            .filter(|delivery| delivery.progress == Progress::Pending);
+        let pending: Vec<String> = pending
+            .map(|it| format!("{} {} after {:?}", it.event, it.kind, it.tries))
+            .take(20)
+            .collect();
+        bail!("webhooks are still under way after {most:?}: {pending:#?}")
+    }
+
+    /// Waits until an event has reached every endpoint that wants it, once at least.
+    ///
+    /// # Errors
+    /// After `most`.
+    pub async fn wait_until_delivered(&self, event: &str, most: Duration) -> Result<()> {
+        let delivered = self.inner.wait_until(|state| {
+            let first = state
+                .deliveries
+                .of_event(event)
+                .filter(|delivery| delivery.copy == 0);
+            first
+                .into_iter()
+                .all(|delivery| delivery.progress == Progress::Delivered)
+        });
+        timeout(most, delivered)
+            .await
+            .map_err(|_| anyhow!("{event} was not delivered within {most:?}"))
+    }
+}
+
+impl Drop for StandIn {
+    fn drop(&mut self) {
+        self.inner
+            .tasks
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .abort_all();
+    }
+}
