@@ -37,13 +37,7 @@ pub struct Options {
 impl Options {
     /// The build that is deployed.
     pub fn release(dir: impl Into<PathBuf>) -> Self {
-        Self {
-            dir: dir.into(),
-            release: true,
-            panic: Panic::Unwind,
-            wasm_opt: true,
-            quiet: false,
-        }
+        Self { dir: dir.into(), release: true, panic: Panic::Unwind, wasm_opt: true, quiet: false }
     }
 }
 
@@ -76,10 +70,7 @@ pub fn build(options: &Options) -> Result<Artifacts> {
 
     let started = Instant::now();
     options.run(&mut cargo_build(&project, options))?;
-    let stamp = Stamp {
-        path: out_dir.join(".stamp"),
-        value: stamp(&project, &tools, options)?,
-    };
+    let stamp = Stamp { path: out_dir.join(".stamp"), value: stamp(&project, &tools, options)? };
     let artifacts = match Artifacts::in_dir(&out_dir) {
         Ok(artifacts) if stamp.holds() => artifacts,
         _ => {
@@ -87,6 +78,9 @@ pub fn build(options: &Options) -> Result<Artifacts> {
             // What a killed build left; worker-build would wait for it.
             let _ = fs::remove_dir_all(out_dir.join(".tmp"));
             options.run(&mut worker_build(&project, &tools, options))?;
+            if options.wasm_opt {
+                options.run(&mut optimize(&tools, &out_dir.join("index_bg.wasm")))?;
+            }
             let artifacts = Artifacts::in_dir(&out_dir)?;
             stamp.write()?;
             artifacts
@@ -104,11 +98,7 @@ pub fn build(options: &Options) -> Result<Artifacts> {
 
 impl Options {
     fn run(&self, command: &mut Command) -> Result<()> {
-        if self.quiet {
-            process::capture(command).map(drop)
-        } else {
-            process::inherit(command)
-        }
+        if self.quiet { process::capture(command).map(drop) } else { process::inherit(command) }
     }
 }
 
@@ -118,9 +108,7 @@ fn cargo_build(project: &Project, options: &Options) -> Command {
     let mut command = process::command("cargo");
     if options.panic == Panic::Unwind {
         let flags = env::var("RUSTFLAGS").unwrap_or_default();
-        command
-            .env("RUSTFLAGS", format!("{flags} -Cpanic=unwind").trim_start())
-            .arg("+nightly");
+        command.env("RUSTFLAGS", format!("{flags} -Cpanic=unwind").trim_start()).arg("+nightly");
     }
     command.args(["build", "--lib", "--target", TARGET]);
     if options.release {
@@ -129,35 +117,43 @@ fn cargo_build(project: &Project, options: &Options) -> Command {
     if options.panic == Panic::Unwind {
         command.args(["-Z", "build-std=std,panic_unwind"]);
     }
-    command
-        .env("WASM_BINDGEN_USE_JS_SYS", "1")
-        .env("CARGO_TARGET_DIR", &project.target_dir);
+    command.args(build_std(options));
+    command.env("WASM_BINDGEN_USE_JS_SYS", "1").env("CARGO_TARGET_DIR", &project.target_dir);
     command.current_dir(&project.dir);
     command
 }
 
 fn worker_build(project: &Project, tools: &BuildTools, options: &Options) -> Command {
     let mut command = process::command(&tools.cargo.worker_build);
-    command.arg(if options.release {
-        "--release"
-    } else {
-        "--dev"
-    });
+    command.arg(if options.release { "--release" } else { "--dev" });
     if options.panic == Panic::Unwind {
         command.arg("--panic-unwind");
     }
-    if !options.wasm_opt {
-        command.arg("--no-opt");
-    }
+    // It would keep the names of all functions, a quarter of the file; `optimize` runs instead.
+    command.args(["--no-opt", "."]);
+    command.args(build_std(options));
     // With these set, worker-build downloads nothing.
     command.env("WASM_BINDGEN_BIN", &tools.cargo.wasm_bindgen);
     command.env("ESBUILD_BIN", &tools.npm.esbuild);
-    // A native one, where the user has it, is several times as fast.
-    if env::var_os("WASM_OPT_BIN").is_none() {
-        command.env("WASM_OPT_BIN", &tools.npm.wasm_opt);
-    }
     command.env("CARGO_TARGET_DIR", &project.target_dir);
     command.current_dir(&project.dir);
+    command
+}
+
+/// Panics that unwind want a std that does; it is built small while at it.
+fn build_std(options: &Options) -> &'static [&'static str] {
+    match options.panic {
+        Panic::Unwind => &["-Z", "build-std-features=optimize_for_size"],
+        Panic::Abort => &[],
+    }
+}
+
+fn optimize(tools: &BuildTools, wasm: &Path) -> Command {
+    // A native one, where the user has it, is several times as fast.
+    let mut command =
+        process::command(env::var_os("WASM_OPT_BIN").map_or_else(|| tools.npm.wasm_opt.clone(), PathBuf::from));
+    command.args(["-O", "--all-features", "--strip-debug", "--strip-producers"]);
+    command.arg(wasm).arg("-o").arg(wasm);
     command
 }
 
@@ -177,25 +173,17 @@ impl Stamp {
     }
 
     fn write(&self) -> Result<()> {
-        fs::write(&self.path, &self.value)
-            .with_context(|| format!("cannot write {}", self.path.display()))
+        fs::write(&self.path, &self.value).with_context(|| format!("cannot write {}", self.path.display()))
     }
 }
 
 /// The compiled worker, the tools that pack it and how.
 fn stamp(project: &Project, tools: &BuildTools, options: &Options) -> Result<String> {
     let profile = if options.release { "release" } else { "debug" };
-    let wasm = project
-        .target_dir
-        .join(TARGET)
-        .join(profile)
-        .join(format!("{}.wasm", project.library));
+    let wasm = project.target_dir.join(TARGET).join(profile).join(format!("{}.wasm", project.library));
     let wasm = fs::read(&wasm).with_context(|| format!("cannot read {}", wasm.display()))?;
     let mut hash = Sha256::new();
-    hash.update(format!(
-        "{profile} {:?} {} {tools:?} ",
-        options.panic, options.wasm_opt
-    ));
+    hash.update(format!("{profile} {:?} {} {tools:?} ", options.panic, options.wasm_opt));
     // The manifest has settings for the tools.
     hash.update(fs::read(project.dir.join("Cargo.toml"))?);
     hash.update(wasm);
@@ -217,22 +205,12 @@ impl Artifacts {
         let (js, wasm) = (dir.join("index.js"), dir.join("index_bg.wasm"));
         let (mut raw_bytes, mut gzip_bytes) = (0, 0);
         for path in [&js, &wasm] {
-            let content = fs::read(path).with_context(|| {
-                format!(
-                    "no {}: run `cargo stripeflare build` there first",
-                    path.display()
-                )
-            })?;
+            let content = fs::read(path)
+                .with_context(|| format!("no {}: run `cargo stripeflare build` there first", path.display()))?;
             raw_bytes += content.len() as u64;
             gzip_bytes += gzip_size(&content)?;
         }
-        Ok(Self {
-            dir: dir.to_owned(),
-            js,
-            wasm,
-            raw_bytes,
-            gzip_bytes,
-        })
+        Ok(Self { dir: dir.to_owned(), js, wasm, raw_bytes, gzip_bytes })
     }
 }
 
@@ -253,10 +231,7 @@ mod tests {
     #[test]
     fn a_stamp_holds_for_its_value_alone() {
         let dir = tempfile::tempdir().unwrap();
-        let stamp = |value: &str| Stamp {
-            path: dir.path().join(".stamp"),
-            value: value.to_owned(),
-        };
+        let stamp = |value: &str| Stamp { path: dir.path().join(".stamp"), value: value.to_owned() };
         assert!(!stamp("one").holds());
         stamp("one").write().unwrap();
         assert!(stamp("one").holds() && !stamp("two").holds());
@@ -267,12 +242,7 @@ mod tests {
     #[test]
     fn sizes_are_of_both_files() {
         let dir = tempfile::tempdir().unwrap();
-        assert!(
-            Artifacts::in_dir(dir.path())
-                .unwrap_err()
-                .to_string()
-                .contains("cargo stripeflare build")
-        );
+        assert!(Artifacts::in_dir(dir.path()).unwrap_err().to_string().contains("cargo stripeflare build"));
         fs::write(dir.path().join("index.js"), "a".repeat(1000)).unwrap();
         fs::write(dir.path().join("index_bg.wasm"), "b".repeat(3000)).unwrap();
         let artifacts = Artifacts::in_dir(dir.path()).unwrap();

@@ -11,12 +11,7 @@ use crate::dev;
 use crate::provision::Panic;
 
 #[derive(Parser)]
-#[command(
-    name = "cargo stripeflare",
-    bin_name = "cargo stripeflare",
-    version,
-    about
-)]
+#[command(name = "cargo stripeflare", bin_name = "cargo stripeflare", version, about)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -72,11 +67,7 @@ struct DevArgs {
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<()> {
     match Cli::parse_from(without_cargo(arguments)).command {
         Command::Build(args) => {
-            let panic = if args.abort {
-                Panic::Abort
-            } else {
-                Panic::Unwind
-            };
+            let panic = if args.abort { Panic::Abort } else { Panic::Unwind };
             let options = build::Options {
                 release: !args.dev,
                 panic,
@@ -110,9 +101,7 @@ mod tests {
     use super::*;
 
     fn parse(line: &str) -> Command {
-        Cli::try_parse_from(without_cargo(line.split(' ').map(OsString::from)))
-            .unwrap()
-            .command
+        Cli::try_parse_from(without_cargo(line.split(' ').map(OsString::from))).unwrap().command
     }
 
     #[test]
@@ -122,22 +111,15 @@ mod tests {
 
     #[test]
     fn runs_with_and_without_cargo() {
-        for line in [
-            "cargo-stripeflare stripeflare build --abort",
-            "cargo-stripeflare build --abort",
-        ] {
-            let Command::Build(args) = parse(line) else {
-                panic!("{line}")
-            };
+        for line in ["cargo-stripeflare stripeflare build --abort", "cargo-stripeflare build --abort"] {
+            let Command::Build(args) = parse(line) else { panic!("{line}") };
             assert!(args.abort && !args.dev);
         }
     }
 
     #[test]
     fn dev_has_the_documented_defaults() {
-        let Command::Dev(args) = parse("cargo-stripeflare dev") else {
-            panic!()
-        };
+        let Command::Dev(args) = parse("cargo-stripeflare dev") else { panic!() };
         assert_eq!((args.port, args.stripe_port), (8787, None));
     }
 }

@@ -62,9 +62,7 @@ pub fn run(options: &Options) -> Result<()> {
     let project = Project::find(&dir)?;
     check_port(options.port, "--port")?;
     let tools = provision::for_build(&project, Panic::Unwind)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(serve(options, &project.dir, &tools.npm))
 }
 
@@ -95,13 +93,8 @@ fn worker_dir(options: &Options) -> Result<PathBuf> {
         return Ok(here);
     }
     let name = options.example.as_deref().unwrap_or("quickstart");
-    let examples = here
-        .ancestors()
-        .map(|dir| dir.join("examples"))
-        .find(|examples| examples.is_dir());
-    let dir = examples
-        .map(|examples| examples.join(name))
-        .filter(|dir| is_worker(dir));
+    let examples = here.ancestors().map(|dir| dir.join("examples")).find(|examples| examples.is_dir());
+    let dir = examples.map(|examples| examples.join(name)).filter(|dir| is_worker(dir));
     dir.with_context(|| {
         format!("there is no worker here and no example `{name}` above: run this in a worker's folder, or use --dir")
     })
@@ -123,8 +116,7 @@ fn is_worker(dir: &Path) -> bool {
     }
     let config: Option<WranglerConfig> = read(&dir.join("wrangler.toml"));
     let manifest: Option<Manifest> = read(&dir.join("Cargo.toml"));
-    config.is_some_and(|config| config.main.is_some())
-        && manifest.is_some_and(|manifest| manifest.package.is_some())
+    config.is_some_and(|config| config.main.is_some()) && manifest.is_some_and(|manifest| manifest.package.is_some())
 }
 
 /// wrangler itself would take another port without a word.
@@ -151,9 +143,7 @@ async fn start_stripe(options: &Options, dir: &Path) -> Result<Option<StandIn>> 
         );
     }
     check_port(port, "--stripe-port")?;
-    let secret_key = vars
-        .get("STRIPE_SECRET")
-        .map_or_else(|| format!("sk_test_{}", random(32)), str::to_owned);
+    let secret_key = vars.get("STRIPE_SECRET").map_or_else(|| format!("sk_test_{}", random(32)), str::to_owned);
     if !secret_key.starts_with("sk_test_") {
         bail!(
             "{} sends the worker to a local stand-in (STRIPE_API_BASE) with a key that is no sk_test_ key: remove \
@@ -161,22 +151,15 @@ async fn start_stripe(options: &Options, dir: &Path) -> Result<Option<StandIn>> 
             vars.path().display()
         );
     }
-    let webhook_secret = vars
-        .get("STRIPE_WEBHOOK_SIGNING_SECRET")
-        .and_then(|secrets| secrets.split(',').next());
-    let webhook_secret = webhook_secret.map_or_else(
-        || format!("whsec_{}", random(32)),
-        |secret| secret.trim().to_owned(),
-    );
+    let webhook_secret = vars.get("STRIPE_WEBHOOK_SIGNING_SECRET").and_then(|secrets| secrets.split(',').next());
+    let webhook_secret =
+        webhook_secret.map_or_else(|| format!("whsec_{}", random(32)), |secret| secret.trim().to_owned());
     let stand_in = StandIn::start(StandInOptions {
         port: Some(port),
         secret_key,
         webhook_secret,
         webhook_url: Some(format!("http://127.0.0.1:{}/stripe-webhook", options.port)),
-        currency: vars
-            .get("STRIPE_CURRENCY")
-            .unwrap_or("usd")
-            .to_ascii_lowercase(),
+        currency: vars.get("STRIPE_CURRENCY").unwrap_or("usd").to_ascii_lowercase(),
         after_payment: Some(format!("http://localhost:{}{AFTER_PAYMENT}", options.port)),
         settle_after: Some(SETTLE_AFTER),
         ..StandInOptions::default()
@@ -185,11 +168,7 @@ async fn start_stripe(options: &Options, dir: &Path) -> Result<Option<StandIn>> 
     // Also in a file that is already there: the port may be another one today.
     if vars.set(&stand_in.vars()) || fresh {
         vars.save()?;
-        let what = if fresh {
-            "wrote fresh secrets to"
-        } else {
-            "updated the stand-in's address in"
-        };
+        let what = if fresh { "wrote fresh secrets to" } else { "updated the stand-in's address in" };
         note(&format!("{what} {}", vars.path().display()));
     }
     Ok(Some(stand_in))
@@ -198,13 +177,8 @@ async fn start_stripe(options: &Options, dir: &Path) -> Result<Option<StandIn>> 
 fn new_vars(dir: &Path) -> DevVars {
     let mut vars = DevVars::empty(dir);
     vars.comment("Made by `cargo stripeflare dev` for this machine; never commit it.");
-    vars.comment(
-        "To talk to Stripe itself, put your own test keys here and remove STRIPE_API_BASE.",
-    );
-    vars.set(&BTreeMap::from([
-        ("DB_SECRET".to_owned(), random(48)),
-        ("SKIP_LOGIN".to_owned(), "true".to_owned()),
-    ]));
+    vars.comment("To talk to Stripe itself, put your own test keys here and remove STRIPE_API_BASE.");
+    vars.set(&BTreeMap::from([("DB_SECRET".to_owned(), random(48)), ("SKIP_LOGIN".to_owned(), "true".to_owned())]));
     vars
 }
 
@@ -224,35 +198,17 @@ struct Wrangler {
 
 impl Wrangler {
     fn start(options: &Options, dir: &Path, tools: &NpmTools) -> Result<Self> {
-        let inspector = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
-            .local_addr()?
-            .port();
+        let inspector = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
         let mut command = Command::from(process::command("node"));
-        command.arg(&tools.wrangler).args([
-            "dev",
-            "--ip",
-            "127.0.0.1",
-            "--show-interactive-dev-session=false",
-        ]);
-        command
-            .arg(format!("--port={}", options.port))
-            .arg(format!("--inspector-port={inspector}"));
-        command
-            .env("WRANGLER_SEND_METRICS", "false")
-            .env("CLOUDFLARE_CF_FETCH_ENABLED", "false");
-        command
-            .current_dir(dir)
-            .stdin(Stdio::null())
-            .kill_on_drop(true);
+        command.arg(&tools.wrangler).args(["dev", "--ip", "127.0.0.1", "--show-interactive-dev-session=false"]);
+        command.arg(format!("--port={}", options.port)).arg(format!("--inspector-port={inspector}"));
+        command.env("WRANGLER_SEND_METRICS", "false").env("CLOUDFLARE_CF_FETCH_ENABLED", "false");
+        command.current_dir(dir).stdin(Stdio::null()).kill_on_drop(true);
         // A group of its own, so that its children can be ended with it.
         command.process_group(0);
         let child = command.spawn().context("cannot start wrangler")?;
         let pid = child.id().context("wrangler ended at once")?;
-        Ok(Self {
-            guard: Guard::over_group(pid)?,
-            child,
-            group: Pid::from_raw(i32::try_from(pid)?),
-        })
+        Ok(Self { guard: Guard::over_group(pid)?, child, group: Pid::from_raw(i32::try_from(pid)?) })
     }
 
     async fn stop(mut self) -> Result<()> {
@@ -299,10 +255,7 @@ impl Stop {
 
 /// However long it takes: the first build is slow, and a broken one waits for the user.
 async fn wait_for_answer(port: u16) {
-    let client = reqwest::Client::builder()
-        .no_proxy()
-        .build()
-        .unwrap_or_default();
+    let client = reqwest::Client::builder().no_proxy().build().unwrap_or_default();
     let url = format!("http://127.0.0.1:{port}/");
     while client.get(&url).send().await.is_err() {
         tokio::time::sleep(ANSWER_PAUSE).await;
@@ -323,40 +276,25 @@ fn welcome(url: &str, dir: &Path, stand_in: Option<&StandIn>) -> String {
     }
     match stand_in {
         Some(stand_in) => {
-            line(&format!(
-                "  Payment page   {url}/topup  (→ {})",
-                stand_in.payment_link_url()
-            ));
+            line(&format!("  Payment page   {url}/topup  (→ {})", stand_in.payment_link_url()));
             line("");
-            line(
-                "  Stripe is a local stand-in: no money moves, and it forgets all payments when this ends.",
-            );
+            line("  Stripe is a local stand-in: no money moves, and it forgets all payments when this ends.");
         }
         None => {
             line(&format!("  Payment page   {url}/topup"));
             line("");
-            line(
-                "  .dev.vars has no STRIPE_API_BASE: this talks to Stripe, with the keys in there.",
-            );
-            line(
-                "  To get its webhooks here, run this and put the whsec_… it prints into .dev.vars:",
-            );
-            line(&format!(
-                "    stripe listen --forward-to {url}/stripe-webhook"
-            ));
+            line("  .dev.vars has no STRIPE_API_BASE: this talks to Stripe, with the keys in there.");
+            line("  To get its webhooks here, run this and put the whsec_… it prints into .dev.vars:");
+            line(&format!("    stripe listen --forward-to {url}/stripe-webhook"));
         }
     }
     line("");
     if demo {
         line("  As an agent: the first call answers 402 with an access_token and a paymentLink,");
-        let call = format!(
-            "curl {url}/reverse -H 'Content-Type: application/json' -d '{{\"text\":\"abc\"}}'"
-        );
+        let call = format!("curl {url}/reverse -H 'Content-Type: application/json' -d '{{\"text\":\"abc\"}}'");
         line(&format!("    {call}"));
         line("  pay there, then call again with the token:");
-        line(&format!(
-            "    {call} -H 'Authorization: Bearer <access_token>'"
-        ));
+        line(&format!("    {call} -H 'Authorization: Bearer <access_token>'"));
     } else {
         line(&format!("    curl {url}/me"));
     }
@@ -371,31 +309,18 @@ mod tests {
     use super::*;
 
     fn options() -> Options {
-        Options {
-            dir: None,
-            example: None,
-            port: 8787,
-            stripe_port: None,
-        }
+        Options { dir: None, example: None, port: 8787, stripe_port: None }
     }
 
     fn free_port() -> u16 {
-        TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port()
+        TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
     }
 
     #[test]
     fn a_worker_has_a_main_and_a_package() {
         let dir = tempfile::tempdir().unwrap();
         assert!(!is_worker(dir.path()));
-        fs::write(
-            dir.path().join("wrangler.toml"),
-            "main = \"build/index.js\"",
-        )
-        .unwrap();
+        fs::write(dir.path().join("wrangler.toml"), "main = \"build/index.js\"").unwrap();
         fs::write(dir.path().join("Cargo.toml"), "[workspace]").unwrap();
         assert!(!is_worker(dir.path()), "a workspace's root is none");
         fs::write(dir.path().join("Cargo.toml"), "[package]\nname = \"x\"").unwrap();
@@ -407,19 +332,13 @@ mod tests {
         let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = taken.local_addr().unwrap().port();
         let error = check_port(port, "--stripe-port").unwrap_err().to_string();
-        assert!(
-            error.contains(&port.to_string()) && error.contains("--stripe-port"),
-            "{error}"
-        );
+        assert!(error.contains(&port.to_string()) && error.contains("--stripe-port"), "{error}");
     }
 
     #[tokio::test]
     async fn fresh_secrets_are_written_once_and_used_again() {
         let dir = tempfile::tempdir().unwrap();
-        let options = Options {
-            stripe_port: Some(free_port()),
-            ..options()
-        };
+        let options = Options { stripe_port: Some(free_port()), ..options() };
         let first = start_stripe(&options, dir.path()).await.unwrap().unwrap();
         let written = DevVars::read(dir.path()).unwrap().unwrap();
         assert_eq!(written.get("DB_SECRET").unwrap().len(), 48);
@@ -429,36 +348,22 @@ mod tests {
         }
         let link = first.payment_link_id().to_owned();
         drop(first);
-        let options = Options {
-            stripe_port: Some(free_port()),
-            ..options
-        };
+        let options = Options { stripe_port: Some(free_port()), ..options };
         let second = start_stripe(&options, dir.path()).await.unwrap().unwrap();
         assert_eq!(second.payment_link_id(), link);
         let updated = DevVars::read(dir.path()).unwrap().unwrap();
         assert_eq!(updated.get("DB_SECRET"), written.get("DB_SECRET"));
-        assert_eq!(
-            updated.get("STRIPE_API_BASE"),
-            Some(second.api_base().as_str())
-        );
+        assert_eq!(updated.get("STRIPE_API_BASE"), Some(second.api_base().as_str()));
     }
 
     #[tokio::test]
     async fn with_real_keys_there_is_no_stand_in() {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join(".dev.vars"), "STRIPE_SECRET=sk_test_mine\n").unwrap();
-        assert!(
-            start_stripe(&options(), dir.path())
-                .await
-                .unwrap()
-                .is_none()
-        );
+        assert!(start_stripe(&options(), dir.path()).await.unwrap().is_none());
         let text = welcome("http://localhost:8787", dir.path(), None);
         assert!(text.contains("stripe listen --forward-to http://localhost:8787/stripe-webhook"));
-        assert_eq!(
-            fs::read_to_string(dir.path().join(".dev.vars")).unwrap(),
-            "STRIPE_SECRET=sk_test_mine\n"
-        );
+        assert_eq!(fs::read_to_string(dir.path().join(".dev.vars")).unwrap(), "STRIPE_SECRET=sk_test_mine\n");
     }
 
     #[test]

@@ -23,10 +23,7 @@ impl DevVars {
     pub fn read(dir: &Path) -> Result<Option<Self>> {
         let path = dir.join(".dev.vars");
         match fs::read_to_string(&path) {
-            Ok(text) => Ok(Some(Self {
-                path,
-                lines: text.lines().map(str::to_owned).collect(),
-            })),
+            Ok(text) => Ok(Some(Self { path, lines: text.lines().map(str::to_owned).collect() })),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
         }
@@ -34,10 +31,7 @@ impl DevVars {
 
     /// One without a line, not yet written.
     pub fn empty(dir: &Path) -> Self {
-        Self {
-            path: dir.join(".dev.vars"),
-            lines: Vec::new(),
-        }
+        Self { path: dir.join(".dev.vars"), lines: Vec::new() }
     }
 
     /// Where the file is.
@@ -67,8 +61,7 @@ impl DevVars {
             if self.get(name) == Some(value) {
                 continue;
             }
-            self.lines
-                .retain(|line| assignment(line).is_none_or(|(key, _)| key != name));
+            self.lines.retain(|line| assignment(line).is_none_or(|(key, _)| key != name));
             self.lines.push(format!("{name}={value}"));
             changed = true;
         }
@@ -82,9 +75,7 @@ impl DevVars {
     pub fn save(&self) -> Result<()> {
         let mut options = File::options();
         options.create(true).write(true).truncate(true).mode(0o600);
-        let written = options
-            .open(&self.path)
-            .and_then(|mut file| writeln!(file, "{}", self.lines.join("\n")));
+        let written = options.open(&self.path).and_then(|mut file| writeln!(file, "{}", self.lines.join("\n")));
         written.with_context(|| format!("cannot write {}", self.path.display()))
     }
 }
@@ -97,9 +88,7 @@ fn assignment(line: &str) -> Option<(&str, &str)> {
     }
     let (name, value) = line.split_once('=')?;
     let value = value.trim();
-    let unquoted = ['"', '\'', '`']
-        .iter()
-        .find_map(|quote| value.strip_prefix(*quote)?.strip_suffix(*quote));
+    let unquoted = ['"', '\'', '`'].iter().find_map(|quote| value.strip_prefix(*quote)?.strip_suffix(*quote));
     Some((name.trim(), unquoted.unwrap_or(value)))
 }
 
@@ -126,22 +115,12 @@ mod tests {
     #[test]
     fn other_lines_stay_as_they_are() {
         let dir = tempfile::tempdir().unwrap();
-        fs::write(
-            dir.path().join(".dev.vars"),
-            "# mine\nexport KEY = \"a b\"\nOTHER='x'\n",
-        )
-        .unwrap();
+        fs::write(dir.path().join(".dev.vars"), "# mine\nexport KEY = \"a b\"\nOTHER='x'\n").unwrap();
         let mut vars = DevVars::read(dir.path()).unwrap().unwrap();
-        assert_eq!(
-            (vars.get("KEY"), vars.get("OTHER"), vars.get("NONE")),
-            (Some("a b"), Some("x"), None)
-        );
+        assert_eq!((vars.get("KEY"), vars.get("OTHER"), vars.get("NONE")), (Some("a b"), Some("x"), None));
         assert!(!vars.set(&BTreeMap::from([("OTHER".to_owned(), "x".to_owned())])));
         assert!(vars.set(&BTreeMap::from([("OTHER".to_owned(), "y".to_owned())])));
         vars.save().unwrap();
-        assert_eq!(
-            fs::read_to_string(vars.path()).unwrap(),
-            "# mine\nexport KEY = \"a b\"\nOTHER=y\n"
-        );
+        assert_eq!(fs::read_to_string(vars.path()).unwrap(), "# mine\nexport KEY = \"a b\"\nOTHER=y\n");
     }
 }

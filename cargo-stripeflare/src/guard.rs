@@ -26,21 +26,13 @@ impl Guard {
 
     fn start(target: &str) -> Result<Self> {
         let mut command = Command::new("sh");
-        command
-            .args(["-c", "read -r _; kill -s KILL -- \"$0\"", target])
-            .kill_on_drop(true);
-        command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
+        command.args(["-c", "read -r _; kill -s KILL -- \"$0\"", target]).kill_on_drop(true);
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         // In the terminal's group, Ctrl-C would end the guard before its ward.
         command.process_group(0);
         let mut shell = command.spawn().context("cannot start a shell as a guard")?;
         let stdin = shell.stdin.take().context("the guard has no stdin")?;
-        Ok(Self {
-            shell,
-            _stdin: stdin,
-        })
+        Ok(Self { shell, _stdin: stdin })
     }
 
     /// To be called before what it guards is gone and its number free for another process.
@@ -57,11 +49,7 @@ mod tests {
 
     #[tokio::test]
     async fn when_the_pipe_closes_the_group_ends() {
-        let mut ward = Command::new("sh")
-            .args(["-c", "sleep 600 & wait"])
-            .process_group(0)
-            .spawn()
-            .unwrap();
+        let mut ward = Command::new("sh").args(["-c", "sleep 600 & wait"]).process_group(0).spawn().unwrap();
         let Guard { mut shell, _stdin } = Guard::over_group(ward.id().unwrap()).unwrap();
         drop(_stdin);
         assert!(shell.wait().await.unwrap().success());

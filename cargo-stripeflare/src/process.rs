@@ -38,29 +38,18 @@ fn belongs_to_outer_cargo(name: &str) -> bool {
 
 /// Runs a command to its end and returns what it printed on stdout; an error repeats the end of its output.
 pub(crate) fn capture(command: &mut Command) -> Result<String> {
-    let output = command
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|error| cannot_start(command, &error))?;
+    let output = command.stdin(Stdio::null()).output().map_err(|error| cannot_start(command, &error))?;
     let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
     if !output.status.success() {
         let printed = format!("{stdout}{}", String::from_utf8_lossy(&output.stderr));
-        bail!(
-            "`{}` ended with {}:\n{}",
-            shown(command),
-            output.status,
-            tail(&printed)
-        );
+        bail!("`{}` ended with {}:\n{}", shown(command), output.status, tail(&printed));
     }
     Ok(stdout)
 }
 
 /// Runs a command to its end, its output going where ours goes.
 pub(crate) fn inherit(command: &mut Command) -> Result<()> {
-    let status = command
-        .stdin(Stdio::null())
-        .status()
-        .map_err(|error| cannot_start(command, &error))?;
+    let status = command.stdin(Stdio::null()).status().map_err(|error| cannot_start(command, &error))?;
     if !status.success() {
         bail!("`{}` ended with {status}", shown(command));
     }
@@ -78,10 +67,7 @@ fn cannot_start(command: &Command, error: &std::io::Error) -> anyhow::Error {
 
 fn shown(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
-    words
-        .map(OsStr::to_string_lossy)
-        .collect::<Vec<_>>()
-        .join(" ")
+    words.map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ")
 }
 
 fn tail(text: &str) -> String {
@@ -92,12 +78,7 @@ fn tail(text: &str) -> String {
 /// The first line that a program prints, such as its version.
 pub(crate) fn first_line(command: &mut Command) -> Result<String> {
     let stdout = capture(command)?;
-    Ok(stdout
-        .lines()
-        .next()
-        .context("printed nothing")?
-        .trim()
-        .to_owned())
+    Ok(stdout.lines().next().context("printed nothing")?.trim().to_owned())
 }
 
 #[cfg(test)]
@@ -106,23 +87,15 @@ mod tests {
 
     #[test]
     fn a_failure_repeats_the_end_of_the_output() {
-        let error =
-            capture(command("sh").args(["-c", "echo one; echo two >&2; exit 3"])).unwrap_err();
+        let error = capture(command("sh").args(["-c", "echo one; echo two >&2; exit 3"])).unwrap_err();
         let text = error.to_string();
-        assert!(
-            text.contains("exit status: 3") && text.contains("one\ntwo"),
-            "{text}"
-        );
+        assert!(text.contains("exit status: 3") && text.contains("one\ntwo"), "{text}");
     }
 
     #[test]
     fn a_missing_program_is_named() {
         let error = capture(&mut command("no-such-program-at-all")).unwrap_err();
-        assert!(
-            error
-                .to_string()
-                .contains("`no-such-program-at-all` was not found")
-        );
+        assert!(error.to_string().contains("`no-such-program-at-all` was not found"));
     }
 
     #[test]

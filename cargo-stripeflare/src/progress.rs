@@ -25,9 +25,5 @@ pub(crate) fn note(text: &str) {
 /// `4.2 s`, `95 s`.
 pub(crate) fn seconds(elapsed: Duration) -> String {
     let seconds = elapsed.as_secs_f64();
-    if seconds < 10.0 {
-        format!("{seconds:.1} s")
-    } else {
-        format!("{seconds:.0} s")
-    }
+    if seconds < 10.0 { format!("{seconds:.1} s") } else { format!("{seconds:.0} s") }
 }

@@ -111,12 +111,7 @@ impl Workerd {
             Script::Js(_) => std::env::current_dir()?,
         };
         let tools = tokio::task::spawn_blocking(move || provision::npm(&dir)).await??;
-        let mut workerd = Self {
-            port: options.port.unwrap_or(0),
-            options,
-            program: tools.workerd,
-            running: None,
-        };
+        let mut workerd = Self { port: options.port.unwrap_or(0), options, program: tools.workerd, running: None };
         workerd.launch().await?;
         Ok(workerd)
     }
@@ -151,13 +146,8 @@ impl Workerd {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(error).context("cannot list the objects"),
         };
-        let mut files = entries
-            .map(|entry| Ok(entry?.path()))
-            .collect::<Result<Vec<_>>>()?;
-        files.retain(|path| {
-            path.extension()
-                .is_some_and(|extension| extension == "sqlite")
-        });
+        let mut files = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
+        files.retain(|path| path.extension().is_some_and(|extension| extension == "sqlite"));
         files.sort();
         Ok(files)
     }
@@ -165,9 +155,7 @@ impl Workerd {
     /// All that workerd and the worker printed, over all restarts.
     pub fn log(&self) -> String {
         // Not read_to_string: a worker may print anything.
-        fs::read(self.log_path())
-            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
-            .unwrap_or_default()
+        fs::read(self.log_path()).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
     }
 
     /// Ends the process as a power cut would and returns when it is gone.
@@ -209,10 +197,7 @@ impl Workerd {
         let _shared = match &self.options.script {
             Script::Built(dir) => {
                 let lock = build::lock_file(dir)?;
-                Some(
-                    tokio::task::spawn_blocking(move || lock.lock_shared().map(|()| lock))
-                        .await??,
-                )
+                Some(tokio::task::spawn_blocking(move || lock.lock_shared().map(|()| lock)).await??)
             }
             Script::Js(_) => None,
         };
@@ -230,26 +215,15 @@ impl Workerd {
 
     /// `None`: the port is taken.
     async fn try_launch(&self, config_path: &Path) -> Result<Option<(Running, u16)>> {
-        let log = File::options()
-            .create(true)
-            .append(true)
-            .open(self.log_path())
-            .context("cannot write the log")?;
+        let log = File::options().create(true).append(true).open(self.log_path()).context("cannot write the log")?;
         let log_start = log.metadata()?.len();
         let mut command = Command::new(&self.program);
         // An absolute path in the configuration is looked for under the import paths.
-        command
-            .arg("serve")
-            .arg(config_path)
-            .args(["--control-fd=1", "--import-path=/"]);
+        command.arg("serve").arg(config_path).args(["--control-fd=1", "--import-path=/"]);
         if self.options.verbose {
             command.arg("--verbose");
         }
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(log.try_clone()?)
-            .kill_on_drop(true);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log.try_clone()?).kill_on_drop(true);
         let mut child = command.spawn().context("cannot start workerd")?;
         let pid = child.id().context("workerd ended at once")?;
         let guard = Guard::over_process(pid)?;
@@ -265,10 +239,7 @@ impl Workerd {
                 }
                 bail!("workerd ended before it listened:\n{printed}")
             }
-            Err(_) => bail!(
-                "workerd did not listen within {START_TIMEOUT:?}:\n{}",
-                self.log()
-            ),
+            Err(_) => bail!("workerd did not listen within {START_TIMEOUT:?}:\n{}", self.log()),
         }
     }
 
@@ -276,9 +247,7 @@ impl Workerd {
         let dir = &self.options.disk;
         let modules = match &self.options.script {
             Script::Built(build) => {
-                let build = build
-                    .canonicalize()
-                    .with_context(|| format!("no folder {}", build.display()))?;
+                let build = build.canonicalize().with_context(|| format!("no folder {}", build.display()))?;
                 format!(
                     "(name = \"index.js\", esModule = embed {}), (name = \"./index_bg.wasm\", wasm = embed {})",
                     text(&build.join("index.js").to_string_lossy()),
@@ -290,27 +259,16 @@ impl Workerd {
         let objects = self.objects_root().canonicalize()?;
         let config = config(&self.options, self.port, &modules, &objects);
         let path = dir.canonicalize()?.join("config.capnp");
-        write_private(&path, &config)
-            .with_context(|| format!("cannot write {}", path.display()))?;
+        write_private(&path, &config).with_context(|| format!("cannot write {}", path.display()))?;
         Ok(path)
     }
 }
 
 fn config(options: &WorkerdOptions, port: u16, modules: &str, objects: &Path) -> String {
-    let flags: Vec<String> = options
-        .compatibility_flags
-        .iter()
-        .map(|flag| text(flag))
-        .collect();
-    let mut bindings =
-        String::from("(name = \"DORM_NAMESPACE\", durableObjectNamespace = \"DORM\")");
+    let flags: Vec<String> = options.compatibility_flags.iter().map(|flag| text(flag)).collect();
+    let mut bindings = String::from("(name = \"DORM_NAMESPACE\", durableObjectNamespace = \"DORM\")");
     for (name, value) in &options.vars {
-        let _ = write!(
-            bindings,
-            ",\n    (name = {}, text = {})",
-            text(name),
-            text(value)
-        );
+        let _ = write!(bindings, ",\n    (name = {}, text = {})", text(name), text(value));
     }
     format!(
         r#"using Workerd = import "/workerd/workerd.capnp";
@@ -366,13 +324,7 @@ fn text(value: &str) -> String {
 fn write_private(path: &Path, content: &str) -> io::Result<()> {
     use std::io::Write as _;
     use std::os::unix::fs::OpenOptionsExt;
-    File::options()
-        .create(true)
-        .write(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(path)?
-        .write_all(content.as_bytes())
+    File::options().create(true).write(true).truncate(true).mode(0o600).open(path)?.write_all(content.as_bytes())
 }
 
 #[derive(Deserialize)]
@@ -387,14 +339,8 @@ async fn follow(stdout: impl AsyncRead + Unpin, mut log: File, tell: oneshot::Se
     let mut tell = Some(tell);
     let mut reader = BufReader::new(stdout);
     let mut line = Vec::new();
-    while reader
-        .read_until(b'\n', &mut line)
-        .await
-        .is_ok_and(|read| read > 0)
-    {
-        let event = serde_json::from_slice::<ListenEvent>(&line)
-            .ok()
-            .filter(|event| event.event == "listen");
+    while reader.read_until(b'\n', &mut line).await.is_ok_and(|read| read > 0) {
+        let event = serde_json::from_slice::<ListenEvent>(&line).ok().filter(|event| event.event == "listen");
         match event {
             Some(event) if tell.is_some() => {
                 let _ = tell.take().map(|tell| tell.send(event.port));
@@ -418,13 +364,9 @@ mod tests {
 
     #[test]
     fn the_configuration_has_the_variables() {
-        let options =
-            WorkerdOptions::new(Script::Js(String::new()), "/tmp").var("DB_SECRET", "x\"y");
+        let options = WorkerdOptions::new(Script::Js(String::new()), "/tmp").var("DB_SECRET", "x\"y");
         let config = config(&options, 8080, "", Path::new("/disk"));
-        assert!(
-            config.contains(r#"(name = "DB_SECRET", text = "x\"y")"#),
-            "{config}"
-        );
+        assert!(config.contains(r#"(name = "DB_SECRET", text = "x\"y")"#), "{config}");
         assert!(config.contains(r#"address = "127.0.0.1:8080""#), "{config}");
     }
 }

@@ -29,17 +29,14 @@ export default {
 "#;
 
 async fn get(workerd: &Workerd, path: &str) -> String {
-    let response = reqwest::get(format!("{}{path}", workerd.url()))
-        .await
-        .unwrap();
+    let response = reqwest::get(format!("{}{path}", workerd.url())).await.unwrap();
     response.text().await.unwrap()
 }
 
 #[tokio::test]
 async fn objects_survive_a_kill_and_a_restart() {
     let disk = tempfile::tempdir().unwrap();
-    let options = WorkerdOptions::new(Script::Js(COUNTER.to_owned()), disk.path())
-        .var("GREETING", "zwölf \"\\\n");
+    let options = WorkerdOptions::new(Script::Js(COUNTER.to_owned()), disk.path()).var("GREETING", "zwölf \"\\\n");
     let mut workerd = Workerd::start(options).await.unwrap();
     assert_eq!(get(&workerd, "/var").await, "zwölf \"\\\n");
     assert_eq!(get(&workerd, "/").await, "1");
@@ -61,18 +58,8 @@ async fn exceptions_are_in_the_log() {
     let disk = tempfile::tempdir().unwrap();
     let options = WorkerdOptions::new(Script::Js(COUNTER.to_owned()), disk.path());
     let workerd = Workerd::start(options).await.unwrap();
-    assert_eq!(
-        reqwest::get(format!("{}/throw", workerd.url()))
-            .await
-            .unwrap()
-            .status(),
-        500
-    );
-    assert!(
-        workerd.log().contains("thrown on purpose"),
-        "{}",
-        workerd.log()
-    );
+    assert_eq!(reqwest::get(format!("{}/throw", workerd.url())).await.unwrap().status(), 500);
+    assert!(workerd.log().contains("thrown on purpose"), "{}", workerd.log());
 }
 
 #[tokio::test]

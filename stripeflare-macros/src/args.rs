@@ -87,22 +87,14 @@ impl Args {
         let arg = self.named.remove(index);
         match arg.value {
             Value::Assigned(value) => match *value {
-                Expr::Path(path) if path.attrs.is_empty() && path.qself.is_none() => {
-                    Some(path.path)
-                }
+                Expr::Path(path) if path.attrs.is_empty() && path.qself.is_none() => Some(path.path),
                 other => {
-                    errors.push(
-                        other.span(),
-                        "`crate` takes a path, as in `crate = ::stripeflare`",
-                    );
+                    errors.push(other.span(), "`crate` takes a path, as in `crate = ::stripeflare`");
                     None
                 }
             },
             _ => {
-                errors.push(
-                    arg.key.span(),
-                    "`crate` takes a path, as in `crate = ::stripeflare`",
-                );
+                errors.push(arg.key.span(), "`crate` takes a path, as in `crate = ::stripeflare`");
                 None
             }
         }
@@ -125,10 +117,7 @@ impl Arg {
     pub(crate) fn string(self, example: &str, errors: &mut Errors) -> Option<LitStr> {
         let key = self.key.clone();
         match self.assigned(example, errors)? {
-            Expr::Lit(ExprLit {
-                lit: Lit::Str(text),
-                ..
-            }) => Some(text),
+            Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Some(text),
             other => {
                 let message = format!("`{key}` takes a string literal, as in `{example}`");
                 errors.push(other.span(), message);
@@ -140,10 +129,7 @@ impl Arg {
     pub(crate) fn integer(self, example: &str, errors: &mut Errors) -> Option<LitInt> {
         let key = self.key.clone();
         match self.assigned(example, errors)? {
-            Expr::Lit(ExprLit {
-                lit: Lit::Int(number),
-                ..
-            }) if number.suffix().is_empty() => Some(number),
+            Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) if number.suffix().is_empty() => Some(number),
             other => {
                 let message = format!("`{key}` takes a whole number, as in `{example}`");
                 errors.push(other.span(), message);
@@ -189,18 +175,12 @@ pub(crate) fn ungrouped(expr: Expr) -> Expr {
 }
 
 /// The arguments of an attribute that was taken off an item; `None` after `#[attribute = …]`, which is an error.
-pub(crate) fn attribute_tokens(
-    attribute: &syn::Attribute,
-    errors: &mut Errors,
-) -> Option<TokenStream> {
+pub(crate) fn attribute_tokens(attribute: &syn::Attribute, errors: &mut Errors) -> Option<TokenStream> {
     match &attribute.meta {
         syn::Meta::Path(_) => Some(TokenStream::new()),
         syn::Meta::List(list) => Some(list.tokens.clone()),
         syn::Meta::NameValue(pair) => {
-            errors.push(
-                pair.eq_token.span(),
-                "the arguments of this attribute go in parentheses",
-            );
+            errors.push(pair.eq_token.span(), "the arguments of this attribute go in parentheses");
             None
         }
     }

@@ -12,10 +12,7 @@ pub(crate) struct Errors {
 
 impl Errors {
     pub(crate) fn new() -> Self {
-        Self {
-            found: Vec::new(),
-            read: false,
-        }
+        Self { found: Vec::new(), read: false }
     }
 
     pub(crate) fn push(&mut self, span: Span, message: impl Display) {
@@ -37,20 +34,13 @@ impl Errors {
     /// One `compile_error!` for each mistake.
     pub(crate) fn into_tokens(mut self) -> TokenStream {
         self.read = true;
-        std::mem::take(&mut self.found)
-            .into_iter()
-            .map(syn::Error::into_compile_error)
-            .collect()
+        std::mem::take(&mut self.found).into_iter().map(syn::Error::into_compile_error).collect()
     }
 
     #[cfg(test)]
     pub(crate) fn into_messages(mut self) -> Vec<String> {
         self.read = true;
-        std::mem::take(&mut self.found)
-            .into_iter()
-            .flatten()
-            .map(|error| error.to_string())
-            .collect()
+        std::mem::take(&mut self.found).into_iter().flatten().map(|error| error.to_string()).collect()
     }
 }
 
@@ -83,11 +73,7 @@ pub(crate) fn unknown_key(key: &Ident, known: &[&str]) -> syn::Error {
         Some(meant) => format!("; did you mean `{meant}`?"),
         None => String::new(),
     };
-    let list = known
-        .iter()
-        .map(|key| format!("`{key}`"))
-        .collect::<Vec<_>>()
-        .join(", ");
+    let list = known.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
     let message = match meant.is_empty() {
         true => format!("unknown key `{name}`; known here: {list}"),
         false => format!("unknown key `{name}`{meant} (known here: {list})"),

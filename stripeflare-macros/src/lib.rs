@@ -160,9 +160,7 @@ pub fn priced(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// or `.`, and `"1"` if left out. `crate = path` names the `stripeflare` crate where a manifest renames it.
 #[proc_macro_attribute]
 pub fn main(arguments: TokenStream, item: TokenStream) -> TokenStream {
-    main_fn::expand(arguments.into(), item.into())
-        .into_tokens()
-        .into()
+    main_fn::expand(arguments.into(), item.into()).into_tokens().into()
 }
 
 /// Keeps the fields of a struct as columns beside the wallet's own.
@@ -207,7 +205,5 @@ pub fn stripe_user(item: TokenStream) -> TokenStream {
 }
 
 fn handler(attribute: Attribute, arguments: TokenStream, item: TokenStream) -> TokenStream {
-    handler::expand(attribute, arguments.into(), item.into())
-        .into_tokens()
-        .into()
+    handler::expand(attribute, arguments.into(), item.into()).into_tokens().into()
 }

@@ -15,9 +15,7 @@ pub(crate) fn assert_golden(name: &str, expansion: Expansion) {
     let messages = expansion.errors.into_messages();
     assert!(messages.is_empty(), "unexpected mistakes: {messages:#?}");
     let formatted = format(tokens);
-    let file = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/golden")
-        .join(format!("{name}.rs"));
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(format!("{name}.rs"));
     if env::var_os("UPDATE_GOLDEN").is_some() {
         fs::write(&file, formatted).expect("the golden file can be written");
         return;

@@ -69,13 +69,21 @@ pub(crate) fn run_as(version: &'static str) {
 /// # Errors
 /// When `payer` is neither, `amount` is not more than nothing, a variable is missing, or the account could not be asked.
 /// In the last case the charge may have been made: try again with the same key.
-pub async fn charge_user(env: &Env, payer: &str, amount: Cents, key: &str, overdraft: Overdraft) -> Result<ChargeOutcome> {
+pub async fn charge_user(
+    env: &Env,
+    payer: &str,
+    amount: Cents,
+    key: &str,
+    overdraft: Overdraft,
+) -> Result<ChargeOutcome> {
     let deployment = Deployment::new(env, VERSION.get()).map_err(std::io::Error::other)?;
     let invalid = |problem: &'static str| Error::from(std::io::Error::other(problem));
     let account: AccountId = match payer.parse::<Token>() {
         Ok(token) if token.is_first(deployment.version) => token.account().clone(),
         Ok(_) => return Err(invalid("charge_user: this access token opens no account")),
-        Err(_) => payer.parse().map_err(|_| invalid("charge_user: the payer is neither an account id nor an access token"))?,
+        Err(_) => {
+            payer.parse().map_err(|_| invalid("charge_user: the payer is neither an account id nor an access token"))?
+        }
     };
     if !amount.is_positive() || key.is_empty() || key.len() > 255 {
         return Err(invalid("charge_user: the amount is more than nothing, the key 1 to 255 bytes"));

@@ -83,7 +83,8 @@ macro_rules! routes {
 /// What nearly every application uses.
 pub mod prelude {
     pub use crate::{
-        Account, App, Cents, Error, Overdraft, Priced, Result, StripeUser, delete, get, patch, post, priced, put, routes,
+        Account, App, Cents, Error, Overdraft, Priced, Result, StripeUser, delete, get, patch, post, priced, put,
+        routes,
     };
     pub use axum::Json;
     pub use axum::extract::{Path, Query};
@@ -95,11 +96,11 @@ pub mod prelude {
 #[doc(hidden)]
 pub mod __private {
     pub use crate::http::{
-        App, AppType, Call, Charge, Endpoint, Method, Price, ResponseFuture, Route, RouteDef, boxed, check_routes, fetch,
-        from_parts, from_request, into_parts, into_response, queue, scheduled, send,
+        App, AppType, Call, Charge, Endpoint, Method, Price, ResponseFuture, Route, RouteDef, boxed, check_routes,
+        fetch, from_parts, from_request, into_parts, into_response, queue, scheduled, send,
     };
-    pub use crate::money::Cents;
     pub use crate::jobs::{env, stats};
+    pub use crate::money::Cents;
     pub use crate::object::{Object, Stats, extend_durable_object};
     pub use crate::schema::{
         Column, ColumnDef, ColumnError, ColumnReader, ColumnType, ColumnWriter, DefaultValue, Dropped, IndexDef, Step,

@@ -243,10 +243,15 @@ impl<'de> Deserialize<'de> for Cents {
                 f.write_str("an amount in cents")
             }
             fn visit_i64<E: de::Error>(self, cents: i64) -> Result<Cents, E> {
-                cents.checked_mul(SCALE).and_then(Cents::checked_from_units).ok_or_else(|| E::custom(ParseCentsError::TooLarge))
+                cents
+                    .checked_mul(SCALE)
+                    .and_then(Cents::checked_from_units)
+                    .ok_or_else(|| E::custom(ParseCentsError::TooLarge))
             }
             fn visit_u64<E: de::Error>(self, cents: u64) -> Result<Cents, E> {
-                i64::try_from(cents).map_err(|_| E::custom(ParseCentsError::TooLarge)).and_then(|cents| self.visit_i64(cents))
+                i64::try_from(cents)
+                    .map_err(|_| E::custom(ParseCentsError::TooLarge))
+                    .and_then(|cents| self.visit_i64(cents))
             }
             fn visit_f64<E: de::Error>(self, cents: f64) -> Result<Cents, E> {
                 let units = (cents * SCALE as f64).round();

@@ -118,7 +118,8 @@ impl World {
         }
         let workerd = Workerd::start(options).await?;
         stripe.set_webhook_url(&format!("{}/stripe-webhook", workerd.url()));
-        let client = Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().timeout(DEADLINE).build()?;
+        let client =
+            Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().timeout(DEADLINE).build()?;
         Ok(Self { workerd, stripe, client, disk })
     }
 
@@ -165,7 +166,8 @@ impl World {
     pub async fn newcomer(&self) -> Customer {
         let answer = self.visit("/ok").await.json();
         let text = |field: &str| answer[field].as_str().unwrap_or_default().to_owned();
-        let reference = text("paymentLink").split_once("client_reference_id=").map(|(_, reference)| reference.to_owned());
+        let reference =
+            text("paymentLink").split_once("client_reference_id=").map(|(_, reference)| reference.to_owned());
         Customer { token: text("access_token"), reference: reference.unwrap_or_default() }
     }
 

@@ -43,26 +43,18 @@ pub(super) fn provision(project: &Project) -> Result<CargoTools> {
     let tools = super::tools_dir()?;
     // Both installs share their compiled dependencies; nothing needs them afterwards.
     let scratch = tools.join("target");
-    let worker_build =
-        WORKER_BUILD.provision(&tools, &scratch, &project.locked_version("worker")?)?;
-    let wasm_bindgen =
-        WASM_BINDGEN.provision(&tools, &scratch, &project.locked_version("wasm-bindgen")?)?;
+    let worker_build = WORKER_BUILD.provision(&tools, &scratch, &project.locked_version("worker")?)?;
+    let wasm_bindgen = WASM_BINDGEN.provision(&tools, &scratch, &project.locked_version("wasm-bindgen")?)?;
     if scratch.exists() {
-        fs::remove_dir_all(&scratch)
-            .with_context(|| format!("cannot remove {}", scratch.display()))?;
+        fs::remove_dir_all(&scratch).with_context(|| format!("cannot remove {}", scratch.display()))?;
     }
-    Ok(CargoTools {
-        worker_build,
-        wasm_bindgen,
-    })
+    Ok(CargoTools { worker_build, wasm_bindgen })
 }
 
 impl Tool {
     fn provision(&self, tools: &Path, scratch: &Path, version: &str) -> Result<PathBuf> {
         let root = tools.join(format!("{}-{version}", self.package));
-        let program =
-            root.join("bin")
-                .join(format!("{}{}", self.program, std::env::consts::EXE_SUFFIX));
+        let program = root.join("bin").join(format!("{}{}", self.program, std::env::consts::EXE_SUFFIX));
         // cargo moves the program there as its last step: where it is, it is whole.
         if program.is_file() {
             return Ok(program);

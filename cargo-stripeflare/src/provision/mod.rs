@@ -41,10 +41,7 @@ pub struct BuildTools {
 pub fn for_build(project: &Project, panic: Panic) -> Result<BuildTools> {
     let _lock = Lock::take()?;
     toolchain::provision(&project.dir, panic)?;
-    Ok(BuildTools {
-        cargo: cargo_tools::provision(project)?,
-        npm: npm::provision(&project.dir)?,
-    })
+    Ok(BuildTools { cargo: cargo_tools::provision(project)?, npm: npm::provision(&project.dir)? })
 }
 
 /// Sets up the npm packages alone: workerd and wrangler.
@@ -60,9 +57,7 @@ pub fn npm(dir: &Path) -> Result<NpmTools> {
 fn tools_dir() -> Result<PathBuf> {
     let cargo_home = match env::var_os("CARGO_HOME") {
         Some(dir) => PathBuf::from(dir),
-        None => env::home_dir()
-            .context("no home directory; set CARGO_HOME")?
-            .join(".cargo"),
+        None => env::home_dir().context("no home directory; set CARGO_HOME")?.join(".cargo"),
     };
     Ok(cargo_home.join("stripeflare"))
 }
@@ -75,14 +70,12 @@ impl Lock {
         let dir = tools_dir()?;
         fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
         let path = dir.join(".lock");
-        let file =
-            File::create(&path).with_context(|| format!("cannot open {}", path.display()))?;
+        let file = File::create(&path).with_context(|| format!("cannot open {}", path.display()))?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 progress::step("waiting", "another cargo stripeflare is setting up", || {
-                    file.lock()
-                        .with_context(|| format!("cannot lock {}", path.display()))
+                    file.lock().with_context(|| format!("cannot lock {}", path.display()))
                 })?;
             }
             Err(TryLockError::Error(error)) => {

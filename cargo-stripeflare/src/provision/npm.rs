@@ -61,17 +61,12 @@ pub(super) fn provision(dir: &Path) -> Result<NpmTools> {
         None => own_root()?,
     };
     if !is_installed(&root)? {
-        progress::step(
-            &format!("npm ci in {}", root.display()),
-            "for wrangler, workerd, esbuild and wasm-opt",
-            || {
-                let mut npm = process::command("npm");
-                // The packages' scripts only save a few milliseconds at each start; none needs to run.
-                npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"])
-                    .current_dir(&root);
-                process::capture(&mut npm)
-            },
-        )
+        progress::step(&format!("npm ci in {}", root.display()), "for wrangler, workerd, esbuild and wasm-opt", || {
+            let mut npm = process::command("npm");
+            // The packages' scripts only save a few milliseconds at each start; none needs to run.
+            npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(&root);
+            process::capture(&mut npm)
+        })
         .context("npm could not install them: is the npm registry reachable?")?;
     }
     NpmTools::in_modules(&root.join("node_modules"))
@@ -84,18 +79,15 @@ fn check_node() -> Result<()> {
 }
 
 fn root_above(dir: &Path) -> Option<PathBuf> {
-    dir.ancestors()
-        .find(|dir| dir.join("package-lock.json").is_file() && names_all_packages(dir))
-        .map(Path::to_owned)
+    dir.ancestors().find(|dir| dir.join("package-lock.json").is_file() && names_all_packages(dir)).map(Path::to_owned)
 }
 
 fn names_all_packages(dir: &Path) -> bool {
     let manifest = fs::read_to_string(dir.join("package.json")).ok();
     let manifest = manifest.and_then(|text| serde_json::from_str::<Manifest>(&text).ok());
     manifest.is_some_and(|manifest| {
-        let names = |name: &str| {
-            manifest.dev_dependencies.contains_key(name) || manifest.dependencies.contains_key(name)
-        };
+        let names =
+            |name: &str| manifest.dev_dependencies.contains_key(name) || manifest.dependencies.contains_key(name);
         PACKAGES.into_iter().all(names)
     })
 }
@@ -111,47 +103,33 @@ fn own_root() -> Result<PathBuf> {
 
 fn is_installed(root: &Path) -> Result<bool> {
     let path = root.join("package-lock.json");
-    let text =
-        fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    let wanted: Lock =
-        serde_json::from_str(&text).with_context(|| format!("cannot read {}", path.display()))?;
+    let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let wanted: Lock = serde_json::from_str(&text).with_context(|| format!("cannot read {}", path.display()))?;
     let installed = fs::read_to_string(root.join("node_modules/.package-lock.json")).ok();
     let installed = installed.and_then(|text| serde_json::from_str::<Lock>(&text).ok());
     Ok(installed.is_some_and(|installed| satisfies(&wanted, &installed)))
 }
 
 fn satisfies(wanted: &Lock, installed: &Lock) -> bool {
-    wanted
-        .packages
-        .iter()
-        .filter(|(path, _)| !path.is_empty())
-        .all(|(path, package)| {
-            match installed.packages.get(path) {
-                Some(found) => found.version == package.version,
-                // Binaries for other platforms are left out.
-                None => package.optional,
-            }
-        })
+    wanted.packages.iter().filter(|(path, _)| !path.is_empty()).all(|(path, package)| {
+        match installed.packages.get(path) {
+            Some(found) => found.version == package.version,
+            // Binaries for other platforms are left out.
+            None => package.optional,
+        }
+    })
 }
 
 impl NpmTools {
     fn in_modules(modules: &Path) -> Result<Self> {
         let platform = Platform::this()?;
         let tools = Self {
-            workerd: modules.join(format!(
-                "@cloudflare/workerd-{}/bin/workerd",
-                platform.workerd
-            )),
+            workerd: modules.join(format!("@cloudflare/workerd-{}/bin/workerd", platform.workerd)),
             esbuild: modules.join(format!("@esbuild/{}/bin/esbuild", platform.esbuild)),
             wasm_opt: modules.join("binaryen/bin/wasm-opt"),
             wrangler: modules.join("wrangler/bin/wrangler.js"),
         };
-        for path in [
-            &tools.workerd,
-            &tools.esbuild,
-            &tools.wasm_opt,
-            &tools.wrangler,
-        ] {
+        for path in [&tools.workerd, &tools.esbuild, &tools.wasm_opt, &tools.wrangler] {
             if !path.is_file() {
                 bail!(
                     "{} is missing; remove {} and run this again (optional packages must not be left out)",
@@ -198,14 +176,8 @@ mod tests {
             r#"{"packages": {"": {}, "node_modules/a": {"version": "1.0.0"},
                 "node_modules/b-darwin": {"version": "1.0.0", "optional": true}}}"#,
         );
-        assert!(satisfies(
-            &wanted,
-            &lock(r#"{"packages": {"node_modules/a": {"version": "1.0.0"}}}"#)
-        ));
-        assert!(!satisfies(
-            &wanted,
-            &lock(r#"{"packages": {"node_modules/a": {"version": "0.9.0"}}}"#)
-        ));
+        assert!(satisfies(&wanted, &lock(r#"{"packages": {"node_modules/a": {"version": "1.0.0"}}}"#)));
+        assert!(!satisfies(&wanted, &lock(r#"{"packages": {"node_modules/a": {"version": "0.9.0"}}}"#)));
         assert!(!satisfies(&wanted, &lock(r#"{"packages": {}}"#)));
     }
 
@@ -215,10 +187,7 @@ mod tests {
         // Not there when tested from a published package.
         if let Ok(lock) = fs::read_to_string(repository.join("package-lock.json")) {
             assert_eq!(lock, LOCK);
-            assert_eq!(
-                fs::read_to_string(repository.join("package.json")).unwrap(),
-                MANIFEST
-            );
+            assert_eq!(fs::read_to_string(repository.join("package.json")).unwrap(), MANIFEST);
         }
     }
 }

@@ -32,11 +32,7 @@ fn provision_nightly(dir: &Path) -> Result<()> {
         rustup(dir, &arguments, "std is built from source to unwind")?;
     }
     if !has_target(dir, Some(NIGHTLY)) {
-        rustup(
-            dir,
-            &["target", "add", TARGET, "--toolchain", NIGHTLY],
-            "workers are WebAssembly",
-        )?;
+        rustup(dir, &["target", "add", TARGET, "--toolchain", NIGHTLY], "workers are WebAssembly")?;
     }
     Ok(())
 }
@@ -46,23 +42,17 @@ fn rustup(dir: &Path, arguments: &[&str], why: &str) -> Result<()> {
     progress::step(&spelled, why, || {
         process::capture(process::command("rustup").args(arguments).current_dir(dir)).map(drop)
     })
-    .with_context(|| {
-        format!("this needs rustup (https://rustup.rs) and its server; try `{spelled}` by hand")
-    })
+    .with_context(|| format!("this needs rustup (https://rustup.rs) and its server; try `{spelled}` by hand"))
 }
 
 fn has_target(dir: &Path, toolchain: Option<&str>) -> bool {
     let mut rustc = rustc(dir, toolchain);
-    let libraries =
-        process::first_line(rustc.args(["--print", "target-libdir", "--target", TARGET]));
+    let libraries = process::first_line(rustc.args(["--print", "target-libdir", "--target", TARGET]));
     libraries.is_ok_and(|path| Path::new(&path).is_dir())
 }
 
 fn has_sources(dir: &Path) -> bool {
-    sysroot(dir, Some(NIGHTLY)).is_some_and(|root| {
-        root.join("lib/rustlib/src/rust/library/Cargo.lock")
-            .is_file()
-    })
+    sysroot(dir, Some(NIGHTLY)).is_some_and(|root| root.join("lib/rustlib/src/rust/library/Cargo.lock").is_file())
 }
 
 fn sysroot(dir: &Path, toolchain: Option<&str>) -> Option<PathBuf> {
@@ -82,17 +72,10 @@ fn rustc(dir: &Path, toolchain: Option<&str>) -> Command {
 
 /// Refuses a version below `least`, both as `major.minor…`.
 pub(super) fn at_least(found: &str, least: (u32, u32), what: &str) -> Result<()> {
-    let mut numbers = found
-        .trim_start_matches('v')
-        .split('.')
-        .map(|part| part.parse().unwrap_or(0));
+    let mut numbers = found.trim_start_matches('v').split('.').map(|part| part.parse().unwrap_or(0));
     let version: (u32, u32) = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
     if version < least {
-        bail!(
-            "{what} {found} is too old: {}.{} or newer is needed",
-            least.0,
-            least.1
-        );
+        bail!("{what} {found} is too old: {}.{} or newer is needed", least.0, least.1);
     }
     Ok(())
 }
@@ -105,12 +88,7 @@ mod tests {
     fn versions_compare_as_numbers() {
         assert!(at_least("v20.20.2", (20, 3), "Node").is_ok());
         assert!(at_least("v100.0.0", (20, 3), "Node").is_ok());
-        assert!(
-            at_least("v20.2.9", (20, 3), "Node")
-                .unwrap_err()
-                .to_string()
-                .contains("20.3 or newer")
-        );
+        assert!(at_least("v20.2.9", (20, 3), "Node").unwrap_err().to_string().contains("20.3 or newer"));
         assert!(at_least("v8.17", (20, 3), "Node").is_err());
     }
 }

@@ -52,25 +52,12 @@ pub(super) async fn handle(
     let mut params = Params::parse(uri.query().unwrap_or_default().as_bytes());
     params.extend(Params::parse(&body));
     let id = format!("req_{}", ids::random(14));
-    let request = Request {
-        id,
-        method,
-        path: uri.path().to_owned(),
-        headers,
-        params,
-    };
+    let request = Request { id, method, path: uri.path().to_owned(), headers, params };
     let (status, body, replayed) = answer(&inner, &request);
     webhooks::dispatch(&inner);
-    let mut response = (
-        status,
-        serde_json::to_string_pretty(&body).expect("JSON can be written"),
-    )
-        .into_response();
+    let mut response = (status, serde_json::to_string_pretty(&body).expect("JSON can be written")).into_response();
     let headers = response.headers_mut();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json"),
-    );
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert("stripe-version", HeaderValue::from_static(API_VERSION));
     if let Ok(id) = HeaderValue::from_str(&request.id) {
         headers.insert("request-id", id);
@@ -82,18 +69,14 @@ pub(super) async fn handle(
         headers.insert("idempotent-replayed", HeaderValue::from_static("true"));
     }
     if status == StatusCode::UNAUTHORIZED {
-        headers.insert(
-            header::WWW_AUTHENTICATE,
-            HeaderValue::from_static("Basic realm=\"Stripe\""),
-        );
+        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"Stripe\""));
     }
     response
 }
 
 fn answer(inner: &Inner, request: &Request) -> (StatusCode, Value, bool) {
     let mut state = inner.lock();
-    let result =
-        check(&state, inner.secret_key(), request).and_then(|()| once(&mut state, request));
+    let result = check(&state, inner.secret_key(), request).and_then(|()| once(&mut state, request));
     match result {
         Ok((status, body, replayed)) => (status, body, replayed),
         Err(error) => (error.status, error.to_json(&request.id), false),
@@ -113,16 +96,13 @@ fn check(state: &State, secret_key: &str, request: &Request) -> ApiResult<()> {
         && version != API_VERSION
     {
         let version = String::from_utf8_lossy(version.as_bytes());
-        let message = format!(
-            "Invalid Stripe API version: {version}. This stand-in knows {API_VERSION} only."
-        );
+        let message = format!("Invalid Stripe API version: {version}. This stand-in knows {API_VERSION} only.");
         return Err(ApiError::invalid(message));
     }
     if let Some(account) = request.headers.get("stripe-account")
         && account.as_bytes() != state.account.id.as_bytes()
     {
-        let message =
-            "The provided key does not have access to the account that Stripe-Account names.";
+        let message = "The provided key does not have access to the account that Stripe-Account names.";
         return Err(ApiError::forbidden(message));
     }
     Ok(())
@@ -130,20 +110,12 @@ fn check(state: &State, secret_key: &str, request: &Request) -> ApiResult<()> {
 
 /// From `Authorization: Bearer`, or the user name of `Basic`.
 fn api_key(headers: &HeaderMap) -> Option<String> {
-    let (scheme, rest) = headers
-        .get(header::AUTHORIZATION)?
-        .to_str()
-        .ok()?
-        .split_once(' ')?;
+    let (scheme, rest) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     let key = if scheme.eq_ignore_ascii_case("bearer") {
         rest.trim().to_owned()
     } else if scheme.eq_ignore_ascii_case("basic") {
         let decoded = BASE64_STANDARD.decode(rest.trim()).ok()?;
-        String::from_utf8(decoded)
-            .ok()?
-            .split(':')
-            .next()?
-            .to_owned()
+        String::from_utf8(decoded).ok()?.split(':').next()?.to_owned()
     } else {
         return None;
     };
@@ -152,25 +124,15 @@ fn api_key(headers: &HeaderMap) -> Option<String> {
 
 /// Runs a request, or repeats the answer that its Idempotency-Key has already had.
 fn once(state: &mut State, request: &Request) -> ApiResult<(StatusCode, Value, bool)> {
-    let key = request
-        .headers
-        .get("idempotency-key")
-        .filter(|_| request.method == Method::POST);
+    let key = request.headers.get("idempotency-key").filter(|_| request.method == Method::POST);
     let Some(key) = key else {
         return Ok((StatusCode::OK, route(state, request, None)?, false));
     };
     let key = String::from_utf8_lossy(key.as_bytes()).into_owned();
     if key.is_empty() || key.len() > 255 {
-        return Err(ApiError::idempotency(
-            "Idempotency-Key must have 1 to 255 characters.",
-        ));
+        return Err(ApiError::idempotency("Idempotency-Key must have 1 to 255 characters."));
     }
-    let spelled = format!(
-        "{} {} {:?}",
-        request.method,
-        request.path,
-        request.params.clone().sorted()
-    );
+    let spelled = format!("{} {} {:?}", request.method, request.path, request.params.clone().sorted());
     match state.idempotency.get(&key) {
         None => {}
         Some(before) if before.request != spelled => {
@@ -180,8 +142,7 @@ fn once(state: &mut State, request: &Request) -> ApiResult<(StatusCode, Value, b
             )));
         }
         Some(before) => {
-            let status =
-                StatusCode::from_u16(before.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            let status = StatusCode::from_u16(before.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
             return Ok((status, before.body.clone(), true));
         }
     }
@@ -192,32 +153,15 @@ fn once(state: &mut State, request: &Request) -> ApiResult<(StatusCode, Value, b
         Err(error) if error.early => return Err(error),
         Err(error) => (error.status, error.to_json(&request.id)),
     };
-    state.idempotency.insert(
-        key,
-        Remembered {
-            request: spelled,
-            status: status.as_u16(),
-            body: body.clone(),
-        },
-    );
+    state.idempotency.insert(key, Remembered { request: spelled, status: status.as_u16(), body: body.clone() });
     Ok((status, body, false))
 }
 
-fn route(
-    state: &mut State,
-    request: &Request,
-    idempotency_key: Option<String>,
-) -> ApiResult<Value> {
+fn route(state: &mut State, request: &Request, idempotency_key: Option<String>) -> ApiResult<Value> {
     let mut params = request.params.clone();
     let expand = params.list("expand")?;
-    let cause = Cause {
-        request_id: Some(request.id.clone()),
-        idempotency_key,
-    };
-    let path = request
-        .path
-        .trim_start_matches("/v1/")
-        .trim_end_matches('/');
+    let cause = Cause { request_id: Some(request.id.clone()), idempotency_key };
+    let path = request.path.trim_start_matches("/v1/").trim_end_matches('/');
     let segments: Vec<&str> = path.split('/').collect();
     let answer = match (request.method.as_str(), segments.as_slice()) {
         ("POST", ["products"]) => state.create_product(params),
@@ -225,9 +169,7 @@ fn route(
         ("POST", ["payment_links"]) => state.create_payment_link(params),
         ("POST", ["webhook_endpoints"]) => state.create_webhook_endpoint(params),
         ("POST", ["refunds"]) => state.create_refund(params, &cause),
-        ("DELETE", ["webhook_endpoints", id]) => params
-            .finish()
-            .and_then(|()| state.delete_webhook_endpoint(id)),
+        ("DELETE", ["webhook_endpoints", id]) => params.finish().and_then(|()| state.delete_webhook_endpoint(id)),
         ("GET", ["checkout", "sessions", id]) => retrieve(state, "checkout.session", id, params),
         ("GET", ["payment_links", id]) => retrieve(state, "payment_link", id, params),
         ("GET", ["payment_intents", id]) => retrieve(state, "payment_intent", id, params),
@@ -247,57 +189,23 @@ fn route(
             ];
             list::list(state, "checkout.session", &request.path, &filters, params)
         }
-        ("GET", ["payment_links"]) => list::list(
-            state,
-            "payment_link",
-            &request.path,
-            &[Filter::boolean("active")],
-            params,
-        ),
-        ("GET", ["payment_intents"]) => {
-            list::list(state, "payment_intent", &request.path, &[], params)
+        ("GET", ["payment_links"]) => {
+            list::list(state, "payment_link", &request.path, &[Filter::boolean("active")], params)
         }
-        ("GET", ["charges"]) => list::list(
-            state,
-            "charge",
-            &request.path,
-            &[Filter::object("payment_intent", "payment_intent")],
-            params,
-        ),
-        ("GET", ["refunds"]) => {
-            list::list(state, "refund", &request.path, &list::OF_A_PAYMENT, params)
+        ("GET", ["payment_intents"]) => list::list(state, "payment_intent", &request.path, &[], params),
+        ("GET", ["charges"]) => {
+            list::list(state, "charge", &request.path, &[Filter::object("payment_intent", "payment_intent")], params)
         }
-        ("GET", ["disputes"]) => {
-            list::list(state, "dispute", &request.path, &list::OF_A_PAYMENT, params)
-        }
-        ("GET", ["products"]) => list::list(
-            state,
-            "product",
-            &request.path,
-            &[Filter::boolean("active")],
-            params,
-        ),
+        ("GET", ["refunds"]) => list::list(state, "refund", &request.path, &list::OF_A_PAYMENT, params),
+        ("GET", ["disputes"]) => list::list(state, "dispute", &request.path, &list::OF_A_PAYMENT, params),
+        ("GET", ["products"]) => list::list(state, "product", &request.path, &[Filter::boolean("active")], params),
         ("GET", ["prices"]) => {
-            let filters = [
-                Filter::boolean("active"),
-                Filter::object("product", "product"),
-            ];
+            let filters = [Filter::boolean("active"), Filter::object("product", "product")];
             list::list(state, "price", &request.path, &filters, params)
         }
-        ("GET", ["webhook_endpoints"]) => {
-            list::list(state, "webhook_endpoint", &request.path, &[], params)
-        }
-        ("GET", ["events"]) => list::list(
-            state,
-            "event",
-            &request.path,
-            &[Filter::text("type")],
-            params,
-        ),
-        _ => Err(ApiError::unrecognized_url(
-            request.method.as_str(),
-            &request.path,
-        )),
+        ("GET", ["webhook_endpoints"]) => list::list(state, "webhook_endpoint", &request.path, &[], params),
+        ("GET", ["events"]) => list::list(state, "event", &request.path, &[Filter::text("type")], params),
+        _ => Err(ApiError::unrecognized_url(request.method.as_str(), &request.path)),
     }?;
     expand::expand(state, answer, &expand)
 }
@@ -310,21 +218,13 @@ fn retrieve(state: &State, kind: &str, id: &str, params: Params) -> ApiResult<Va
         "payment_link" => "payment_link",
         _ => "id",
     };
-    state
-        .get(kind, id, param)
-        .cloned()
-        .map_err(ApiError::not_found)
+    state.get(kind, id, param).cloned().map_err(ApiError::not_found)
 }
 
 /// An answer of a Stripe in trouble.
 fn faulty(error: &ApiError) -> Response {
-    let body = error
-        .to_json(&format!("req_{}", ids::random(14)))
-        .to_string();
-    let headers = [
-        ("content-type", "application/json"),
-        ("stripe-should-retry", "true"),
-    ];
+    let body = error.to_json(&format!("req_{}", ids::random(14))).to_string();
+    let headers = [("content-type", "application/json"), ("stripe-should-retry", "true")];
     (error.status, headers, body).into_response()
 }
 

@@ -13,12 +13,8 @@ pub struct Clock {
 impl Clock {
     /// Seconds since 1970.
     pub fn now_s(&self) -> i64 {
-        let since = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        i64::try_from(since.as_secs())
-            .unwrap_or(i64::MAX)
-            .saturating_add(self.offset_s.load(Ordering::Relaxed))
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        i64::try_from(since.as_secs()).unwrap_or(i64::MAX).saturating_add(self.offset_s.load(Ordering::Relaxed))
     }
 
     /// Forward, or back with a negative number.

@@ -1,9 +1,7 @@
 //! How many decimals a currency has on Stripe.
 
-const ZERO_DECIMAL: [&str; 15] = [
-    "bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf",
-    "xof", "xpf",
-];
+const ZERO_DECIMAL: [&str; 15] =
+    ["bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf"];
 const THREE_DECIMAL: [&str; 5] = ["bhd", "jod", "kwd", "omr", "tnd"];
 
 /// Decimals of the number that Stripe's `amount` counts; two for ISK and UGX, which are sent times a hundred.
@@ -54,15 +52,7 @@ mod tests {
         assert_eq!(parse(" 0.5 ", "usd"), Some(50));
         assert_eq!(parse("19.99", "usd"), Some(1999));
         assert_eq!(parse("500", "jpy"), Some(500));
-        for wrong in [
-            "",
-            "-1",
-            "1.001",
-            "1,5",
-            "1e3",
-            ".5",
-            "99999999999999999999",
-        ] {
+        for wrong in ["", "-1", "1.001", "1,5", "1e3", ".5", "99999999999999999999"] {
             assert_eq!(parse(wrong, "usd"), None, "{wrong}");
         }
         assert_eq!(parse("5.0", "jpy"), None);

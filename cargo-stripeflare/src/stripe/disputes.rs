@@ -22,12 +22,7 @@ pub struct DisputeRequest {
 impl DisputeRequest {
     /// A dispute over the whole charge.
     pub fn new(charge: impl Into<String>) -> Self {
-        Self {
-            charge: charge.into(),
-            amount: None,
-            inquiry: false,
-            reason: "general".to_owned(),
-        }
+        Self { charge: charge.into(), amount: None, inquiry: false, reason: "general".to_owned() }
     }
 }
 
@@ -47,10 +42,7 @@ impl State {
         let charge = self.get("charge", &request.charge, "charge")?.clone();
         let amount = request.amount.unwrap_or_else(|| number(&charge, "amount"));
         if charge["paid"] != true || !(1..=number(&charge, "amount")).contains(&amount) {
-            return Err(ApiError::invalid(format!(
-                "Charge {} cannot be disputed over {amount}.",
-                request.charge
-            )));
+            return Err(ApiError::invalid(format!("Charge {} cannot be disputed over {amount}.", request.charge)));
         }
         let now = self.now_s();
         let dispute = json!({
@@ -101,10 +93,7 @@ impl State {
 
     pub(super) fn reinstate(&mut self, dispute_id: &str, amount: Option<i64>) -> ApiResult<Value> {
         self.move_funds(dispute_id, "charge.dispute.funds_reinstated", |dispute| {
-            (
-                amount.unwrap_or_else(|| number(dispute, "amount")),
-                "Chargeback reversal",
-            )
+            (amount.unwrap_or_else(|| number(dispute, "amount")), "Chargeback reversal")
         })
     }
 

@@ -33,51 +33,28 @@ impl ApiError {
     }
 
     /// A parameter that is refused before anything runs.
-    pub(super) fn parameter(
-        code: &'static str,
-        param: impl Into<String>,
-        message: impl Into<String>,
-    ) -> Self {
-        Self {
-            code: Some(code),
-            param: Some(param.into()),
-            early: true,
-            ..Self::invalid(message)
-        }
+    pub(super) fn parameter(code: &'static str, param: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { code: Some(code), param: Some(param.into()), early: true, ..Self::invalid(message) }
     }
 
     pub(super) fn unknown_parameters(names: &[&str]) -> Self {
         let plural = if names.len() == 1 { "" } else { "s" };
         let message = format!("Received unknown parameter{plural}: {}", names.join(", "));
-        Self::parameter(
-            "parameter_unknown",
-            names.first().copied().unwrap_or_default(),
-            message,
-        )
+        Self::parameter("parameter_unknown", names.first().copied().unwrap_or_default(), message)
     }
 
     pub(super) fn missing(param: &str) -> Self {
-        Self::parameter(
-            "parameter_missing",
-            param,
-            format!("Missing required param: {param}."),
-        )
+        Self::parameter("parameter_missing", param, format!("Missing required param: {param}."))
     }
 
     /// An object that is not there: 404 when the path names it, 400 when a parameter does.
     pub(super) fn no_such(kind: &str, id: &str, param: &str) -> Self {
         let error = Self::parameter("resource_missing", param, format!("No such {kind}: '{id}'"));
-        Self {
-            early: false,
-            ..error
-        }
+        Self { early: false, ..error }
     }
 
     pub(super) fn not_found(self) -> Self {
-        Self {
-            status: StatusCode::NOT_FOUND,
-            ..self
-        }
+        Self { status: StatusCode::NOT_FOUND, ..self }
     }
 
     pub(super) fn unrecognized_url(method: &str, path: &str) -> Self {
@@ -85,11 +62,7 @@ impl ApiError {
             "Unrecognized request URL ({method}: {path}). Please see https://stripe.com/docs or we can help at \
              https://support.stripe.com/."
         );
-        Self {
-            status: StatusCode::NOT_FOUND,
-            early: true,
-            ..Self::invalid(message)
-        }
+        Self { status: StatusCode::NOT_FOUND, early: true, ..Self::invalid(message) }
     }
 
     pub(super) fn no_key() -> Self {
@@ -113,27 +86,15 @@ impl ApiError {
     }
 
     pub(super) fn forbidden(message: impl Into<String>) -> Self {
-        Self {
-            status: StatusCode::FORBIDDEN,
-            early: true,
-            ..Self::invalid(message)
-        }
+        Self { status: StatusCode::FORBIDDEN, early: true, ..Self::invalid(message) }
     }
 
     fn unauthorized(message: impl Into<String>) -> Self {
-        Self {
-            status: StatusCode::UNAUTHORIZED,
-            early: true,
-            ..Self::invalid(message)
-        }
+        Self { status: StatusCode::UNAUTHORIZED, early: true, ..Self::invalid(message) }
     }
 
     pub(super) fn idempotency(message: impl Into<String>) -> Self {
-        Self {
-            kind: "idempotency_error",
-            early: true,
-            ..Self::invalid(message)
-        }
+        Self { kind: "idempotency_error", early: true, ..Self::invalid(message) }
     }
 
     pub(super) fn rate_limited() -> Self {
@@ -158,18 +119,12 @@ impl ApiError {
 
     #[must_use]
     pub(super) fn with_code(self, code: &'static str) -> Self {
-        Self {
-            code: Some(code),
-            ..self
-        }
+        Self { code: Some(code), ..self }
     }
 
     #[must_use]
     pub(super) fn with_param(self, param: &str) -> Self {
-        Self {
-            param: Some(param.to_owned()),
-            ..self
-        }
+        Self { param: Some(param.to_owned()), ..self }
     }
 
     pub(super) fn to_json(&self, request_id: &str) -> Value {
@@ -177,10 +132,7 @@ impl ApiError {
         if let Some(code) = self.code {
             error.insert("code".to_owned(), json!(code));
             let page = code.replace('_', "-");
-            error.insert(
-                "doc_url".to_owned(),
-                json!(format!("https://stripe.com/docs/error-codes/{page}")),
-            );
+            error.insert("doc_url".to_owned(), json!(format!("https://stripe.com/docs/error-codes/{page}")));
         }
         error.insert("message".to_owned(), json!(self.message));
         if let Some(param) = &self.param {
@@ -209,12 +161,7 @@ fn masked(key: &str) -> String {
     let shown = |chars: &[char]| chars.iter().collect::<String>();
     match key.len() {
         0..=12 => "*".repeat(key.len()),
-        length => format!(
-            "{}{}{}",
-            shown(&key[..8]),
-            "*".repeat(length - 12),
-            shown(&key[length - 4..])
-        ),
+        length => format!("{}{}{}", shown(&key[..8]), "*".repeat(length - 12), shown(&key[length - 4..])),
     }
 }
 

@@ -28,10 +28,7 @@ pub(super) fn expand(state: &State, mut object: Value, paths: &[String]) -> ApiR
     for path in paths {
         let fields: Vec<&str> = path.split('.').collect();
         if fields.len() > MAX_DEPTH {
-            return Err(refusal(
-                path,
-                "You cannot expand more than 4 levels of a property",
-            ));
+            return Err(refusal(path, "You cannot expand more than 4 levels of a property"));
         }
         follow(state, &mut object, &fields, path)?;
     }
@@ -45,34 +42,22 @@ fn follow(state: &State, object: &mut Value, fields: &[&str], path: &str) -> Api
     if object["object"] == "list" {
         if *field != "data" {
             let advice = format!("You may want to try expanding 'data.{path}' instead of '{path}'");
-            return Err(refusal(
-                path,
-                &format!("This property cannot be expanded ({path}). {advice}"),
-            ));
+            return Err(refusal(path, &format!("This property cannot be expanded ({path}). {advice}")));
         }
         for item in object["data"].as_array_mut().into_iter().flatten() {
             follow(state, item, rest, path)?;
         }
         return Ok(());
     }
-    let rule = EXPANDABLE
-        .iter()
-        .find(|(kind, name, _)| object["object"] == *kind && name == field);
+    let rule = EXPANDABLE.iter().find(|(kind, name, _)| object["object"] == *kind && name == field);
     let Some((_, _, kind)) = rule else {
-        return Err(refusal(
-            path,
-            &format!("This property cannot be expanded ({path})."),
-        ));
+        return Err(refusal(path, &format!("This property cannot be expanded ({path}).")));
     };
     if let Some(id) = object[*field].as_str() {
         let expanded = state.get(kind, id, "expand")?.clone();
         object[*field] = expanded;
     }
-    if object[*field].is_null() {
-        Ok(())
-    } else {
-        follow(state, &mut object[*field], rest, path)
-    }
+    if object[*field].is_null() { Ok(()) } else { follow(state, &mut object[*field], rest, path) }
 }
 
 fn refusal(path: &str, message: &str) -> ApiError {
@@ -89,14 +74,11 @@ mod tests {
 
     fn state() -> State {
         let url = "http://127.0.0.1:1".to_owned();
-        let mut state = State::new(Account {
-            id: "acct_1".to_owned(),
-            livemode: false,
-            clock: Clock::default(),
-            url,
-        });
+        let mut state = State::new(Account { id: "acct_1".to_owned(), livemode: false, clock: Clock::default(), url });
         state.insert(json!({ "object": "charge", "id": "ch_1" }));
-        state.insert(json!({ "object": "payment_intent", "id": "pi_1", "latest_charge": "ch_1", "payment_method": null }));
+        state.insert(
+            json!({ "object": "payment_intent", "id": "pi_1", "latest_charge": "ch_1", "payment_method": null }),
+        );
         state
     }
 
@@ -114,12 +96,8 @@ mod tests {
 
     #[test]
     fn two_paths_share_a_step() {
-        let session = run(&[
-            "payment_intent",
-            "payment_intent.latest_charge",
-            "payment_intent.payment_method",
-        ])
-        .unwrap();
+        let session =
+            run(&["payment_intent", "payment_intent.latest_charge", "payment_intent.payment_method"]).unwrap();
         assert_eq!(session["payment_intent"]["latest_charge"]["id"], "ch_1");
         assert_eq!(session["payment_intent"]["payment_method"], Value::Null);
     }
@@ -127,9 +105,6 @@ mod tests {
     #[test]
     fn what_cannot_be_expanded_is_refused() {
         assert!(run(&["currency"]).is_err());
-        assert!(
-            run(&["payment_intent.latest_charge.payment_intent.latest_charge.payment_intent"])
-                .is_err()
-        );
+        assert!(run(&["payment_intent.latest_charge.payment_intent.latest_charge.payment_intent"]).is_err());
     }
 }

@@ -48,35 +48,16 @@ impl Params {
             Ok(number) => Ok(Some(number)),
             Err(_) => {
                 let message = format!("Invalid integer: {value}");
-                Err(ApiError::parameter(
-                    "parameter_invalid_integer",
-                    name,
-                    message,
-                ))
+                Err(ApiError::parameter("parameter_invalid_integer", name, message))
             }
         }
     }
 
-    pub(super) fn integer_between(
-        &mut self,
-        name: &str,
-        least: i64,
-        most: i64,
-    ) -> ApiResult<Option<i64>> {
-        let refuse = |message| {
-            Err(ApiError::parameter(
-                "parameter_invalid_integer",
-                name,
-                message,
-            ))
-        };
+    pub(super) fn integer_between(&mut self, name: &str, least: i64, most: i64) -> ApiResult<Option<i64>> {
+        let refuse = |message| Err(ApiError::parameter("parameter_invalid_integer", name, message));
         match self.integer(name)? {
-            Some(number) if number < least => refuse(format!(
-                "This value must be greater than or equal to {least}."
-            )),
-            Some(number) if number > most => {
-                refuse(format!("This value must be less than or equal to {most}."))
-            }
+            Some(number) if number < least => refuse(format!("This value must be greater than or equal to {least}.")),
+            Some(number) if number > most => refuse(format!("This value must be less than or equal to {most}.")),
             number => Ok(number),
         }
     }
@@ -86,18 +67,12 @@ impl Params {
             None => Ok(None),
             Some("true") => Ok(Some(true)),
             Some("false") => Ok(Some(false)),
-            Some(value) => {
-                Err(ApiError::invalid(format!("Invalid boolean: {value}")).with_param(name))
-            }
+            Some(value) => Err(ApiError::invalid(format!("Invalid boolean: {value}")).with_param(name)),
         }
     }
 
     /// One of several words.
-    pub(super) fn choice(
-        &mut self,
-        name: &str,
-        choices: &[&'static str],
-    ) -> ApiResult<Option<&'static str>> {
+    pub(super) fn choice(&mut self, name: &str, choices: &[&'static str]) -> ApiResult<Option<&'static str>> {
         let Some(value) = self.text(name)? else {
             return Ok(None);
         };
@@ -112,9 +87,7 @@ impl Params {
 
     /// `name[]=a&name[]=b` or `name[0]=a&name[1]=b`, in the order given.
     pub(super) fn list(&mut self, name: &str) -> ApiResult<Vec<String>> {
-        let items = self.take_inside(name, |inside| {
-            inside.bytes().all(|byte| byte.is_ascii_digit())
-        });
+        let items = self.take_inside(name, |inside| inside.bytes().all(|byte| byte.is_ascii_digit()));
         if items.iter().any(|(_, value)| value.is_empty()) {
             return Err(empty(name));
         }
@@ -123,17 +96,12 @@ impl Params {
 
     /// `name[key]=value`, such as metadata.
     pub(super) fn map(&mut self, name: &str) -> Vec<(String, String)> {
-        self.take_inside(name, |inside| {
-            !inside.is_empty() && !inside.contains(['[', ']'])
-        })
+        self.take_inside(name, |inside| !inside.is_empty() && !inside.contains(['[', ']']))
     }
 
     fn take_inside(&mut self, name: &str, wanted: impl Fn(&str) -> bool) -> Vec<(String, String)> {
         let inside = |key: &str| {
-            let inside = key
-                .strip_prefix(name)?
-                .strip_prefix('[')?
-                .strip_suffix(']')?;
+            let inside = key.strip_prefix(name)?.strip_prefix('[')?.strip_suffix(']')?;
             wanted(inside).then(|| inside.to_owned())
         };
         let mut taken = Vec::new();
@@ -150,11 +118,7 @@ impl Params {
     /// Refuses what nobody took.
     pub(super) fn finish(self) -> ApiResult<()> {
         let names: Vec<&str> = self.0.iter().map(|(name, _)| name.as_str()).collect();
-        if names.is_empty() {
-            Ok(())
-        } else {
-            Err(ApiError::unknown_parameters(&names))
-        }
+        if names.is_empty() { Ok(()) } else { Err(ApiError::unknown_parameters(&names)) }
     }
 }
 
@@ -172,8 +136,7 @@ mod tests {
 
     #[test]
     fn what_is_nested_is_found() {
-        let mut params =
-            Params::parse(b"expand[]=a&expand%5B1%5D=b.c&metadata[x]=1&amount=50&created[gte]=7");
+        let mut params = Params::parse(b"expand[]=a&expand%5B1%5D=b.c&metadata[x]=1&amount=50&created[gte]=7");
         assert_eq!(params.list("expand").unwrap(), ["a", "b.c"]);
         assert_eq!(params.map("metadata"), [("x".to_owned(), "1".to_owned())]);
         assert_eq!(params.integer("amount").unwrap(), Some(50));
@@ -183,10 +146,7 @@ mod tests {
 
     #[test]
     fn what_is_unknown_is_refused() {
-        let error = Params::parse(b"amout=5")
-            .finish()
-            .unwrap_err()
-            .to_json("req_1");
+        let error = Params::parse(b"amout=5").finish().unwrap_err().to_json("req_1");
         assert_eq!(error["error"]["code"], "parameter_unknown");
         assert_eq!(error["error"]["param"], "amout");
     }
@@ -194,11 +154,7 @@ mod tests {
     #[test]
     fn values_are_checked() {
         assert!(Params::parse(b"amount=5.0").integer("amount").is_err());
-        assert!(
-            Params::parse(b"limit=101")
-                .integer_between("limit", 1, 100)
-                .is_err()
-        );
+        assert!(Params::parse(b"limit=101").integer_between("limit", 1, 100).is_err());
         assert!(Params::parse(b"active=yes").boolean("active").is_err());
         assert!(Params::parse(b"charge=").text("charge").is_err());
     }

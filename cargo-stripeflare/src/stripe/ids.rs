@@ -13,10 +13,7 @@ pub fn random(length: usize) -> String {
     while text.len() < length {
         getrandom::fill(&mut bytes).expect("the system has randomness");
         // 248 is the largest multiple of 62 in a byte: what is above would favour the first letters.
-        let even = bytes
-            .iter()
-            .filter(|byte| **byte < 248)
-            .map(|byte| letter(*byte));
+        let even = bytes.iter().filter(|byte| **byte < 248).map(|byte| letter(*byte));
         text.extend(even.take(length - text.len()));
     }
     text
@@ -26,12 +23,7 @@ pub fn random(length: usize) -> String {
 pub(super) fn derived(key: &str, text: &str, length: usize) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(key.as_bytes()).expect("a key of any length");
     mac.update(text.as_bytes());
-    mac.finalize()
-        .into_bytes()
-        .iter()
-        .map(|byte| letter(*byte))
-        .take(length)
-        .collect()
+    mac.finalize().into_bytes().iter().map(|byte| letter(*byte)).take(length).collect()
 }
 
 fn letter(byte: u8) -> char {
@@ -56,9 +48,7 @@ pub(super) fn session(livemode: bool) -> String {
 /// Whether a text could be one of our session ids.
 pub(super) fn is_session(text: &str, livemode: bool) -> bool {
     text.strip_prefix(session_prefix(livemode))
-        .is_some_and(|rest| {
-            rest.len() == 58 && rest.bytes().all(|byte| byte.is_ascii_alphanumeric())
-        })
+        .is_some_and(|rest| rest.len() == 58 && rest.bytes().all(|byte| byte.is_ascii_alphanumeric()))
 }
 
 fn session_prefix(livemode: bool) -> &'static str {

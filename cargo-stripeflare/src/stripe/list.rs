@@ -24,31 +24,19 @@ enum Kind {
 
 impl Filter {
     pub(super) const fn object(name: &'static str, kind: &'static str) -> Self {
-        Self {
-            name,
-            kind: Kind::Object(kind),
-        }
+        Self { name, kind: Kind::Object(kind) }
     }
 
     pub(super) const fn choice(name: &'static str, choices: &'static [&'static str]) -> Self {
-        Self {
-            name,
-            kind: Kind::Choice(choices),
-        }
+        Self { name, kind: Kind::Choice(choices) }
     }
 
     pub(super) const fn boolean(name: &'static str) -> Self {
-        Self {
-            name,
-            kind: Kind::Boolean,
-        }
+        Self { name, kind: Kind::Boolean }
     }
 
     pub(super) const fn text(name: &'static str) -> Self {
-        Self {
-            name,
-            kind: Kind::Text,
-        }
+        Self { name, kind: Kind::Text }
     }
 
     fn take(self, state: &State, params: &mut Params) -> ApiResult<Option<Value>> {
@@ -60,9 +48,7 @@ impl Filter {
                 }
                 None => None,
             },
-            Kind::Choice(choices) => params
-                .choice(self.name, choices)?
-                .map(|choice| json!(choice)),
+            Kind::Choice(choices) => params.choice(self.name, choices)?.map(|choice| json!(choice)),
             Kind::Boolean => params.boolean(self.name)?.map(|boolean| json!(boolean)),
             Kind::Text => params.text(self.name)?.map(|text| json!(text)),
         })
@@ -70,19 +56,11 @@ impl Filter {
 }
 
 /// Refunds and disputes.
-pub(super) const OF_A_PAYMENT: [Filter; 2] = [
-    Filter::object("payment_intent", "payment_intent"),
-    Filter::object("charge", "charge"),
-];
+pub(super) const OF_A_PAYMENT: [Filter; 2] =
+    [Filter::object("payment_intent", "payment_intent"), Filter::object("charge", "charge")];
 
 /// `GET` of a list.
-pub(super) fn list(
-    state: &State,
-    kind: &str,
-    url: &str,
-    filters: &[Filter],
-    mut params: Params,
-) -> ApiResult<Value> {
+pub(super) fn list(state: &State, kind: &str, url: &str, filters: &[Filter], mut params: Params) -> ApiResult<Value> {
     let limit = params.integer_between("limit", 1, 100)?.unwrap_or(10);
     let limit = usize::try_from(limit).unwrap_or(10);
     let after = params.text("starting_after")?;
@@ -96,9 +74,7 @@ pub(super) fn list(
     }
     params.finish()?;
     if after.is_some() && before.is_some() {
-        return Err(ApiError::invalid(
-            "You cannot use both starting_after and ending_before.",
-        ));
+        return Err(ApiError::invalid("You cannot use both starting_after and ending_before."));
     }
     for (cursor, name) in [(&after, "starting_after"), (&before, "ending_before")] {
         if let Some(id) = cursor {

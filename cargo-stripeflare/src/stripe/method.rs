@@ -85,16 +85,9 @@ impl Method {
     /// What the payment method itself shows under its `type`.
     pub(super) fn details(&self, account: &str) -> Value {
         match self {
-            Self::Card(number) => card(
-                account,
-                Some(number),
-                brand(number),
-                last4(number),
-                &Value::Null,
-            ),
+            Self::Card(number) => card(account, Some(number), brand(number), last4(number), &Value::Null),
             Self::Wallet { device_number } => {
-                let wallet =
-                    json!({ "apple_pay": {}, "dynamic_last4": "4242", "type": "apple_pay" });
+                let wallet = json!({ "apple_pay": {}, "dynamic_last4": "4242", "type": "apple_pay" });
                 card(account, device_number.as_deref(), "visa", "4242", &wallet)
             }
             Self::LinkBankAsCard => {
@@ -140,9 +133,7 @@ fn brand(number: &str) -> &'static str {
 }
 
 fn last4(number: &str) -> &str {
-    number
-        .get(number.len().saturating_sub(4)..)
-        .unwrap_or(number)
+    number.get(number.len().saturating_sub(4)..).unwrap_or(number)
 }
 
 /// Adds the fields of one object to another.
@@ -159,25 +150,9 @@ mod tests {
     #[test]
     fn a_fingerprint_is_the_numbers() {
         let fingerprint = |method: Method| method.details("acct_1")["fingerprint"].clone();
-        assert_eq!(
-            fingerprint(Method::visa()),
-            fingerprint(Method::Card("4242424242424242".to_owned()))
-        );
-        assert_ne!(
-            fingerprint(Method::visa()),
-            fingerprint(Method::Card("5555555555554444".to_owned()))
-        );
-        assert_eq!(
-            fingerprint(Method::Wallet {
-                device_number: None
-            }),
-            Value::Null
-        );
-        assert!(
-            fingerprint(Method::Wallet {
-                device_number: Some("1".to_owned())
-            })
-            .is_string()
-        );
+        assert_eq!(fingerprint(Method::visa()), fingerprint(Method::Card("4242424242424242".to_owned())));
+        assert_ne!(fingerprint(Method::visa()), fingerprint(Method::Card("5555555555554444".to_owned())));
+        assert_eq!(fingerprint(Method::Wallet { device_number: None }), Value::Null);
+        assert!(fingerprint(Method::Wallet { device_number: Some("1".to_owned()) }).is_string());
     }
 }

@@ -17,56 +17,16 @@ use super::{currency, ids};
 
 /// What the page offers, in this order.
 const CHOICES: [Choice; 10] = [
-    Choice {
-        value: "visa",
-        label: "Visa",
-        hint: "4242 4242 4242 4242",
-    },
-    Choice {
-        value: "visa_debit",
-        label: "Another Visa",
-        hint: "4000 0566 5566 5556",
-    },
-    Choice {
-        value: "mastercard",
-        label: "Mastercard",
-        hint: "5555 5555 5555 4444",
-    },
-    Choice {
-        value: "amex",
-        label: "American Express",
-        hint: "3782 822463 10005",
-    },
-    Choice {
-        value: "wallet",
-        label: "Card in a phone",
-        hint: "like Apple Pay; Stripe tells no fingerprint",
-    },
-    Choice {
-        value: "declined",
-        label: "A card that is declined",
-        hint: "4000 0000 0000 0002",
-    },
-    Choice {
-        value: "link",
-        label: "Link",
-        hint: "with the e-mail address above as the Link account",
-    },
-    Choice {
-        value: "link_bank",
-        label: "Link, from a bank account",
-        hint: "shows up as a card ending in 0000",
-    },
-    Choice {
-        value: "debit",
-        label: "Bank debit",
-        hint: "paid later",
-    },
-    Choice {
-        value: "debit_fails",
-        label: "Bank debit that fails",
-        hint: "fails later",
-    },
+    Choice { value: "visa", label: "Visa", hint: "4242 4242 4242 4242" },
+    Choice { value: "visa_debit", label: "Another Visa", hint: "4000 0566 5566 5556" },
+    Choice { value: "mastercard", label: "Mastercard", hint: "5555 5555 5555 4444" },
+    Choice { value: "amex", label: "American Express", hint: "3782 822463 10005" },
+    Choice { value: "wallet", label: "Card in a phone", hint: "like Apple Pay; Stripe tells no fingerprint" },
+    Choice { value: "declined", label: "A card that is declined", hint: "4000 0000 0000 0002" },
+    Choice { value: "link", label: "Link", hint: "with the e-mail address above as the Link account" },
+    Choice { value: "link_bank", label: "Link, from a bank account", hint: "shows up as a card ending in 0000" },
+    Choice { value: "debit", label: "Bank debit", hint: "paid later" },
+    Choice { value: "debit_fails", label: "Bank debit that fails", hint: "fails later" },
 ];
 
 struct Choice {
@@ -181,9 +141,7 @@ impl Form {
             "visa_debit" => card("4000056655665556"),
             "mastercard" => card("5555555555554444"),
             "amex" => card("378282246310005"),
-            "wallet" => Some(Method::Wallet {
-                device_number: None,
-            }),
+            "wallet" => Some(Method::Wallet { device_number: None }),
             "declined" => card(DECLINING_CARD),
             "link" => Some(Method::Link(self.email.to_ascii_lowercase())),
             "link_bank" => Some(Method::LinkBankAsCard),
@@ -210,18 +168,11 @@ pub(super) async fn show(
     let parsed = Query::parse(&query);
     let currency = text(&link, "currency");
     let (least, most) = amount_range(&price);
-    let preset = price["custom_unit_amount"]["preset"]
-        .as_i64()
-        .unwrap_or(500)
-        .clamp(least, most);
+    let preset = price["custom_unit_amount"]["preset"].as_i64().unwrap_or(500).clamp(least, most);
     let form = Form {
         session: ids::session(inner.lock().account.livemode),
         amount: currency::decimal(preset, &currency),
-        email: parsed
-            .locked_prefilled_email
-            .clone()
-            .or(parsed.prefilled_email.clone())
-            .unwrap_or_default(),
+        email: parsed.locked_prefilled_email.clone().or(parsed.prefilled_email.clone()).unwrap_or_default(),
         method: "visa".to_owned(),
         ..Form::default()
     };
@@ -244,11 +195,7 @@ pub(super) async fn submit(
     }
     let mut form = Form::parse(&body);
     // A second click, or a reload: this session is paid.
-    let paid = inner
-        .lock()
-        .find("checkout.session", &form.session)
-        .filter(|it| it["status"] == "complete")
-        .cloned();
+    let paid = inner.lock().find("checkout.session", &form.session).filter(|it| it["status"] == "complete").cloned();
     if let Some(session) = paid.filter(|session| session["payment_link"] == link["id"]) {
         return after_completion(&link, &session);
     }
@@ -256,17 +203,8 @@ pub(super) async fn submit(
     if let Some(email) = &parsed.locked_prefilled_email {
         form.email.clone_from(email);
     }
-    let refuse = |form: &Form, error: &str| {
-        pay_page(
-            &link,
-            &price,
-            &path,
-            &query,
-            form,
-            Some(error),
-            StatusCode::BAD_REQUEST,
-        )
-    };
+    let refuse =
+        |form: &Form, error: &str| pay_page(&link, &price, &path, &query, form, Some(error), StatusCode::BAD_REQUEST);
     let request = match read(&form, &parsed, &link, &price) {
         Ok(request) => request,
         Err(error) => return refuse(&form, &error),
@@ -276,15 +214,7 @@ pub(super) async fn submit(
         Ok(Paid::Declined { session }) => {
             form.session = text(&session, "id");
             let error = Some("Your card was declined.");
-            pay_page(
-                &link,
-                &price,
-                &path,
-                &query,
-                &form,
-                error,
-                StatusCode::PAYMENT_REQUIRED,
-            )
+            pay_page(&link, &price, &path, &query, &form, error, StatusCode::PAYMENT_REQUIRED)
         }
         Err(error) => refuse(&form, &error.to_string()),
     }
@@ -297,19 +227,12 @@ fn read(form: &Form, query: &Query, link: &Value, price: &Value) -> Result<PayRe
         least
     } else {
         let typed = form.preset.as_ref().unwrap_or(&form.amount);
-        let range = format!(
-            "between {} and {}",
-            currency::shown(least, &currency),
-            currency::shown(most, &currency)
-        );
+        let range = format!("between {} and {}", currency::shown(least, &currency), currency::shown(most, &currency));
         currency::parse(typed, &currency)
             .filter(|amount| (least..=most).contains(amount))
             .ok_or_else(|| format!("Please enter an amount {range}."))?
     };
-    let plausible = form
-        .email
-        .split_once('@')
-        .is_some_and(|(name, host)| !name.is_empty() && host.contains('.'));
+    let plausible = form.email.split_once('@').is_some_and(|(name, host)| !name.is_empty() && host.contains('.'));
     if !plausible {
         return Err("Please enter your e-mail address.".to_owned());
     }
@@ -329,10 +252,7 @@ fn read(form: &Form, query: &Query, link: &Value, price: &Value) -> Result<PayRe
 fn find_link(inner: &Inner, path: &str) -> Option<(Value, Value)> {
     let state = inner.lock();
     let url = format!("{}{PAY_PATH}{path}", state.account.url);
-    let link = state
-        .all("payment_link")
-        .find(|link| link["url"] == url.as_str())?
-        .clone();
+    let link = state.all("payment_link").find(|link| link["url"] == url.as_str())?.clone();
     let price = state.price_of(&link);
     Some((link, price))
 }
@@ -360,11 +280,7 @@ fn pay_page(
         presets: presets(&currency, least, most),
     });
     let page = PayPage {
-        action: &if query.is_empty() {
-            format!("{PAY_PATH}{path}")
-        } else {
-            format!("{PAY_PATH}{path}?{query}")
-        },
+        action: &if query.is_empty() { format!("{PAY_PATH}{path}") } else { format!("{PAY_PATH}{path}?{query}") },
         session: &form.session,
         currency: &currency.to_uppercase(),
         choice_of_amount,
@@ -389,10 +305,7 @@ fn presets(currency: &str, least: i64, most: i64) -> Vec<Preset> {
         .into_iter()
         .map(|amount| amount * scale)
         .filter(|amount| (least..=most).contains(amount))
-        .map(|amount| Preset {
-            value: currency::decimal(amount, currency),
-            shown: currency::shown(amount, currency),
-        })
+        .map(|amount| Preset { value: currency::decimal(amount, currency), shown: currency::shown(amount, currency) })
         .collect()
 }
 
@@ -400,53 +313,26 @@ fn after_completion(link: &Value, session: &Value) -> Response {
     let Some(url) = link["after_completion"]["redirect"]["url"].as_str() else {
         let custom = link["after_completion"]["hosted_confirmation"]["custom_message"].as_str();
         let message = custom.unwrap_or("You can close this page.");
-        return html(
-            StatusCode::OK,
-            &MessagePage {
-                title: "Thanks for your payment",
-                message,
-            },
-        );
+        return html(StatusCode::OK, &MessagePage { title: "Thanks for your payment", message });
     };
     let url = url.replace("{CHECKOUT_SESSION_ID}", &text(session, "id"));
     match HeaderValue::from_str(&url) {
         Ok(url) => (StatusCode::SEE_OTHER, [(header::LOCATION, url)]).into_response(),
         Err(_) => {
             let message = "The payment is made, but the link's redirect is no address.";
-            html(
-                StatusCode::OK,
-                &MessagePage {
-                    title: "Thanks for your payment",
-                    message,
-                },
-            )
+            html(StatusCode::OK, &MessagePage { title: "Thanks for your payment", message })
         }
     }
 }
 
 fn inactive(link: &Value) -> Response {
-    let message = link["inactive_message"]
-        .as_str()
-        .unwrap_or("This link is no longer active.");
-    html(
-        StatusCode::OK,
-        &MessagePage {
-            title: "The link is no longer active",
-            message,
-        },
-    )
+    let message = link["inactive_message"].as_str().unwrap_or("This link is no longer active.");
+    html(StatusCode::OK, &MessagePage { title: "The link is no longer active", message })
 }
 
 fn no_such_link() -> Response {
-    let message =
-        "The stand-in forgets everything when it stops; its own link is in the worker's .dev.vars.";
-    html(
-        StatusCode::NOT_FOUND,
-        &MessagePage {
-            title: "There is no such payment link",
-            message,
-        },
-    )
+    let message = "The stand-in forgets everything when it stops; its own link is in the worker's .dev.vars.";
+    html(StatusCode::NOT_FOUND, &MessagePage { title: "There is no such payment link", message })
 }
 
 fn html(status: StatusCode, page: &impl Template) -> Response {
@@ -463,41 +349,23 @@ mod tests {
     #[test]
     fn every_choice_is_a_method() {
         for choice in CHOICES {
-            let form = Form {
-                method: choice.value.to_owned(),
-                ..Form::default()
-            };
+            let form = Form { method: choice.value.to_owned(), ..Form::default() };
             assert!(form.method().is_some(), "{}", choice.value);
         }
     }
 
     #[test]
     fn what_is_typed_is_escaped() {
-        let form = Form {
-            name: "\"><script>".to_owned(),
-            ..Form::default()
-        };
+        let form = Form { name: "\"><script>".to_owned(), ..Form::default() };
         let link = serde_json::json!({ "currency": "usd" });
-        let page = pay_page(
-            &link,
-            &serde_json::json!({}),
-            "x",
-            "a=\"><script>",
-            &form,
-            None,
-            StatusCode::OK,
-        );
+        let page = pay_page(&link, &serde_json::json!({}), "x", "a=\"><script>", &form, None, StatusCode::OK);
         let body = futures_body(page);
         assert!(!body.contains("<script"), "{body}");
     }
 
     fn futures_body(response: Response) -> String {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .build()
-            .unwrap();
-        let bytes = runtime
-            .block_on(axum::body::to_bytes(response.into_body(), usize::MAX))
-            .unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let bytes = runtime.block_on(axum::body::to_bytes(response.into_body(), usize::MAX)).unwrap();
         String::from_utf8(bytes.to_vec()).unwrap()
     }
 }

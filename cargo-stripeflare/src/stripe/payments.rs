@@ -69,9 +69,7 @@ pub(super) enum Paid {
 pub(super) fn usable_reference(reference: Option<&str>) -> Option<&str> {
     reference.filter(|reference| {
         (1..=200).contains(&reference.len())
-            && reference
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+            && reference.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
     })
 }
 
@@ -83,31 +81,21 @@ pub(super) fn amount_range(price: &Value) -> (i64, i64) {
         Some(amount) => (amount, amount),
         None => {
             let bounds = &price["custom_unit_amount"];
-            (
-                bounds["minimum"].as_i64().unwrap_or(LEAST),
-                bounds["maximum"].as_i64().unwrap_or(MOST),
-            )
+            (bounds["minimum"].as_i64().unwrap_or(LEAST), bounds["maximum"].as_i64().unwrap_or(MOST))
         }
     }
 }
 
 impl State {
     /// Pays a link, in the session of an earlier declined try if there is one.
-    pub(super) fn pay(
-        &mut self,
-        request: &PayRequest,
-        link: &Value,
-        session: Option<&str>,
-    ) -> ApiResult<Paid> {
+    pub(super) fn pay(&mut self, request: &PayRequest, link: &Value, session: Option<&str>) -> ApiResult<Paid> {
         if link["active"] != true {
             return Err(ApiError::invalid("This payment link is no longer active."));
         }
         let price = self.price_of(link);
         let (least, most) = amount_range(&price);
         if !(least..=most).contains(&request.amount) {
-            return Err(ApiError::invalid(format!(
-                "The amount must be between {least} and {most}."
-            )));
+            return Err(ApiError::invalid(format!("The amount must be between {least} and {most}.")));
         }
         let session = self.open_session(request, link, session);
         let session_id = text(&session, "id");
@@ -140,17 +128,10 @@ impl State {
     pub(super) fn settle(&mut self, session_id: &str, succeeds: bool) -> ApiResult<Value> {
         let session = self.get("checkout.session", session_id, "session")?.clone();
         if self.unsettled.remove(session_id).is_none() {
-            return Err(ApiError::invalid(format!(
-                "The payment of {session_id} is not under way."
-            )));
+            return Err(ApiError::invalid(format!("The payment of {session_id} is not under way.")));
         }
         let intent_id = text(&session, "payment_intent");
-        let charge_id = text(
-            &self
-                .get("payment_intent", &intent_id, "payment_intent")?
-                .clone(),
-            "latest_charge",
-        );
+        let charge_id = text(&self.get("payment_intent", &intent_id, "payment_intent")?.clone(), "latest_charge");
         let cause = Cause::default();
         if succeeds {
             self.succeed(&intent_id, &charge_id, &cause);
@@ -171,16 +152,12 @@ impl State {
     }
 
     pub(super) fn price_of(&self, link: &Value) -> Value {
-        self.link_price(&text(link, "id"))
-            .cloned()
-            .unwrap_or(Value::Null)
+        self.link_price(&text(link, "id")).cloned().unwrap_or(Value::Null)
     }
 
     /// Which price a link sells is not part of the link's own object.
     fn link_price(&self, link_id: &str) -> Option<&Value> {
-        self.all("item")
-            .find(|item| item["payment_link"] == link_id)
-            .map(|item| &item["price"])
+        self.all("item").find(|item| item["payment_link"] == link_id).map(|item| &item["price"])
     }
 
     /// Of an earlier, declined try only the id and the payment intent stay.
@@ -189,9 +166,7 @@ impl State {
         let earlier = wanted.and_then(|id| self.find("checkout.session", id));
         let (id, intent) = match (wanted, earlier) {
             (Some(id), None) => (id.to_owned(), Value::Null),
-            (Some(id), Some(earlier))
-                if earlier["payment_link"] == link["id"] && earlier["status"] == "open" =>
-            {
+            (Some(id), Some(earlier)) if earlier["payment_link"] == link["id"] && earlier["status"] == "open" => {
                 (id.to_owned(), earlier["payment_intent"].clone())
             }
             _ => (ids::session(self.account.livemode), Value::Null),
@@ -441,9 +416,7 @@ impl State {
     fn charge(&self, intent_id: &str, method_id: &str, request: &PayRequest) -> Value {
         let id = ids::of_payment(request.method.charge_prefix());
         let amount = request.total();
-        let intent = self
-            .find("payment_intent", intent_id)
-            .expect("the payment intent was made before");
+        let intent = self.find("payment_intent", intent_id).expect("the payment intent was made before");
         json!({
             "amount": amount,
             "amount_captured": 0,
@@ -493,11 +466,8 @@ impl State {
 
     /// The charge that a payment intent took its money with.
     pub(super) fn paid_charge(&self, intent_id: &str) -> Option<String> {
-        let paid =
-            |charge: &&Value| charge["payment_intent"] == intent_id && charge["paid"] == true;
-        self.all("charge")
-            .find(paid)
-            .map(|charge| text(charge, "id"))
+        let paid = |charge: &&Value| charge["payment_intent"] == intent_id && charge["paid"] == true;
+        self.all("charge").find(paid).map(|charge| text(charge, "id"))
     }
 
     /// What of a charge has not been refunded.
@@ -554,10 +524,7 @@ mod tests {
     #[test]
     fn references_are_taken_or_dropped_as_on_stripe() {
         assert_eq!(usable_reference(Some("aZ09-_")), Some("aZ09-_"));
-        assert_eq!(
-            usable_reference(Some(&"x".repeat(200))).map(str::len),
-            Some(200)
-        );
+        assert_eq!(usable_reference(Some(&"x".repeat(200))).map(str::len), Some(200));
         for dropped in ["", "a b", "ä", "a.b", &"x".repeat(201)] {
             assert_eq!(usable_reference(Some(dropped)), None);
         }

@@ -45,10 +45,7 @@ impl State {
         let intent_id = params.text("payment_intent")?;
         let charge_id = params.text("charge")?;
         let amount = params.integer_between("amount", 1, i64::MAX)?;
-        let reason = params.choice(
-            "reason",
-            &["duplicate", "fraudulent", "requested_by_customer"],
-        )?;
+        let reason = params.choice("reason", &["duplicate", "fraudulent", "requested_by_customer"])?;
         let metadata = params.map("metadata");
         params.finish()?;
         let charge_id = match (charge_id, intent_id) {
@@ -56,19 +53,14 @@ impl State {
             (None, Some(intent)) => {
                 self.get("payment_intent", &intent, "payment_intent")?;
                 self.paid_charge(&intent).ok_or_else(|| {
-                    let message = format!(
-                        "This PaymentIntent ({intent}) does not have a successful charge to refund."
-                    );
+                    let message = format!("This PaymentIntent ({intent}) does not have a successful charge to refund.");
                     ApiError::invalid(message).with_param("payment_intent")
                 })?
             }
             (None, None) => {
-                let message = "One of the following params should be provided for this request: payment_intent or charge.";
-                return Err(ApiError::parameter(
-                    "parameter_missing",
-                    "payment_intent",
-                    message,
-                ));
+                let message =
+                    "One of the following params should be provided for this request: payment_intent or charge.";
+                return Err(ApiError::parameter("parameter_missing", "payment_intent", message));
             }
         };
         let charge = self.get("charge", &charge_id, "charge")?.clone();
@@ -88,12 +80,7 @@ impl State {
     }
 
     /// A refund as somebody makes it in the dashboard, in any state.
-    pub(super) fn refund(
-        &mut self,
-        charge_id: &str,
-        amount: Option<i64>,
-        status: RefundStatus,
-    ) -> ApiResult<Value> {
+    pub(super) fn refund(&mut self, charge_id: &str, amount: Option<i64>, status: RefundStatus) -> ApiResult<Value> {
         let charge = self.get("charge", charge_id, "charge")?.clone();
         let amount = refundable(&charge, amount)?;
         Ok(self.insert_refund(&charge, amount, status, json!({}), &Cause::default()))
@@ -102,9 +89,7 @@ impl State {
     /// A refund moves on.
     pub(super) fn update_refund(&mut self, id: &str, status: RefundStatus) -> ApiResult<Value> {
         let before = self.get("refund", id, "refund")?.clone();
-        let ended = ["failed", "canceled"]
-            .iter()
-            .any(|ended| before["status"] == *ended);
+        let ended = ["failed", "canceled"].iter().any(|ended| before["status"] == *ended);
         if ended {
             return Err(ApiError::invalid(format!("Refund {id} has ended.")));
         }
@@ -175,10 +160,7 @@ fn refundable(charge: &Value, amount: Option<i64>) -> ApiResult<i64> {
     let left = State::unrefunded(charge);
     let currency = text(charge, "currency");
     if charge["paid"] != true {
-        return Err(
-            ApiError::invalid(format!("Charge {id} is not paid and cannot be refunded."))
-                .with_param("charge"),
-        );
+        return Err(ApiError::invalid(format!("Charge {id} is not paid and cannot be refunded.")).with_param("charge"));
     }
     if left == 0 {
         let message = format!("Charge {id} has already been refunded.");
@@ -191,9 +173,7 @@ fn refundable(charge: &Value, amount: Option<i64>) -> ApiResult<i64> {
     match amount {
         Some(amount) if amount > left => {
             let (amount, left) = (shown(amount, &currency), shown(left, &currency));
-            let message = format!(
-                "Refund amount ({amount}) is greater than unrefunded amount on charge ({left})"
-            );
+            let message = format!("Refund amount ({amount}) is greater than unrefunded amount on charge ({left})");
             Err(ApiError::invalid(message).with_param("amount"))
         }
         amount => Ok(amount.unwrap_or(left)),

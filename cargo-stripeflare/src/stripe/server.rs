@@ -41,15 +41,11 @@ pub(super) struct Knobs {
 
 impl Inner {
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
-        self.state
-            .lock()
-            .expect("nothing panics while it holds the state")
+        self.state.lock().expect("nothing panics while it holds the state")
     }
 
     pub(super) fn knobs(&self) -> MutexGuard<'_, Knobs> {
-        self.knobs
-            .lock()
-            .expect("nothing panics while it turns a knob")
+        self.knobs.lock().expect("nothing panics while it turns a knob")
     }
 
     pub(super) fn delivery(&self) -> Delivery {
@@ -73,10 +69,7 @@ impl Inner {
     }
 
     pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        let mut tasks = self
-            .tasks
-            .lock()
-            .expect("nothing panics while it starts a task");
+        let mut tasks = self.tasks.lock().expect("nothing panics while it starts a task");
         // Forget what has ended, or a long run would keep it all.
         while tasks.try_join_next().is_some() {}
         tasks.spawn(task);
@@ -95,29 +88,18 @@ impl Inner {
     }
 
     /// Changes the state and sends what it gives rise to.
-    pub(super) fn run<T>(
-        self: &Arc<Self>,
-        change: impl FnOnce(&mut State) -> Result<T, ApiError>,
-    ) -> Result<T> {
+    pub(super) fn run<T>(self: &Arc<Self>, change: impl FnOnce(&mut State) -> Result<T, ApiError>) -> Result<T> {
         let result = change(&mut self.lock());
         webhooks::dispatch(self);
         Ok(result?)
     }
 
     /// The payment page's button.
-    pub(super) async fn pay(
-        self: &Arc<Self>,
-        request: &PayRequest,
-        session: Option<&str>,
-    ) -> Result<Paid> {
+    pub(super) async fn pay(self: &Arc<Self>, request: &PayRequest, session: Option<&str>) -> Result<Paid> {
         let paid = self.run(|state| {
             let link = match &request.payment_link {
                 Some(id) => state.get("payment_link", id, "payment_link")?.clone(),
-                None => state
-                    .all("payment_link")
-                    .last()
-                    .cloned()
-                    .unwrap_or(Value::Null),
+                None => state.all("payment_link").last().cloned().unwrap_or(Value::Null),
             };
             state.pay(request, &link, session)
         })?;
@@ -126,12 +108,7 @@ impl Inner {
                 self.settle_later(text(session, "id"), wait);
             }
             // A try is enough, as on Stripe: a broken endpoint does not keep the payer.
-            let tried = self.wait_until(|state| {
-                state
-                    .deliveries
-                    .of_event(event)
-                    .all(|it| !it.tries.is_empty())
-            });
+            let tried = self.wait_until(|state| state.deliveries.of_event(event).all(|it| !it.tries.is_empty()));
             let _ = timeout(self.options.redirect_wait, tried).await;
         }
         Ok(paid)

@@ -52,24 +52,17 @@ impl State {
         let currency = params.required_text("currency")?.to_ascii_lowercase();
         let product = params.required_text("product")?;
         let unit_amount = params.integer_between("unit_amount", 0, 99_999_999)?;
-        let custom = params
-            .boolean("custom_unit_amount[enabled]")?
-            .unwrap_or(false);
-        let mut bound = |name: &str| {
-            params.integer_between(&format!("custom_unit_amount[{name}]"), 0, 99_999_999)
-        };
+        let custom = params.boolean("custom_unit_amount[enabled]")?.unwrap_or(false);
+        let mut bound = |name: &str| params.integer_between(&format!("custom_unit_amount[{name}]"), 0, 99_999_999);
         let bounds = json!({ "maximum": bound("maximum")?, "minimum": bound("minimum")?, "preset": bound("preset")? });
         let nickname = params.text("nickname")?;
         let lookup_key = params.text("lookup_key")?;
-        let tax_behavior =
-            params.choice("tax_behavior", &["exclusive", "inclusive", "unspecified"])?;
+        let tax_behavior = params.choice("tax_behavior", &["exclusive", "inclusive", "unspecified"])?;
         let active = params.boolean("active")?;
         let metadata = params.map("metadata");
         params.finish()?;
         if currency.len() != 3 || !currency.bytes().all(|byte| byte.is_ascii_lowercase()) {
-            return Err(
-                ApiError::invalid(format!("Invalid currency: {currency}.")).with_param("currency")
-            );
+            return Err(ApiError::invalid(format!("Invalid currency: {currency}.")).with_param("currency"));
         }
         if custom == unit_amount.is_some() {
             let message = "Exactly one of `unit_amount` and `custom_unit_amount` must be given.";
@@ -104,19 +97,13 @@ impl State {
     pub(super) fn create_payment_link(&mut self, mut params: Params) -> ApiResult<Value> {
         let price = params.required_text("line_items[0][price]")?;
         let quantity = params.integer_between("line_items[0][quantity]", 1, 999_999)?;
-        let completion = params.choice(
-            "after_completion[type]",
-            &["hosted_confirmation", "redirect"],
-        )?;
+        let completion = params.choice("after_completion[type]", &["hosted_confirmation", "redirect"])?;
         let redirect = params.text("after_completion[redirect][url]")?;
         let message = params.text("after_completion[hosted_confirmation][custom_message]")?;
         let methods = params.list("payment_method_types")?;
         let promotions = params.boolean("allow_promotion_codes")?;
         let customer = params.choice("customer_creation", &["always", "if_required"])?;
-        let submit = params.choice(
-            "submit_type",
-            &["auto", "book", "donate", "pay", "subscribe"],
-        )?;
+        let submit = params.choice("submit_type", &["auto", "book", "donate", "pay", "subscribe"])?;
         let inactive = params.text("inactive_message")?;
         let metadata = params.map("metadata");
         let intent_metadata = params.map("payment_intent_data[metadata]");
@@ -229,10 +216,7 @@ impl State {
             let message = "Invalid URL: An explicit scheme (such as https) must be provided.";
             return Err(ApiError::parameter("url_invalid", "url", message));
         }
-        if version
-            .as_deref()
-            .is_some_and(|version| version != API_VERSION)
-        {
+        if version.as_deref().is_some_and(|version| version != API_VERSION) {
             return Err(ApiError::invalid("Invalid API version").with_param("api_version"));
         }
         let secret = format!("whsec_{}", ids::random(32));
@@ -249,12 +233,7 @@ impl State {
         Ok(endpoint)
     }
 
-    pub(super) fn insert_webhook_endpoint(
-        &mut self,
-        url: &str,
-        events: &[String],
-        secret: String,
-    ) -> Value {
+    pub(super) fn insert_webhook_endpoint(&mut self, url: &str, events: &[String], secret: String) -> Value {
         let id = ids::of_account("we");
         self.endpoint_secrets.insert(id.clone(), vec![secret]);
         let created = self.now_s();
@@ -275,8 +254,7 @@ impl State {
 
     /// `DELETE /v1/webhook_endpoints/{id}`
     pub(super) fn delete_webhook_endpoint(&mut self, id: &str) -> ApiResult<Value> {
-        self.get("webhook_endpoint", id, "webhook_endpoint")
-            .map_err(ApiError::not_found)?;
+        self.get("webhook_endpoint", id, "webhook_endpoint").map_err(ApiError::not_found)?;
         self.remove("webhook_endpoint", id);
         self.endpoint_secrets.remove(id);
         Ok(json!({ "deleted": true, "id": id, "object": "webhook_endpoint" }))
@@ -291,22 +269,11 @@ pub(super) fn first_link(state: &mut State, options: &StandInOptions) -> Value {
         "id": format!("plink_1{id}"),
         "url": format!("{}{PAY_PATH}{}{path}", state.account.url, test_prefix(state)),
     });
-    add_link(
-        state,
-        link,
-        &options.currency,
-        options.after_payment.as_deref(),
-    )
+    add_link(state, link, &options.currency, options.after_payment.as_deref())
 }
 
-pub(super) fn add_link(
-    state: &mut State,
-    link: Value,
-    currency: &str,
-    after_payment: Option<&str>,
-) -> Value {
-    let product =
-        json!({ "object": "product", "id": format!("prod_{}", ids::random(14)), "name": "Credit" });
+pub(super) fn add_link(state: &mut State, link: Value, currency: &str, after_payment: Option<&str>) -> Value {
+    let product = json!({ "object": "product", "id": format!("prod_{}", ids::random(14)), "name": "Credit" });
     let price = json!({
         "object": "price",
         "id": ids::of_account("price"),

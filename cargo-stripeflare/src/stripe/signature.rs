@@ -37,11 +37,7 @@ mod tests {
         let parts: Vec<&str> = header.split(',').collect();
         assert_eq!(parts[0], "t=1700000000");
         assert_eq!(parts.len(), 3);
-        assert!(
-            parts[1..]
-                .iter()
-                .all(|part| part.starts_with("v1=") && part.len() == 3 + 64)
-        );
+        assert!(parts[1..].iter().all(|part| part.starts_with("v1=") && part.len() == 3 + 64));
         assert_ne!(parts[1], parts[2]);
     }
 

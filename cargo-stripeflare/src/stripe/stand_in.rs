@@ -120,19 +120,14 @@ impl StandIn {
         let port = listener.local_addr()?.port();
         let account = Account {
             id: options.account.clone(),
-            livemode: options.secret_key.starts_with("sk_live_")
-                || options.secret_key.starts_with("rk_live_"),
+            livemode: options.secret_key.starts_with("sk_live_") || options.secret_key.starts_with("rk_live_"),
             clock: options.clock.clone(),
             url: format!("http://127.0.0.1:{port}"),
         };
         let mut state = State::new(account);
         let link = first_link(&mut state, &options);
         if let Some(url) = &options.webhook_url {
-            state.insert_webhook_endpoint(
-                url,
-                &options.webhook_events,
-                options.webhook_secret.clone(),
-            );
+            state.insert_webhook_endpoint(url, &options.webhook_events, options.webhook_secret.clone());
         }
         let knobs = Knobs {
             random: fastrand::Rng::with_seed(options.delivery.seed),
@@ -142,10 +137,7 @@ impl StandIn {
         };
         let inner = Arc::new(Inner {
             // Stripe takes a redirect for a failure.
-            client: reqwest::Client::builder()
-                .redirect(reqwest::redirect::Policy::none())
-                .no_proxy()
-                .build()?,
+            client: reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build()?,
             options,
             state: Mutex::new(state),
             knobs: Mutex::new(knobs),
@@ -158,12 +150,7 @@ impl StandIn {
             let _ = axum::serve(listener, app).await;
         });
         let (payment_link_id, payment_link_url) = (text(&link, "id"), text(&link, "url"));
-        Ok(Self {
-            inner,
-            port,
-            payment_link_id,
-            payment_link_url,
-        })
+        Ok(Self { inner, port, payment_link_id, payment_link_url })
     }
 
     /// `http://127.0.0.1:<port>`, for `STRIPE_API_BASE`.
@@ -188,10 +175,7 @@ impl StandIn {
         [
             ("STRIPE_SECRET", options.secret_key.clone()),
             ("STRIPE_PUBLISHABLE_KEY", publishable),
-            (
-                "STRIPE_WEBHOOK_SIGNING_SECRET",
-                options.webhook_secret.clone(),
-            ),
+            ("STRIPE_WEBHOOK_SIGNING_SECRET", options.webhook_secret.clone()),
             ("STRIPE_PAYMENT_LINK", self.payment_link_url.clone()),
             ("STRIPE_PAYMENT_LINK_ID", self.payment_link_id.clone()),
             ("STRIPE_API_BASE", self.api_base()),
@@ -205,19 +189,12 @@ impl StandIn {
     pub fn set_webhook_url(&self, url: &str) {
         let options = &self.inner.options;
         let mut state = self.inner.lock();
-        let first = state
-            .all("webhook_endpoint")
-            .last()
-            .map(|endpoint| text(endpoint, "id"));
+        let first = state.all("webhook_endpoint").last().map(|endpoint| text(endpoint, "id"));
         match first {
             Some(id) => drop(state.update("webhook_endpoint", &id, |endpoint| {
                 endpoint["url"] = json!(url);
             })),
-            None => drop(state.insert_webhook_endpoint(
-                url,
-                &options.webhook_events,
-                options.webhook_secret.clone(),
-            )),
+            None => drop(state.insert_webhook_endpoint(url, &options.webhook_events, options.webhook_secret.clone())),
         }
     }
 
@@ -225,10 +202,7 @@ impl StandIn {
     pub fn set_webhook_secrets(&self, secrets: &[&str]) {
         let secrets: Vec<String> = secrets.iter().map(|secret| (*secret).to_owned()).collect();
         let mut state = self.inner.lock();
-        let first = state
-            .all("webhook_endpoint")
-            .last()
-            .map(|endpoint| text(endpoint, "id"));
+        let first = state.all("webhook_endpoint").last().map(|endpoint| text(endpoint, "id"));
         if let Some(id) = first {
             state.endpoint_secrets.insert(id, secrets);
         }
@@ -331,10 +305,7 @@ impl StandIn {
 
     /// An event about anything, with fields of the event itself that are unusual, such as `account`. Returns its id.
     pub fn emit(&self, kind: &str, object: &Value, event_fields: Value) -> String {
-        let id = self
-            .inner
-            .lock()
-            .emit_with(kind, object, &Cause::default(), event_fields);
+        let id = self.inner.lock().emit_with(kind, object, &Cause::default(), event_fields);
         webhooks::dispatch(&self.inner);
         id
     }
@@ -390,12 +361,7 @@ impl StandIn {
     /// The `Stripe-Signature` header for a body, at a time in seconds since 1970.
     pub fn sign(&self, body: &[u8], t: i64) -> String {
         let options = &self.inner.options;
-        signature::header(
-            body,
-            &[&options.webhook_secret],
-            t,
-            self.inner.lock().account.livemode,
-        )
+        signature::header(body, &[&options.webhook_secret], t, self.inner.lock().account.livemode)
     }
 
     /// Waits until every delivery has ended.
@@ -407,14 +373,9 @@ impl StandIn {
         if timeout(most, idle).await.is_ok() {
             return Ok(());
         }
-        let pending = self
-            .deliveries()
-            .into_iter()
-            .filter(|delivery| delivery.progress == Progress::Pending);
-        let pending: Vec<String> = pending
-            .map(|it| format!("{} {} after {:?}", it.event, it.kind, it.tries))
-            .take(20)
-            .collect();
+        let pending = self.deliveries().into_iter().filter(|delivery| delivery.progress == Progress::Pending);
+        let pending: Vec<String> =
+            pending.map(|it| format!("{} {} after {:?}", it.event, it.kind, it.tries)).take(20).collect();
         bail!("webhooks are still under way after {most:?}: {pending:#?}")
     }
 
@@ -424,26 +385,15 @@ impl StandIn {
     /// After `most`.
     pub async fn wait_until_delivered(&self, event: &str, most: Duration) -> Result<()> {
         let delivered = self.inner.wait_until(|state| {
-            let first = state
-                .deliveries
-                .of_event(event)
-                .filter(|delivery| delivery.copy == 0);
-            first
-                .into_iter()
-                .all(|delivery| delivery.progress == Progress::Delivered)
+            let first = state.deliveries.of_event(event).filter(|delivery| delivery.copy == 0);
+            first.into_iter().all(|delivery| delivery.progress == Progress::Delivered)
         });
-        timeout(most, delivered)
-            .await
-            .map_err(|_| anyhow!("{event} was not delivered within {most:?}"))
+        timeout(most, delivered).await.map_err(|_| anyhow!("{event} was not delivered within {most:?}"))
     }
 }
 
 impl Drop for StandIn {
     fn drop(&mut self) {
-        self.inner
-            .tasks
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .abort_all();
+        self.inner.tasks.lock().unwrap_or_else(PoisonError::into_inner).abort_all();
     }
 }

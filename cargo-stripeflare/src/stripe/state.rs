@@ -89,17 +89,11 @@ impl State {
     }
 
     pub(super) fn get(&self, kind: &str, id: &str, param: &str) -> ApiResult<&Value> {
-        self.find(kind, id)
-            .ok_or_else(|| ApiError::no_such(kind, id, param))
+        self.find(kind, id).ok_or_else(|| ApiError::no_such(kind, id, param))
     }
 
     /// Changes an object and returns it as it is then. The object must be there.
-    pub(super) fn update(
-        &mut self,
-        kind: &str,
-        id: &str,
-        change: impl FnOnce(&mut Value),
-    ) -> Value {
+    pub(super) fn update(&mut self, kind: &str, id: &str, change: impl FnOnce(&mut Value)) -> Value {
         let table = self.objects.get_mut(kind).expect("the object exists");
         let row = &mut table.rows[table.by_id[id]];
         change(row);
@@ -109,21 +103,13 @@ impl State {
     pub(super) fn remove(&mut self, kind: &str, id: &str) {
         if let Some(table) = self.objects.get_mut(kind) {
             table.rows.retain(|row| row["id"] != id);
-            table.by_id = table
-                .rows
-                .iter()
-                .enumerate()
-                .map(|(row, object)| (text(object, "id"), row))
-                .collect();
+            table.by_id = table.rows.iter().enumerate().map(|(row, object)| (text(object, "id"), row)).collect();
         }
     }
 
     /// Newest first, as the API lists.
     pub(super) fn all(&self, kind: &str) -> impl Iterator<Item = &Value> {
-        self.objects
-            .get(kind)
-            .into_iter()
-            .flat_map(|table| table.rows.iter().rev())
+        self.objects.get(kind).into_iter().flat_map(|table| table.rows.iter().rev())
     }
 
     /// Records that something happened, and queues it for the endpoints that want to know.
@@ -132,13 +118,7 @@ impl State {
     }
 
     /// As [`State::emit`], with fields of the event that are set otherwise than usual, such as `account`.
-    pub(super) fn emit_with(
-        &mut self,
-        kind: &str,
-        object: &Value,
-        cause: &Cause,
-        more: Value,
-    ) -> String {
+    pub(super) fn emit_with(&mut self, kind: &str, object: &Value, cause: &Cause, more: Value) -> String {
         let endpoints: Vec<String> = self
             .all("webhook_endpoint")
             .filter(|endpoint| endpoint["status"] == "enabled" && wants(endpoint, kind))
@@ -185,12 +165,7 @@ mod tests {
 
     fn state() -> State {
         let url = "http://127.0.0.1:1".to_owned();
-        State::new(Account {
-            id: "acct_1".to_owned(),
-            livemode: false,
-            clock: Clock::default(),
-            url,
-        })
+        State::new(Account { id: "acct_1".to_owned(), livemode: false, clock: Clock::default(), url })
     }
 
     #[test]
@@ -201,10 +176,7 @@ mod tests {
         }
         state.update("charge", "ch_1", |charge| charge["paid"] = json!(true));
         state.remove("charge", "ch_2");
-        let ids: Vec<&str> = state
-            .all("charge")
-            .filter_map(|charge| charge["id"].as_str())
-            .collect();
+        let ids: Vec<&str> = state.all("charge").filter_map(|charge| charge["id"].as_str()).collect();
         assert_eq!(ids, ["ch_3", "ch_1"]);
         assert_eq!(state.get("charge", "ch_1", "id").unwrap()["paid"], true);
         assert!(state.get("charge", "ch_2", "id").is_err());

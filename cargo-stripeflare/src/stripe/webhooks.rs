@@ -96,10 +96,7 @@ impl Deliveries {
     pub(super) fn take_queued(&mut self, duplicates: u32) -> Vec<usize> {
         for first in self.queued.clone() {
             for copy in 1..=duplicates {
-                self.add(DeliveryRecord {
-                    copy,
-                    ..self.records[first].clone()
-                });
+                self.add(DeliveryRecord { copy, ..self.records[first].clone() });
             }
         }
         std::mem::take(&mut self.queued)
@@ -114,19 +111,12 @@ impl Deliveries {
     }
 
     pub(super) fn of_event(&self, event: &str) -> impl Iterator<Item = &DeliveryRecord> {
-        self.by_event
-            .get(event)
-            .into_iter()
-            .flatten()
-            .map(|index| &self.records[*index])
+        self.by_event.get(event).into_iter().flatten().map(|index| &self.records[*index])
     }
 
     fn add(&mut self, record: DeliveryRecord) {
         let index = self.records.len();
-        self.by_event
-            .entry(record.event.clone())
-            .or_default()
-            .push(index);
+        self.by_event.entry(record.event.clone()).or_default().push(index);
         self.queued.push(index);
         self.records.push(record);
         self.pending += 1;
@@ -175,16 +165,10 @@ async fn deliver(inner: Arc<Inner>, index: usize, delivery: Delivery, mut wait: 
         let outcome = request.send(&inner.client, delivery.timeout).await;
         let progress = {
             let mut state = inner.lock();
-            let progress = state
-                .deliveries
-                .tried(index, outcome, delivery.tries as usize);
+            let progress = state.deliveries.tried(index, outcome, delivery.tries as usize);
             if progress == Progress::Delivered {
                 let event = state.deliveries.all()[index].event.clone();
-                let left = state
-                    .deliveries
-                    .of_event(&event)
-                    .filter(|it| it.progress != Progress::Delivered)
-                    .count();
+                let left = state.deliveries.of_event(&event).filter(|it| it.progress != Progress::Delivered).count();
                 state.update("event", &event, |event| {
                     event["pending_webhooks"] = left.into();
                 });
@@ -216,11 +200,7 @@ impl Prepared {
         let body = serde_json::to_vec_pretty(event).expect("JSON can be written");
         let secrets = state.endpoint_secrets.get(&record.endpoint)?;
         let signature = signature::header(&body, secrets, state.now_s(), state.account.livemode);
-        Some(Self {
-            url: text(endpoint, "url"),
-            body,
-            signature,
-        })
+        Some(Self { url: text(endpoint, "url"), body, signature })
     }
 
     async fn send(self, client: &reqwest::Client, timeout: Duration) -> Result<u16, String> {
@@ -228,10 +208,7 @@ impl Prepared {
             .post(&self.url)
             .timeout(timeout)
             .header("content-type", "application/json; charset=utf-8")
-            .header(
-                "user-agent",
-                "Stripe/1.0 (+https://stripe.com/docs/webhooks)",
-            )
+            .header("user-agent", "Stripe/1.0 (+https://stripe.com/docs/webhooks)")
             .header("cache-control", "no-cache")
             .header("accept", "*/*; q=0.5, application/xml")
             .header("stripe-signature", self.signature)
@@ -260,10 +237,7 @@ mod tests {
         deliveries.queue("evt_1", "charge.succeeded", "we_1");
         assert_eq!(deliveries.take_queued(1), [0, 1]);
         assert_eq!(deliveries.tried(0, Ok(302), 3), Progress::Pending);
-        assert_eq!(
-            deliveries.tried(0, Err("refused".to_owned()), 3),
-            Progress::Pending
-        );
+        assert_eq!(deliveries.tried(0, Err("refused".to_owned()), 3), Progress::Pending);
         assert_eq!(deliveries.tried(0, Ok(500), 3), Progress::GivenUp);
         assert!(!deliveries.is_idle());
         assert_eq!(deliveries.tried(1, Ok(204), 3), Progress::Delivered);

@@ -30,18 +30,12 @@ impl Received {
     /// Whether the signature fits, computed here and not by the code under test.
     pub(crate) fn is_signed_with(&self, secret: &str) -> bool {
         let header = self.headers["stripe-signature"].to_str().unwrap();
-        let t = header
-            .split(',')
-            .find_map(|part| part.strip_prefix("t="))
-            .unwrap();
+        let t = header.split(',').find_map(|part| part.strip_prefix("t=")).unwrap();
         let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
         mac.update(format!("{t}.").as_bytes());
         mac.update(&self.body);
         let expected = hex::encode(mac.finalize().into_bytes());
-        header
-            .split(',')
-            .filter_map(|part| part.strip_prefix("v1="))
-            .any(|v1| v1 == expected)
+        header.split(',').filter_map(|part| part.strip_prefix("v1=")).any(|v1| v1 == expected)
     }
 }
 
@@ -58,33 +52,19 @@ impl Endpoint {
     pub(crate) async fn start() -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/stripe-webhook", listener.local_addr().unwrap());
-        let endpoint = Self {
-            url,
-            received: Arc::default(),
-            answers: Arc::default(),
-        };
+        let endpoint = Self { url, received: Arc::default(), answers: Arc::default() };
         let it = endpoint.clone();
-        let app = axum::Router::new().route(
-            "/stripe-webhook",
-            post(async move |headers: HeaderMap, body: Bytes| it.receive(headers, body)),
-        );
+        let app = axum::Router::new()
+            .route("/stripe-webhook", post(async move |headers: HeaderMap, body: Bytes| it.receive(headers, body)));
         tokio::spawn(async move { axum::serve(listener, app).await });
         endpoint
     }
 
     fn receive(&self, headers: HeaderMap, body: Bytes) -> StatusCode {
         let event = serde_json::from_slice(&body).unwrap();
-        self.received.lock().unwrap().push(Received {
-            headers,
-            body,
-            event,
-        });
+        self.received.lock().unwrap().push(Received { headers, body, event });
         let mut answers = self.answers.lock().unwrap();
-        let answer = if answers.is_empty() {
-            200
-        } else {
-            answers.remove(0)
-        };
+        let answer = if answers.is_empty() { 200 } else { answers.remove(0) };
         StatusCode::from_u16(answer).unwrap()
     }
 
@@ -97,19 +77,12 @@ impl Endpoint {
     }
 
     pub(crate) fn kinds(&self) -> Vec<String> {
-        self.received()
-            .iter()
-            .map(|received| received.kind().to_owned())
-            .collect()
+        self.received().iter().map(|received| received.kind().to_owned()).collect()
     }
 }
 
 pub(crate) fn options() -> StandInOptions {
-    StandInOptions {
-        secret_key: KEY.to_owned(),
-        webhook_secret: SECRET.to_owned(),
-        ..StandInOptions::default()
-    }
+    StandInOptions { secret_key: KEY.to_owned(), webhook_secret: SECRET.to_owned(), ..StandInOptions::default() }
 }
 
 pub(crate) async fn stand_in() -> StandIn {
@@ -118,16 +91,11 @@ pub(crate) async fn stand_in() -> StandIn {
 
 /// A client that follows no redirect.
 pub(crate) fn client() -> reqwest::Client {
-    reqwest::Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .build()
-        .unwrap()
+    reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap()
 }
 
 pub(crate) fn request(stand_in: &StandIn, method: Method, path: &str) -> RequestBuilder {
-    client()
-        .request(method, format!("{}{path}", stand_in.api_base()))
-        .header("authorization", format!("Bearer {KEY}"))
+    client().request(method, format!("{}{path}", stand_in.api_base())).header("authorization", format!("Bearer {KEY}"))
 }
 
 pub(crate) async fn get(stand_in: &StandIn, path: &str) -> (u16, Value) {
@@ -135,21 +103,11 @@ pub(crate) async fn get(stand_in: &StandIn, path: &str) -> (u16, Value) {
 }
 
 pub(crate) async fn post_form(stand_in: &StandIn, path: &str, form: &str) -> (u16, Value) {
-    json(
-        request(stand_in, Method::POST, path)
-            .body(form.to_owned())
-            .send()
-            .await
-            .unwrap(),
-    )
-    .await
+    json(request(stand_in, Method::POST, path).body(form.to_owned()).send().await.unwrap()).await
 }
 
 pub(crate) async fn json(response: Response) -> (u16, Value) {
     let status = response.status().as_u16();
     let body = response.text().await.unwrap();
-    (
-        status,
-        serde_json::from_str(&body).unwrap_or_else(|error| panic!("{error}: {body}")),
-    )
+    (status, serde_json::from_str(&body).unwrap_or_else(|error| panic!("{error}: {body}")))
 }

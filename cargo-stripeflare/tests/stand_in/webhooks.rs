@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use cargo_stripeflare::stripe::{
-    Delivery, DisputeEnd, DisputeRequest, Method, PayRequest, Progress, RefundStatus, StandIn,
-    StandInOptions,
+    Delivery, DisputeEnd, DisputeRequest, Method, PayRequest, Progress, RefundStatus, StandIn, StandInOptions,
 };
 use serde_json::{Value, json};
 
@@ -16,33 +15,19 @@ const SOON: Duration = Duration::from_secs(10);
 async fn start(delivery: Delivery) -> (StandIn, Endpoint) {
     let endpoint = Endpoint::start().await;
     let webhook_url = Some(endpoint.url.clone());
-    let stand_in = StandIn::start(StandInOptions {
-        webhook_url,
-        delivery,
-        ..options()
-    })
-    .await
-    .unwrap();
+    let stand_in = StandIn::start(StandInOptions { webhook_url, delivery, ..options() }).await.unwrap();
     (stand_in, endpoint)
 }
 
 fn charge_of(stand_in: &StandIn, session: &Value) -> String {
-    let intent = stand_in
-        .object(
-            "payment_intent",
-            session["payment_intent"].as_str().unwrap(),
-        )
-        .unwrap();
+    let intent = stand_in.object("payment_intent", session["payment_intent"].as_str().unwrap()).unwrap();
     intent["latest_charge"].as_str().unwrap().to_owned()
 }
 
 #[tokio::test]
 async fn paying_returns_after_the_webhook_was_answered() {
     let (stand_in, endpoint) = start(Delivery::default()).await;
-    let session = stand_in
-        .pay(&PayRequest::new(500, "acc-tag"))
-        .await
-        .unwrap();
+    let session = stand_in.pay(&PayRequest::new(500, "acc-tag")).await.unwrap();
     let received = endpoint.received();
     assert_eq!(endpoint.kinds(), ["checkout.session.completed"]);
     let webhook = &received[0];
@@ -50,47 +35,24 @@ async fn paying_returns_after_the_webhook_was_answered() {
     assert_eq!(webhook.event["data"]["object"], session);
     assert_eq!(webhook.event["api_version"], "2026-07-29.dahlia");
     assert_eq!(webhook.event["pending_webhooks"], 1);
-    assert_eq!(
-        webhook.headers["content-type"],
-        "application/json; charset=utf-8"
-    );
-    assert_eq!(
-        webhook.headers["user-agent"],
-        "Stripe/1.0 (+https://stripe.com/docs/webhooks)"
-    );
+    assert_eq!(webhook.headers["content-type"], "application/json; charset=utf-8");
+    assert_eq!(webhook.headers["user-agent"], "Stripe/1.0 (+https://stripe.com/docs/webhooks)");
     stand_in.wait_idle(SOON).await.unwrap();
     let event = webhook.event["id"].as_str().unwrap();
-    assert_eq!(
-        get(&stand_in, &format!("/v1/events/{event}")).await.1["pending_webhooks"],
-        0
-    );
+    assert_eq!(get(&stand_in, &format!("/v1/events/{event}")).await.1["pending_webhooks"], 0);
 }
 
 #[tokio::test]
 async fn a_failed_delivery_is_tried_again_and_signed_afresh() {
-    let (stand_in, endpoint) = start(Delivery {
-        retry: Duration::from_millis(10),
-        ..Delivery::default()
-    })
-    .await;
+    let (stand_in, endpoint) = start(Delivery { retry: Duration::from_millis(10), ..Delivery::default() }).await;
     endpoint.answer_next(&[500, 302, 404]);
-    stand_in
-        .pay(&PayRequest::new(500, "acc-tag"))
-        .await
-        .unwrap();
+    stand_in.pay(&PayRequest::new(500, "acc-tag")).await.unwrap();
     stand_in.clock().advance_s(1000);
     stand_in.wait_idle(SOON).await.unwrap();
     let received = endpoint.received();
     assert_eq!(received.len(), 4);
-    assert!(
-        received
-            .iter()
-            .all(|webhook| webhook.is_signed_with(SECRET))
-    );
-    assert_ne!(
-        received[0].headers["stripe-signature"],
-        received[3].headers["stripe-signature"]
-    );
+    assert!(received.iter().all(|webhook| webhook.is_signed_with(SECRET)));
+    assert_ne!(received[0].headers["stripe-signature"], received[3].headers["stripe-signature"]);
     let deliveries = stand_in.deliveries();
     assert_eq!(deliveries[0].tries, [Ok(500), Ok(302), Ok(404), Ok(200)]);
     assert_eq!(deliveries[0].progress, Progress::Delivered);
@@ -98,16 +60,9 @@ async fn a_failed_delivery_is_tried_again_and_signed_afresh() {
 
 #[tokio::test]
 async fn a_dead_endpoint_does_not_keep_the_payer_and_gets_it_later() {
-    let (stand_in, endpoint) = start(Delivery {
-        retry: Duration::from_millis(10),
-        ..Delivery::default()
-    })
-    .await;
+    let (stand_in, endpoint) = start(Delivery { retry: Duration::from_millis(10), ..Delivery::default() }).await;
     stand_in.set_webhook_url("http://127.0.0.1:9/nobody");
-    stand_in
-        .pay(&PayRequest::new(500, "acc-tag"))
-        .await
-        .unwrap();
+    stand_in.pay(&PayRequest::new(500, "acc-tag")).await.unwrap();
     assert!(stand_in.deliveries()[0].tries[0].is_err());
     stand_in.set_webhook_url(&endpoint.url);
     let event = stand_in.deliveries()[0].event.clone();
@@ -117,44 +72,23 @@ async fn a_dead_endpoint_does_not_keep_the_payer_and_gets_it_later() {
 
 #[tokio::test]
 async fn webhooks_come_several_times_and_out_of_order() {
-    let delivery = Delivery {
-        duplicates: 4,
-        reorder: Duration::from_millis(50),
-        seed: 7,
-        ..Delivery::default()
-    };
+    let delivery = Delivery { duplicates: 4, reorder: Duration::from_millis(50), seed: 7, ..Delivery::default() };
     let (stand_in, endpoint) = start(delivery).await;
     for number in 0..10 {
-        stand_in
-            .pay(&PayRequest::new(500 + number, "acc-tag"))
-            .await
-            .unwrap();
+        stand_in.pay(&PayRequest::new(500 + number, "acc-tag")).await.unwrap();
     }
-    for charge in get(&stand_in, "/v1/charges").await.1["data"]
-        .as_array()
-        .unwrap()
-    {
-        stand_in
-            .refund(
-                charge["id"].as_str().unwrap(),
-                Some(100),
-                RefundStatus::Succeeded,
-            )
-            .unwrap();
+    for charge in get(&stand_in, "/v1/charges").await.1["data"].as_array().unwrap() {
+        stand_in.refund(charge["id"].as_str().unwrap(), Some(100), RefundStatus::Succeeded).unwrap();
     }
     stand_in.wait_idle(SOON).await.unwrap();
     let mut times: BTreeMap<String, u32> = BTreeMap::new();
     for webhook in endpoint.received() {
-        *times
-            .entry(webhook.event["id"].as_str().unwrap().to_owned())
-            .or_default() += 1;
+        *times.entry(webhook.event["id"].as_str().unwrap().to_owned()).or_default() += 1;
     }
     assert_eq!(times.len(), 20);
     assert!(times.values().all(|times| *times == 5), "{times:?}");
     let kinds = endpoint.kinds();
-    let created: Vec<usize> = (0..kinds.len())
-        .filter(|at| kinds[*at] == "refund.created")
-        .collect();
+    let created: Vec<usize> = (0..kinds.len()).filter(|at| kinds[*at] == "refund.created").collect();
     assert_eq!(created.len(), 50);
 }
 
@@ -162,10 +96,7 @@ async fn webhooks_come_several_times_and_out_of_order() {
 async fn while_a_secret_is_rolled_both_sign() {
     let (stand_in, endpoint) = start(Delivery::default()).await;
     stand_in.set_webhook_secrets(&["whsec_old", "whsec_new"]);
-    stand_in
-        .pay(&PayRequest::new(500, "acc-tag"))
-        .await
-        .unwrap();
+    stand_in.pay(&PayRequest::new(500, "acc-tag")).await.unwrap();
     let received = endpoint.received();
     assert!(received[0].is_signed_with("whsec_old") && received[0].is_signed_with("whsec_new"));
 }
@@ -176,23 +107,10 @@ async fn a_debit_is_paid_later_or_fails_later() {
     for succeeds in [true, false] {
         let request = PayRequest::new(500, "acc-tag").method(Method::BankDebit { succeeds });
         let session = stand_in.pay(&request).await.unwrap();
-        assert_eq!(
-            (&session["status"], &session["payment_status"]),
-            (&"complete".into(), &"unpaid".into())
-        );
-        let settled = stand_in
-            .settle_delayed(session["id"].as_str().unwrap(), succeeds)
-            .unwrap();
-        assert_eq!(
-            settled["payment_status"],
-            if succeeds { "paid" } else { "unpaid" }
-        );
-        assert!(
-            stand_in
-                .settle_delayed(session["id"].as_str().unwrap(), succeeds)
-                .is_err(),
-            "once"
-        );
+        assert_eq!((&session["status"], &session["payment_status"]), (&"complete".into(), &"unpaid".into()));
+        let settled = stand_in.settle_delayed(session["id"].as_str().unwrap(), succeeds).unwrap();
+        assert_eq!(settled["payment_status"], if succeeds { "paid" } else { "unpaid" });
+        assert!(stand_in.settle_delayed(session["id"].as_str().unwrap(), succeeds).is_err(), "once");
         stand_in.wait_idle(SOON).await.unwrap();
     }
     let expected = [
@@ -209,23 +127,9 @@ async fn a_debit_settles_by_itself_when_told_so() {
     let endpoint = Endpoint::start().await;
     let webhook_url = Some(endpoint.url.clone());
     let settle_after = Some(Duration::from_millis(10));
-    let stand_in = StandIn::start(StandInOptions {
-        webhook_url,
-        settle_after,
-        ..options()
-    })
-    .await
-    .unwrap();
-    stand_in
-        .pay(&PayRequest::new(500, "a-b").method(Method::BankDebit { succeeds: true }))
-        .await
-        .unwrap();
-    let settled = || {
-        endpoint
-            .kinds()
-            .iter()
-            .any(|kind| kind == "checkout.session.async_payment_succeeded")
-    };
+    let stand_in = StandIn::start(StandInOptions { webhook_url, settle_after, ..options() }).await.unwrap();
+    stand_in.pay(&PayRequest::new(500, "a-b").method(Method::BankDebit { succeeds: true })).await.unwrap();
+    let settled = || endpoint.kinds().iter().any(|kind| kind == "checkout.session.async_payment_succeeded");
     tokio::time::timeout(SOON, async {
         while !settled() {
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -238,85 +142,35 @@ async fn a_debit_settles_by_itself_when_told_so() {
 #[tokio::test]
 async fn a_refund_that_fails_gives_the_money_back() {
     let (stand_in, endpoint) = start(Delivery::default()).await;
-    let session = stand_in
-        .pay(&PayRequest::new(500, "acc-tag"))
-        .await
-        .unwrap();
+    let session = stand_in.pay(&PayRequest::new(500, "acc-tag")).await.unwrap();
     let charge = charge_of(&stand_in, &session);
-    let refund = stand_in
-        .refund(&charge, Some(300), RefundStatus::Pending)
-        .unwrap();
-    assert_eq!(
-        stand_in.object("charge", &charge).unwrap()["amount_refunded"],
-        300
-    );
+    let refund = stand_in.refund(&charge, Some(300), RefundStatus::Pending).unwrap();
+    assert_eq!(stand_in.object("charge", &charge).unwrap()["amount_refunded"], 300);
     let id = refund["id"].as_str().unwrap();
-    assert_eq!(
-        stand_in.update_refund(id, RefundStatus::Failed).unwrap()["status"],
-        "failed"
-    );
-    assert!(
-        stand_in.update_refund(id, RefundStatus::Succeeded).is_err(),
-        "a failed refund has ended"
-    );
-    assert_eq!(
-        stand_in.object("charge", &charge).unwrap()["amount_refunded"],
-        0
-    );
+    assert_eq!(stand_in.update_refund(id, RefundStatus::Failed).unwrap()["status"], "failed");
+    assert!(stand_in.update_refund(id, RefundStatus::Succeeded).is_err(), "a failed refund has ended");
+    assert_eq!(stand_in.object("charge", &charge).unwrap()["amount_refunded"], 0);
     stand_in.wait_idle(SOON).await.unwrap();
     let mut kinds = endpoint.kinds();
     kinds.sort();
-    assert_eq!(
-        kinds,
-        [
-            "checkout.session.completed",
-            "refund.created",
-            "refund.failed",
-            "refund.updated"
-        ]
-    );
+    assert_eq!(kinds, ["checkout.session.completed", "refund.created", "refund.failed", "refund.updated"]);
 }
 
 #[tokio::test]
 async fn a_dispute_takes_the_money_and_may_give_it_back() {
     let (stand_in, endpoint) = start(Delivery::default()).await;
-    let session = stand_in
-        .pay(&PayRequest::new(500, "acc-tag"))
-        .await
-        .unwrap();
+    let session = stand_in.pay(&PayRequest::new(500, "acc-tag")).await.unwrap();
     let charge = charge_of(&stand_in, &session);
-    let inquiry = DisputeRequest {
-        inquiry: true,
-        amount: Some(200),
-        ..DisputeRequest::new(&charge)
-    };
+    let inquiry = DisputeRequest { inquiry: true, amount: Some(200), ..DisputeRequest::new(&charge) };
     let inquiry = stand_in.open_dispute(&inquiry).unwrap();
     assert_eq!(inquiry["status"], "warning_needs_response");
-    stand_in
-        .close_dispute(inquiry["id"].as_str().unwrap(), DisputeEnd::WarningClosed)
-        .unwrap();
-    let dispute = stand_in
-        .open_dispute(&DisputeRequest::new(&charge))
-        .unwrap();
+    stand_in.close_dispute(inquiry["id"].as_str().unwrap(), DisputeEnd::WarningClosed).unwrap();
+    let dispute = stand_in.open_dispute(&DisputeRequest::new(&charge)).unwrap();
     let id = dispute["id"].as_str().unwrap();
-    assert!(
-        stand_in
-            .refund(&charge, None, RefundStatus::Succeeded)
-            .is_err(),
-        "charged back"
-    );
-    assert_eq!(
-        stand_in.withdraw_disputed(id).unwrap()["balance_transactions"][0]["amount"],
-        -500
-    );
-    assert_eq!(
-        stand_in.reinstate_disputed(id, Some(400)).unwrap()["balance_transactions"][1]["amount"],
-        400
-    );
-    assert_eq!(
-        stand_in.close_dispute(id, DisputeEnd::Won).unwrap()["status"],
-        "won"
-    );
+    assert!(stand_in.refund(&charge, None, RefundStatus::Succeeded).is_err(), "charged back");
+    assert_eq!(stand_in.withdraw_disputed(id).unwrap()["balance_transactions"][0]["amount"], -500);
+    assert_eq!(stand_in.reinstate_disputed(id, Some(400)).unwrap()["balance_transactions"][1]["amount"], 400);
+    assert_eq!(stand_in.close_dispute(id, DisputeEnd::Won).unwrap()["status"], "won");
     stand_in.wait_idle(SOON).await.unwrap();
     let mut kinds = endpoint.kinds();
     kinds.retain(|kind| kind.starts_with("charge.dispute."));
@@ -335,15 +189,8 @@ async fn a_dispute_takes_the_money_and_may_give_it_back() {
 #[tokio::test]
 async fn odd_events_can_be_sent() {
     let (stand_in, endpoint) = start(Delivery::default()).await;
-    let session = stand_in
-        .pay(&PayRequest::new(500, "acc-tag"))
-        .await
-        .unwrap();
-    let event = stand_in.emit(
-        "checkout.session.completed",
-        &session,
-        json!({ "account": "acct_other" }),
-    );
+    let session = stand_in.pay(&PayRequest::new(500, "acc-tag")).await.unwrap();
+    let event = stand_in.emit("checkout.session.completed", &session, json!({ "account": "acct_other" }));
     stand_in.wait_until_delivered(&event, SOON).await.unwrap();
     assert_eq!(endpoint.received()[1].event["account"], "acct_other");
     stand_in.resend(&event);

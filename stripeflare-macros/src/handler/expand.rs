@@ -53,11 +53,7 @@ pub(super) fn fallback(raw: &RawHandler) -> TokenStream {
                 #unreachable
             }
         };
-        let Std {
-            concat,
-            module_path,
-            ..
-        } = &std;
+        let Std { concat, module_path, .. } = &std;
         let name = raw.signature.ident.unraw().to_string();
         // A path of its own, so that `routes!` sees no second handler for it.
         let path = quote!(#concat("/", #module_path, "::", #name));
@@ -71,11 +67,7 @@ pub(super) fn fallback(raw: &RawHandler) -> TokenStream {
 fn imports(raw: &RawHandler) -> TokenStream {
     let imports = raw.taken.iter().map(|path| {
         let (_, end) = ends(path);
-        let path = path
-            .to_token_stream()
-            .into_iter()
-            .map(generated)
-            .collect::<TokenStream>();
+        let path = path.to_token_stream().into_iter().map(generated).collect::<TokenStream>();
         // One that is missing is reported where the attribute stands.
         let unnamed = quote_spanned!(Span::call_site().located_at(end)=> as _);
         quote!(use #path #unnamed;)
@@ -85,38 +77,15 @@ fn imports(raw: &RawHandler) -> TokenStream {
 
 /// The handler as the user wrote it.
 fn function(raw: &RawHandler) -> TokenStream {
-    let RawHandler {
-        attributes,
-        visibility,
-        signature,
-        body,
-        ..
-    } = raw;
+    let RawHandler { attributes, visibility, signature, body, .. } = raw;
     quote!(#(#attributes)* #visibility #signature #body)
 }
 
 /// The type that `routes!` finds under the handler's name.
-fn hidden_type(
-    raw: &RawHandler,
-    path: &TokenStream,
-    endpoint: &TokenStream,
-    std: &Std,
-) -> TokenStream {
-    let RawHandler {
-        private: p,
-        visibility,
-        ..
-    } = raw;
-    let Std {
-        concat,
-        module_path,
-        ..
-    } = std;
-    let conditions = raw
-        .attributes
-        .iter()
-        .filter(|attribute| attribute.path().is_ident("cfg"))
-        .collect::<Vec<_>>();
+fn hidden_type(raw: &RawHandler, path: &TokenStream, endpoint: &TokenStream, std: &Std) -> TokenStream {
+    let RawHandler { private: p, visibility, .. } = raw;
+    let Std { concat, module_path, .. } = std;
+    let conditions = raw.attributes.iter().filter(|attribute| attribute.path().is_ident("cfg")).collect::<Vec<_>>();
     let ident = generated(raw.signature.ident.clone().into());
     let name = raw.signature.ident.unraw().to_string();
     let method = match &raw.route {
@@ -141,13 +110,7 @@ fn hidden_type(
 
 /// The handler inside a function of its name that takes the whole request.
 fn wrapper(raw: &RawHandler, inner: &Ident, body: &TokenStream, std: &Std) -> TokenStream {
-    let RawHandler {
-        private: p,
-        visibility,
-        signature,
-        body: original,
-        ..
-    } = raw;
+    let RawHandler { private: p, visibility, signature, body: original, .. } = raw;
     let Std { future, send, .. } = std;
     let (outside, inside): (Vec<_>, Vec<_>) = raw.attributes.iter().partition(|a| stays_outside(a));
     let ident = &signature.ident;
@@ -167,18 +130,8 @@ fn wrapper(raw: &RawHandler, inner: &Ident, body: &TokenStream, std: &Std) -> To
 
 /// Attributes of the compiler say something about the name or hold for everything inside; others want the handler itself.
 fn stays_outside(attribute: &syn::Attribute) -> bool {
-    const OUTSIDE: [&str; 10] = [
-        "doc",
-        "cfg",
-        "cfg_attr",
-        "allow",
-        "warn",
-        "deny",
-        "forbid",
-        "expect",
-        "deprecated",
-        "must_use",
-    ];
+    const OUTSIDE: [&str; 10] =
+        ["doc", "cfg", "cfg_attr", "allow", "warn", "deny", "forbid", "expect", "deprecated", "must_use"];
     OUTSIDE.iter().any(|name| attribute.path().is_ident(name))
 }
 
@@ -273,9 +226,7 @@ fn ends(written: &impl ToTokens) -> (Span, Span) {
 }
 
 fn argument_names(handler: &Handler<'_>) -> Vec<Ident> {
-    (0..handler.arguments.len())
-        .map(|index| format_ident!("__a{index}"))
-        .collect()
+    (0..handler.arguments.len()).map(|index| format_ident!("__a{index}")).collect()
 }
 
 fn price_const(handler: &Handler<'_>, price: &Price<'_>, std: &Std) -> TokenStream {
@@ -306,11 +257,7 @@ fn price_const(handler: &Handler<'_>, price: &Price<'_>, std: &Std) -> TokenStre
             quote!(#label)
         }
         None => {
-            let Std {
-                concat,
-                module_path,
-                ..
-            } = std;
+            let Std { concat, module_path, .. } = std;
             let name = handler.raw.signature.ident.unraw().to_string();
             quote!(#concat(#module_path, "::", #name))
         }

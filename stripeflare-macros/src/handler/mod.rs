@@ -20,10 +20,7 @@ pub(crate) use model::{Attribute, Method};
 pub(crate) fn expand(attribute: Attribute, arguments: TokenStream, item: TokenStream) -> Expansion {
     let mut errors = Errors::new();
     let Some(raw) = parse::parse(attribute, arguments, item.clone(), &mut errors) else {
-        return Expansion {
-            tokens: item,
-            errors,
-        };
+        return Expansion { tokens: item, errors };
     };
     let tokens = match validate::validate(&raw, &mut errors) {
         Some(handler) if errors.is_empty() => expand::expand(&handler),

@@ -22,10 +22,7 @@ pub(super) fn parse(
     let function = match syn::parse2::<Function>(item) {
         Ok(function) => function,
         Err(_) => {
-            let message = format!(
-                "`#[{}]` goes on a handler, an `async fn` with a body",
-                attribute.name()
-            );
+            let message = format!("`#[{}]` goes on a handler, an `async fn` with a body", attribute.name());
             errors.push(Span::call_site(), message);
             return None;
         }
@@ -68,12 +65,7 @@ impl Parse for Function {
         let visibility = input.parse()?;
         let signature = input.parse()?;
         let body = input.parse::<Group>()?;
-        Ok(Self {
-            attributes,
-            visibility,
-            signature,
-            body: proc_macro2::TokenTree::from(body).into(),
-        })
+        Ok(Self { attributes, visibility, signature, body: proc_macro2::TokenTree::from(body).into() })
     }
 }
 
@@ -87,13 +79,7 @@ struct Found {
 }
 
 impl Found {
-    fn read(
-        &mut self,
-        attribute: Attribute,
-        span: Span,
-        arguments: Option<TokenStream>,
-        errors: &mut Errors,
-    ) {
+    fn read(&mut self, attribute: Attribute, span: Span, arguments: Option<TokenStream>, errors: &mut Errors) {
         match attribute {
             Attribute::Route(method) => {
                 if let Some(first) = &self.route {
@@ -106,16 +92,12 @@ impl Found {
                     errors.push(span, message);
                     return;
                 }
-                let path =
-                    arguments.and_then(|arguments| self.read_route(attribute, arguments, errors));
+                let path = arguments.and_then(|arguments| self.read_route(attribute, arguments, errors));
                 self.route = Some(RawRoute { method, span, path });
             }
             Attribute::Priced => {
                 if self.price.is_some() {
-                    errors.push(
-                        span,
-                        "this handler already has a price; write one `#[priced]`",
-                    );
+                    errors.push(span, "this handler already has a price; write one `#[priced]`");
                     return;
                 }
                 let price = self.read_price(span, arguments, errors);
@@ -124,12 +106,7 @@ impl Found {
         }
     }
 
-    fn read_route(
-        &mut self,
-        attribute: Attribute,
-        arguments: TokenStream,
-        errors: &mut Errors,
-    ) -> Option<syn::Expr> {
+    fn read_route(&mut self, attribute: Attribute, arguments: TokenStream, errors: &mut Errors) -> Option<syn::Expr> {
         let name = attribute.name();
         let is_empty = arguments.is_empty();
         let mut args = Args::parse(arguments, errors);
@@ -146,8 +123,7 @@ impl Found {
         }
         for arg in args.named {
             if path.is_none() && matches!(arg.value, crate::args::Value::Flag) {
-                let message =
-                    format!("the path must be a string literal, as in `#[{name}(\"/\")]`");
+                let message = format!("the path must be a string literal, as in `#[{name}(\"/\")]`");
                 errors.push(arg.key.span(), message);
             } else {
                 arg.reject_unknown(ROUTE_KEYS, errors);
@@ -156,18 +132,8 @@ impl Found {
         path
     }
 
-    fn read_price(
-        &mut self,
-        span: Span,
-        arguments: Option<TokenStream>,
-        errors: &mut Errors,
-    ) -> RawPrice {
-        let mut price = RawPrice {
-            span,
-            amounts: Vec::new(),
-            hold_seconds: None,
-            is_broken: arguments.is_none(),
-        };
+    fn read_price(&mut self, span: Span, arguments: Option<TokenStream>, errors: &mut Errors) -> RawPrice {
+        let mut price = RawPrice { span, amounts: Vec::new(), hold_seconds: None, is_broken: arguments.is_none() };
         let Some(arguments) = arguments else {
             return price;
         };
@@ -210,7 +176,5 @@ impl Found {
 /// Which attribute of this crate a path means, by its last segment: `priced`, `stripeflare::priced`.
 fn known(path: &Path) -> Option<Attribute> {
     let last = &path.segments.last()?.ident;
-    Attribute::ALL
-        .into_iter()
-        .find(|attribute| last == attribute.name())
+    Attribute::ALL.into_iter().find(|attribute| last == attribute.name())
 }

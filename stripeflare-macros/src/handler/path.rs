@@ -30,11 +30,7 @@ pub(super) fn check(path: &LitStr, errors: &mut Errors) {
     }
     let unusable = |c: char| c.is_control() || c == ' ' || !c.is_ascii();
     if let Some((at, c)) = text.char_indices().find(|(_, c)| unusable(*c)) {
-        let encoded = c
-            .encode_utf8(&mut [0; 4])
-            .bytes()
-            .map(|byte| format!("%{byte:02X}"))
-            .collect::<String>();
+        let encoded = c.encode_utf8(&mut [0; 4]).bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
         let message = format!("requests carry {c:?} percent-encoded: write `{encoded}`");
         report(at, c.len_utf8(), message);
         return;
@@ -42,14 +38,8 @@ pub(super) fn check(path: &LitStr, errors: &mut Errors) {
     let mut names = Vec::new();
     let mut at = 0;
     while at < text.len() {
-        let end = text[at + 1..]
-            .find('/')
-            .map_or(text.len(), |next| at + 1 + next);
-        let segment = Segment {
-            text: &text[at + 1..end],
-            at: at + 1,
-            is_last: end == text.len(),
-        };
+        let end = text[at + 1..].find('/').map_or(text.len(), |next| at + 1 + next);
+        let segment = Segment { text: &text[at + 1..end], at: at + 1, is_last: end == text.len() };
         match segment.parameter() {
             Ok(None) => {}
             Ok(Some(name)) if names.contains(&name) => {
@@ -78,9 +68,7 @@ impl<'a> Segment<'a> {
             return Err(format!("a parameter is written in braces: `/{{{name}}}`"));
         }
         if let Some(name) = text.strip_prefix('*') {
-            return Err(format!(
-                "the rest of a path is written in braces: `/{{*{name}}}`"
-            ));
+            return Err(format!("the rest of a path is written in braces: `/{{*{name}}}`"));
         }
         let Some(open) = self.opening()? else {
             return Ok(None);
@@ -91,9 +79,7 @@ impl<'a> Segment<'a> {
         };
         let (name, after) = (&inner[..close], &inner[close + 1..]);
         if !after.is_empty() {
-            return Err(format!(
-                "nothing may follow a parameter before the next `/`: `{after}` does"
-            ));
+            return Err(format!("nothing may follow a parameter before the next `/`: `{after}` does"));
         }
         let plain = name.strip_prefix('*').unwrap_or(name);
         if plain.is_empty() {
@@ -103,14 +89,10 @@ impl<'a> Segment<'a> {
             return Err(format!("`{plain}` is no name for a parameter"));
         }
         if name.starts_with('*') && !self.is_last {
-            return Err(format!(
-                "`{{{name}}}` takes the rest of the path, so it comes last"
-            ));
+            return Err(format!("`{{{name}}}` takes the rest of the path, so it comes last"));
         }
         if name.starts_with('*') && open > 0 {
-            return Err(format!(
-                "`{{{name}}}` fills a whole segment: write a `/` before it"
-            ));
+            return Err(format!("`{{{name}}}` fills a whole segment: write a `/` before it"));
         }
         Ok(Some(plain))
     }
@@ -175,44 +157,20 @@ mod tests {
         for (path, message) in [
             ("", "the path is empty; the root is `/`"),
             ("reverse", "a path starts with `/`: write `/reverse`"),
-            (
-                "/a?b=c",
-                "a query is no part of a route's path; read it with the `Query` extractor",
-            ),
-            (
-                "/a#b",
-                "a fragment never reaches the server; a route's path ends before `#`",
-            ),
+            ("/a?b=c", "a query is no part of a route's path; read it with the `Query` extractor"),
+            ("/a#b", "a fragment never reaches the server; a route's path ends before `#`"),
             ("/a b", "requests carry ' ' percent-encoded: write `%20`"),
             ("/ü", "requests carry 'ü' percent-encoded: write `%C3%BC`"),
             ("/:id", "a parameter is written in braces: `/{id}`"),
-            (
-                "/*rest",
-                "the rest of a path is written in braces: `/{*rest}`",
-            ),
-            (
-                "/{id",
-                "this `{` has no `}`; a brace itself is written `{{`",
-            ),
-            (
-                "/id}",
-                "this `}` has no `{`; a brace itself is written `}}`",
-            ),
+            ("/*rest", "the rest of a path is written in braces: `/{*rest}`"),
+            ("/{id", "this `{` has no `}`; a brace itself is written `{{`"),
+            ("/id}", "this `}` has no `{`; a brace itself is written `}}`"),
             ("/{}", "a parameter needs a name, as in `/{id}`"),
             ("/{*}", "a parameter needs a name, as in `/{id}`"),
             ("/{a*b}", "`a*b` is no name for a parameter"),
-            (
-                "/{id}.json",
-                "nothing may follow a parameter before the next `/`: `.json` does",
-            ),
-            (
-                "/{*rest}/a",
-                "`{*rest}` takes the rest of the path, so it comes last",
-            ),
-            (
-                "/a{*rest}",
-                "`{*rest}` fills a whole segment: write a `/` before it",
-            ),
+            ("/{id}.json", "nothing may follow a parameter before the next `/`: `.json` does"),
+            ("/{*rest}/a", "`{*rest}` takes the rest of the path, so it comes last"),
+            ("/a{*rest}", "`{*rest}` fills a whole segment: write a `/` before it"),
             ("/{id}/{id}", "the parameter `id` is in this path twice"),
         ] {
             assert_eq!(messages(path), [message], "{path}");

@@ -35,18 +35,11 @@ pub(super) fn check<'a>(raw: &'a RawPrice, errors: &mut Errors) -> Option<Price<
     };
     let amount = amount(first, errors);
     for second in written {
-        let message = format!(
-            "`{}` is already the price; a handler has either `cents` or `max_cents`",
-            first.key
-        );
+        let message = format!("`{}` is already the price; a handler has either `cents` or `max_cents`", first.key);
         errors.push(second.key.span(), message);
         self::amount(second, errors);
     }
-    Some(Price {
-        limit: first.limit,
-        amount: amount?,
-        hold_seconds: hold_seconds?,
-    })
+    Some(Price { limit: first.limit, amount: amount?, hold_seconds: hold_seconds? })
 }
 
 fn hold_seconds(literal: &LitInt, errors: &mut Errors) -> Option<u32> {
@@ -63,18 +56,9 @@ fn hold_seconds(literal: &LitInt, errors: &mut Errors) -> Option<u32> {
 fn amount<'a>(raw: &'a RawAmount, errors: &mut Errors) -> Option<Amount<'a>> {
     let key = &raw.key;
     let literal = match &raw.value {
-        Expr::Lit(ExprLit {
-            lit: Lit::Int(int), ..
-        }) => int.token(),
-        Expr::Lit(ExprLit {
-            lit: Lit::Float(float),
-            ..
-        }) => float.token(),
-        Expr::Unary(ExprUnary {
-            op: UnOp::Neg(minus),
-            expr,
-            ..
-        }) if matches!(**expr, Expr::Lit(_)) => {
+        Expr::Lit(ExprLit { lit: Lit::Int(int), .. }) => int.token(),
+        Expr::Lit(ExprLit { lit: Lit::Float(float), .. }) => float.token(),
+        Expr::Unary(ExprUnary { op: UnOp::Neg(minus), expr, .. }) if matches!(**expr, Expr::Lit(_)) => {
             let message = match raw.limit {
                 Limit::Exact => "a price cannot be negative",
                 Limit::UpTo => "the most a call may cost cannot be negative",
@@ -82,10 +66,7 @@ fn amount<'a>(raw: &'a RawAmount, errors: &mut Errors) -> Option<Amount<'a>> {
             errors.push(minus.span(), message);
             return None;
         }
-        Expr::Lit(ExprLit {
-            lit: Lit::Str(text),
-            ..
-        }) => {
+        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => {
             let value = text.value();
             let digits = value.trim();
             let message = match units(digits) {
@@ -96,10 +77,7 @@ fn amount<'a>(raw: &'a RawAmount, errors: &mut Errors) -> Option<Amount<'a>> {
             return None;
         }
         Expr::Lit(other) => {
-            errors.push(
-                other.span(),
-                "a price is a decimal number of cents or a `const` of type `Cents`",
-            );
+            errors.push(other.span(), "a price is a decimal number of cents or a `const` of type `Cents`");
             return None;
         }
         constant => return Some(Amount::Const(constant)),
@@ -127,13 +105,9 @@ enum Wrong {
 impl Wrong {
     fn message(&self, key: &Ident) -> String {
         match self {
-            Self::Zero => {
-                "a price is more than zero; leave `#[priced]` off for a free handler".to_owned()
-            }
+            Self::Zero => "a price is more than zero; leave `#[priced]` off for a free handler".to_owned(),
             Self::Decimals => {
-                format!(
-                    "a price is exact to {DECIMALS} decimals of a cent; the smallest is `{key} = 0.0001`"
-                )
+                format!("a price is exact to {DECIMALS} decimals of a cent; the smallest is `{key} = 0.0001`")
             }
             Self::Exponent => "write the price without an exponent, as in `0.25`".to_owned(),
             Self::Radix => "write the price in decimal digits, as in `0.25`".to_owned(),
@@ -146,25 +120,16 @@ impl Wrong {
 }
 
 fn largest() -> String {
-    format!(
-        "{}.{:04}",
-        MAX_UNITS / UNITS_PER_CENT,
-        MAX_UNITS % UNITS_PER_CENT
-    )
+    format!("{}.{:04}", MAX_UNITS / UNITS_PER_CENT, MAX_UNITS % UNITS_PER_CENT)
 }
 
 /// The units of a literal such as `1`, `0.25` or `1_000.5`, from its digits.
 fn units(literal: &str) -> Result<i64, Wrong> {
     let literal = literal.replace('_', "");
-    if ["0x", "0o", "0b"]
-        .iter()
-        .any(|radix| literal.starts_with(radix))
-    {
+    if ["0x", "0o", "0b"].iter().any(|radix| literal.starts_with(radix)) {
         return Err(Wrong::Radix);
     }
-    let end = literal
-        .find(|c: char| !c.is_ascii_digit() && c != '.')
-        .unwrap_or(literal.len());
+    let end = literal.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(literal.len());
     let (number, rest) = literal.split_at(end);
     if rest.starts_with(['e', 'E']) {
         return Err(Wrong::Exponent);
@@ -181,9 +146,7 @@ fn units(literal: &str) -> Result<i64, Wrong> {
         "" => 0,
         digits => digits.parse::<i64>().map_err(|_| Wrong::TooMuch)?,
     };
-    let fraction = format!("{fraction:0<DECIMALS$}")
-        .parse::<i64>()
-        .map_err(|_| Wrong::Decimals)?;
+    let fraction = format!("{fraction:0<DECIMALS$}").parse::<i64>().map_err(|_| Wrong::Decimals)?;
     let units = whole
         .checked_mul(UNITS_PER_CENT)
         .and_then(|units| units.checked_add(fraction))

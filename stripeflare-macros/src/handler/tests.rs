@@ -43,22 +43,13 @@ fn route() {
     assert!(tokens.contains("any tokens at all"), "{tokens}");
     let tokens = tokens.replace("any tokens at all", "String::new()");
     let tokens = tokens.parse().expect("the tokens are as they were");
-    assert_golden(
-        "route",
-        Expansion {
-            tokens,
-            ..expansion
-        },
-    );
+    assert_golden("route", Expansion { tokens, ..expansion });
 }
 
 #[test]
 fn route_without_arguments() {
     let item = quote! { async fn ping() {} };
-    assert_golden(
-        "route_without_arguments",
-        expand(GET, quote!("/ping"), item),
-    );
+    assert_golden("route_without_arguments", expand(GET, quote!("/ping"), item));
 }
 
 #[test]
@@ -87,27 +78,15 @@ fn the_order_of_the_attributes_is_free() {
     let function = quote! { async fn reverse(body: String) -> String { body } };
     let route_first = quote! { #[doc = "x"] #[stripeflare::priced(cents = 1)] #function };
     let price_first = quote! { #[stripeflare::post("/reverse")] #[doc = "x"] #function };
-    same(
-        expand(POST, quote!("/reverse"), route_first),
-        expand(Attribute::Priced, quote!(cents = 1), price_first),
-    );
+    same(expand(POST, quote!("/reverse"), route_first), expand(Attribute::Priced, quote!(cents = 1), price_first));
 }
 
 #[test]
 fn signatures_that_are_no_handlers() {
     for (item, expected) in [
-        (
-            quote! { fn x() {} },
-            "a handler is asynchronous: write `async fn`",
-        ),
-        (
-            quote! { async unsafe fn x() {} },
-            "a handler cannot be `unsafe`; put an `unsafe` block in its body",
-        ),
-        (
-            quote! { async extern "C" fn x() {} },
-            "a handler cannot be `extern`",
-        ),
+        (quote! { fn x() {} }, "a handler is asynchronous: write `async fn`"),
+        (quote! { async unsafe fn x() {} }, "a handler cannot be `unsafe`; put an `unsafe` block in its body"),
+        (quote! { async extern "C" fn x() {} }, "a handler cannot be `extern`"),
         (
             quote! { async fn x<T>(t: T) {} },
             "a handler cannot be generic: the router calls it for one set of types; name them here",
@@ -120,10 +99,7 @@ fn signatures_that_are_no_handlers() {
             quote! { async fn x(t: impl Into<String>) {} },
             "a handler cannot be generic: name the type instead of `impl`",
         ),
-        (
-            quote! { async fn x() where u8: Copy {} },
-            "a handler cannot have a `where` clause",
-        ),
+        (quote! { async fn x() where u8: Copy {} }, "a handler cannot have a `where` clause"),
         (
             quote! { async fn u8() {} },
             "a handler cannot be called like the primitive type `u8`: `routes!` finds it through a hidden type of the \
@@ -134,10 +110,7 @@ fn signatures_that_are_no_handlers() {
             "this handler already has `#[get]`; for a second route write a second function that calls this one and put \
              `#[get]` there",
         ),
-        (
-            quote! { struct X; },
-            "`#[get]` goes on a handler, an `async fn` with a body",
-        ),
+        (quote! { struct X; }, "`#[get]` goes on a handler, an `async fn` with a body"),
     ] {
         assert_eq!(get(item.clone()), [expected], "{item}");
     }
@@ -146,42 +119,20 @@ fn signatures_that_are_no_handlers() {
 #[test]
 fn a_method_is_left_as_it_is() {
     let expansion = expand(GET, quote!("/"), quote! { async fn x(&self) {} });
-    assert_eq!(
-        expansion.tokens.to_string(),
-        quote! { async fn x(&self) {} }.to_string()
-    );
-    assert_eq!(
-        expansion.errors.into_messages(),
-        ["a handler is a free function: it cannot take `self`"]
-    );
+    assert_eq!(expansion.tokens.to_string(), quote! { async fn x(&self) {} }.to_string());
+    assert_eq!(expansion.errors.into_messages(), ["a handler is a free function: it cannot take `self`"]);
 }
 
 #[test]
 fn arguments_of_a_route() {
-    let route =
-        |arguments: TokenStream| messages(expand(GET, arguments, quote! { async fn x() {} }));
-    assert_eq!(
-        route(quote!()),
-        ["a route needs a path: write `#[get(\"/\")]`"]
-    );
-    assert_eq!(
-        route(quote!(PATH)),
-        ["the path must be a string literal, as in `#[get(\"/\")]`"]
-    );
-    assert_eq!(
-        route(quote!(1)),
-        ["the path must be a string literal, as in `#[get(\"/\")]`"]
-    );
+    let route = |arguments: TokenStream| messages(expand(GET, arguments, quote! { async fn x() {} }));
+    assert_eq!(route(quote!()), ["a route needs a path: write `#[get(\"/\")]`"]);
+    assert_eq!(route(quote!(PATH)), ["the path must be a string literal, as in `#[get(\"/\")]`"]);
+    assert_eq!(route(quote!(1)), ["the path must be a string literal, as in `#[get(\"/\")]`"]);
     assert_eq!(route(quote!("/", "/b")), ["`#[get]` takes one path"]);
     assert_eq!(route(quote!("x")), ["a path starts with `/`: write `/x`"]);
-    assert_eq!(
-        route(quote!("/", crates = x)),
-        ["unknown key `crates`; did you mean `crate`? (known here: `crate`)"]
-    );
-    assert_eq!(
-        route(quote!("/", crate = 1)),
-        ["`crate` takes a path, as in `crate = ::stripeflare`"]
-    );
+    assert_eq!(route(quote!("/", crates = x)), ["unknown key `crates`; did you mean `crate`? (known here: `crate`)"]);
+    assert_eq!(route(quote!("/", crate = 1)), ["`crate` takes a path, as in `crate = ::stripeflare`"]);
     assert!(route(quote!("/", crate = ::other,)).is_empty());
 }
 
@@ -203,52 +154,19 @@ fn arguments_of_a_price() {
             "unknown key `currency`; known here: `cents`, `max_cents`, `hold_s`, `crate`",
         ),
         (quote!(cents = 1, cents = 2), "`cents` is written twice"),
-        (
-            quote!(cents = 1, max_cents = 2),
-            "`cents` is already the price; a handler has either `cents` or `max_cents`",
-        ),
+        (quote!(cents = 1, max_cents = 2), "`cents` is already the price; a handler has either `cents` or `max_cents`"),
         (quote!(cents), "`cents` takes a value, as in `cents = 1`"),
         (quote!(cents = ), "`cents` has no value after its `=`"),
-        (
-            quote!(cents = 0),
-            "a price is more than zero; leave `#[priced]` off for a free handler",
-        ),
-        (
-            quote!(cents = 1e3),
-            "write the price without an exponent, as in `0.25`",
-        ),
-        (
-            quote!(cents = 1u8),
-            "a price has no suffix: write `cents = 1`, without `u8`",
-        ),
-        (
-            quote!(max_cents = 0.00001),
-            "a price is exact to 4 decimals of a cent; the smallest is `max_cents = 0.0001`",
-        ),
-        (
-            quote!(cents = "1"),
-            "a price is a number, not a string: write `cents = 1`",
-        ),
-        (
-            quote!(cents = "one"),
-            "a price is a number, not a string: write `cents = 1`",
-        ),
-        (
-            quote!(cents = true),
-            "a price is a decimal number of cents or a `const` of type `Cents`",
-        ),
-        (
-            quote!(cents = 1, hold_s = 0),
-            "`hold_s` is a number of seconds from 1 to 3600",
-        ),
-        (
-            quote!(cents = 1, hold_s = 3601),
-            "`hold_s` is a number of seconds from 1 to 3600",
-        ),
-        (
-            quote!(cents = 1, hold_s = 1.5),
-            "`hold_s` takes a whole number, as in `hold_s = 60`",
-        ),
+        (quote!(cents = 0), "a price is more than zero; leave `#[priced]` off for a free handler"),
+        (quote!(cents = 1e3), "write the price without an exponent, as in `0.25`"),
+        (quote!(cents = 1u8), "a price has no suffix: write `cents = 1`, without `u8`"),
+        (quote!(max_cents = 0.00001), "a price is exact to 4 decimals of a cent; the smallest is `max_cents = 0.0001`"),
+        (quote!(cents = "1"), "a price is a number, not a string: write `cents = 1`"),
+        (quote!(cents = "one"), "a price is a number, not a string: write `cents = 1`"),
+        (quote!(cents = true), "a price is a decimal number of cents or a `const` of type `Cents`"),
+        (quote!(cents = 1, hold_s = 0), "`hold_s` is a number of seconds from 1 to 3600"),
+        (quote!(cents = 1, hold_s = 3601), "`hold_s` is a number of seconds from 1 to 3600"),
+        (quote!(cents = 1, hold_s = 1.5), "`hold_s` takes a whole number, as in `hold_s = 60`"),
     ] {
         assert_eq!(priced(arguments.clone()), [expected], "{arguments}");
     }

@@ -13,8 +13,8 @@ use crate::errors::Errors;
 
 /// The names of primitive types: a hidden struct of that name would stand before them in the user's module.
 const PRIMITIVES: &[&str] = &[
-    "bool", "char", "str", "i8", "i16", "i32", "i64", "i128", "isize", "u8", "u16", "u32", "u64",
-    "u128", "usize", "f16", "f32", "f64", "f128",
+    "bool", "char", "str", "i8", "i16", "i32", "i64", "i128", "isize", "u8", "u16", "u32", "u64", "u128", "usize",
+    "f16", "f32", "f64", "f128",
 ];
 
 pub(super) fn validate<'a>(raw: &'a RawHandler, errors: &mut Errors) -> Option<Handler<'a>> {
@@ -23,10 +23,7 @@ pub(super) fn validate<'a>(raw: &'a RawHandler, errors: &mut Errors) -> Option<H
         name(&raw.signature, errors);
         route(written, errors)
     });
-    let price = raw
-        .price
-        .as_ref()
-        .map(|written| price::check(written, errors));
+    let price = raw.price.as_ref().map(|written| price::check(written, errors));
     Some(Handler {
         raw,
         arguments: arguments(&raw.signature),
@@ -47,19 +44,13 @@ fn signature(signature: &Signature, errors: &mut Errors) {
         errors.push(token.span(), "a handler cannot be `const`");
     }
     if let Safety::Unsafe(token) = &signature.safety {
-        errors.push(
-            token.span(),
-            "a handler cannot be `unsafe`; put an `unsafe` block in its body",
-        );
+        errors.push(token.span(), "a handler cannot be `unsafe`; put an `unsafe` block in its body");
     }
     if let Some(abi) = &signature.abi {
         errors.push(abi.extern_token.span(), "a handler cannot be `extern`");
     }
     if signature.asyncness.is_none() {
-        errors.push(
-            signature.fn_token.span(),
-            "a handler is asynchronous: write `async fn`",
-        );
+        errors.push(signature.fn_token.span(), "a handler is asynchronous: write `async fn`");
     }
     if let Some(parameter) = signature.generics.params.first() {
         errors.push(
@@ -67,26 +58,19 @@ fn signature(signature: &Signature, errors: &mut Errors) {
             "a handler cannot be generic: the router calls it for one set of types; name them here",
         );
     } else if let Some(clause) = &signature.generics.where_clause {
-        errors.push(
-            clause.where_token.span(),
-            "a handler cannot have a `where` clause",
-        );
+        errors.push(clause.where_token.span(), "a handler cannot have a `where` clause");
     }
     if let Some(variadic) = &signature.variadic {
         errors.push(variadic.dots.span(), "a handler cannot be variadic");
     }
     for input in &signature.inputs {
         match input {
-            FnArg::Receiver(receiver) => errors.push(
-                receiver.self_token.span(),
-                "a handler is a free function: it cannot take `self`",
-            ),
+            FnArg::Receiver(receiver) => {
+                errors.push(receiver.self_token.span(), "a handler is a free function: it cannot take `self`")
+            }
             FnArg::Typed(argument) => {
                 if let Some(span) = find_impl(argument.ty.to_token_stream()) {
-                    errors.push(
-                        span,
-                        "a handler cannot be generic: name the type instead of `impl`",
-                    );
+                    errors.push(span, "a handler cannot be generic: name the type instead of `impl`");
                 }
             }
         }
@@ -107,10 +91,7 @@ fn name(signature: &Signature, errors: &mut Errors) {
 fn route(raw: &RawRoute, errors: &mut Errors) -> Option<Route> {
     let name = raw.method.attribute();
     let path = match raw.path.clone().map(ungrouped) {
-        Some(Expr::Lit(ExprLit {
-            lit: Lit::Str(path),
-            ..
-        })) => path,
+        Some(Expr::Lit(ExprLit { lit: Lit::Str(path), .. })) => path,
         Some(other) => {
             let message = format!("the path must be a string literal, as in `#[{name}(\"/\")]`");
             errors.push(other.span(), message);
@@ -125,10 +106,7 @@ fn route(raw: &RawRoute, errors: &mut Errors) -> Option<Route> {
         }
     };
     path::check(&path, errors);
-    Some(Route {
-        method: raw.method,
-        path,
-    })
+    Some(Route { method: raw.method, path })
 }
 
 fn arguments(signature: &Signature) -> Vec<&Type> {

@@ -11,11 +11,7 @@ use super::validate::Entry;
 use crate::paths::Std;
 
 pub(super) fn expand(entry: &Entry<'_>) -> TokenStream {
-    let RawMain {
-        private: p,
-        function,
-        ..
-    } = entry.raw;
+    let RawMain { private: p, function, .. } = entry.raw;
     let Entry { app, version, .. } = entry;
     let string = Std::new().string;
     let build = &function.sig.ident;

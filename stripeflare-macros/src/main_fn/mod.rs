@@ -18,17 +18,10 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> Expansion {
 }
 
 /// `directory` is where the search for `wrangler.toml` begins.
-fn expand_in(
-    directory: Option<std::path::PathBuf>,
-    arguments: TokenStream,
-    item: TokenStream,
-) -> Expansion {
+fn expand_in(directory: Option<std::path::PathBuf>, arguments: TokenStream, item: TokenStream) -> Expansion {
     let mut errors = Errors::new();
     let Some(raw) = parse::parse(arguments, item.clone(), &mut errors) else {
-        return Expansion {
-            tokens: item,
-            errors,
-        };
+        return Expansion { tokens: item, errors };
     };
     let entry = validate::validate(&raw, &mut errors);
     let configuration = directory.and_then(|directory| wrangler::find(&directory));
@@ -43,13 +36,9 @@ fn expand_in(
         _ => expand::fallback(&raw),
     };
     // With a receiver this is most likely in an `impl` block, where the constant could not stand.
-    let watched = configuration
-        .filter(|_| raw.function.sig.receiver().is_none())
-        .map(|found| expand::watch(&found.path));
-    Expansion {
-        tokens: quote::quote!(#tokens #watched),
-        errors,
-    }
+    let watched =
+        configuration.filter(|_| raw.function.sig.receiver().is_none()).map(|found| expand::watch(&found.path));
+    Expansion { tokens: quote::quote!(#tokens #watched), errors }
 }
 
 /// Where the attribute stands.

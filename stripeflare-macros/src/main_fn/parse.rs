@@ -18,25 +18,15 @@ pub(super) struct RawMain {
 }
 
 /// `None` if the item is no function.
-pub(super) fn parse(
-    arguments: TokenStream,
-    item: TokenStream,
-    errors: &mut Errors,
-) -> Option<RawMain> {
+pub(super) fn parse(arguments: TokenStream, item: TokenStream, errors: &mut Errors) -> Option<RawMain> {
     let Ok(function) = syn::parse2::<ItemFn>(item) else {
-        errors.push(
-            here(),
-            "`#[stripeflare::main]` goes on a function: `fn app() -> App<User>`",
-        );
+        errors.push(here(), "`#[stripeflare::main]` goes on a function: `fn app() -> App<User>`");
         return None;
     };
     let mut args = Args::parse(arguments, errors);
     let private = Private::new(args.take_crate(errors).as_ref());
     for value in &args.positional {
-        errors.push(
-            value.span(),
-            "an argument needs its key, as in `version = \"2\"`",
-        );
+        errors.push(value.span(), "an argument needs its key, as in `version = \"2\"`");
     }
     let mut version = None;
     for arg in args.named {
@@ -45,9 +35,5 @@ pub(super) fn parse(
             _ => arg.reject_unknown(KEYS, errors),
         }
     }
-    Some(RawMain {
-        private,
-        version,
-        function,
-    })
+    Some(RawMain { private, version, function })
 }

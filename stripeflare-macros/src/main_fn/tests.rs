@@ -32,8 +32,7 @@ struct Directory(PathBuf);
 
 impl Directory {
     fn new(name: &str) -> Self {
-        let path =
-            std::env::temp_dir().join(format!("stripeflare-macros-{}-{name}", process::id()));
+        let path = std::env::temp_dir().join(format!("stripeflare-macros-{}-{name}", process::id()));
         fs::create_dir_all(&path).expect("a temporary directory can be made");
         Self(path)
     }
@@ -51,10 +50,7 @@ impl Directory {
     /// What is reported, without the directory.
     fn messages(&self) -> Vec<String> {
         let prefix = format!("{}/", self.0.display());
-        messages(self.expand())
-            .iter()
-            .map(|message| message.replace(&prefix, ""))
-            .collect()
+        messages(self.expand()).iter().map(|message| message.replace(&prefix, "")).collect()
     }
 }
 
@@ -85,22 +81,13 @@ fn signatures_that_are_no_entry_points() {
             quote! { fn app<U>() -> App<U> {} },
             "the entry point cannot be generic: write `fn app() -> App<User>` with the type of your columns",
         ),
-        (
-            quote! { fn app() {} },
-            "the entry point returns the app: write `fn app() -> App<User>`",
-        ),
+        (quote! { fn app() {} }, "the entry point returns the app: write `fn app() -> App<User>`"),
         (
             quote! { fn app() -> impl Something {} },
             "the type of your columns is read from here: write `fn app() -> App<User>`",
         ),
-        (
-            quote! { unsafe fn app() -> App<User> {} },
-            "the entry point is a plain `fn app() -> App<User>`",
-        ),
-        (
-            quote! { struct App; },
-            "`#[stripeflare::main]` goes on a function: `fn app() -> App<User>`",
-        ),
+        (quote! { unsafe fn app() -> App<User> {} }, "the entry point is a plain `fn app() -> App<User>`"),
+        (quote! { struct App; }, "`#[stripeflare::main]` goes on a function: `fn app() -> App<User>`"),
     ] {
         assert_eq!(main(quote!(), item.clone()), [expected], "{item}");
     }
@@ -114,26 +101,11 @@ fn versions() {
     for good in ["1", "2026.1_b", &"x".repeat(32)] {
         assert_eq!(version(good), [] as [&str; 0], "{good}");
     }
-    assert_eq!(
-        version(""),
-        ["a version has at least one character; leave it out for `\"1\"`"]
-    );
-    assert_eq!(
-        version("a-b"),
-        ["a version is letters, digits, `_` and `.`; it cannot contain '-'"]
-    );
-    assert_eq!(
-        version(&"x".repeat(33)),
-        ["a version has at most 32 characters; this one has 33"]
-    );
-    assert_eq!(
-        main(quote!(version = 2), app()),
-        ["`version` takes a string literal, as in `version = \"2\"`"]
-    );
-    assert_eq!(
-        main(quote!("2"), app()),
-        ["an argument needs its key, as in `version = \"2\"`"]
-    );
+    assert_eq!(version(""), ["a version has at least one character; leave it out for `\"1\"`"]);
+    assert_eq!(version("a-b"), ["a version is letters, digits, `_` and `.`; it cannot contain '-'"]);
+    assert_eq!(version(&"x".repeat(33)), ["a version has at most 32 characters; this one has 33"]);
+    assert_eq!(main(quote!(version = 2), app()), ["`version` takes a string literal, as in `version = \"2\"`"]);
+    assert_eq!(main(quote!("2"), app()), ["an argument needs its key, as in `version = \"2\"`"]);
     assert_eq!(
         main(quote!(verison = "2"), app()),
         ["unknown key `verison`; did you mean `version`? (known here: `version`, `crate`)"]
@@ -203,20 +175,13 @@ fn configurations_that_are_almost_right() {
 #[test]
 fn a_class_may_be_declared_by_exports() {
     let bindings = GOOD.split("[[migrations]]").next().unwrap_or_default();
-    let text =
-        format!("{bindings}\n[exports.DORM]\ntype = \"durable-object\"\nstorage = \"sqlite\"\n");
+    let text = format!("{bindings}\n[exports.DORM]\ntype = \"durable-object\"\nstorage = \"sqlite\"\n");
     let directory = Directory::with("exports", "wrangler.toml", &text);
     assert_eq!(directory.messages(), [] as [&str; 0]);
-    let directory = Directory::with(
-        "exports-kv",
-        "wrangler.toml",
-        &text.replace("sqlite", "legacy-kv"),
-    );
+    let directory = Directory::with("exports-kv", "wrangler.toml", &text.replace("sqlite", "legacy-kv"));
     assert_eq!(
         directory.messages(),
-        [
-            "wrangler.toml: the storage of the class `DORM` is `legacy-kv`; write `storage = \"sqlite\"`"
-        ]
+        ["wrangler.toml: the storage of the class `DORM` is `legacy-kv`; write `storage = \"sqlite\"`"]
     );
     let gone = text.replace("storage = \"sqlite\"", "state = \"deleted\"");
     let directory = Directory::with("exports-gone", "wrangler.toml", &gone);
@@ -228,11 +193,7 @@ fn invalid_toml_is_reported_with_its_place() {
     let directory = Directory::with("invalid", "wrangler.toml", "name = \n");
     let mistakes = directory.messages();
     assert_eq!(mistakes.len(), 1, "{mistakes:#?}");
-    assert!(
-        mistakes[0].starts_with("wrangler.toml is no valid TOML: TOML parse error at line 1"),
-        "{}",
-        mistakes[0]
-    );
+    assert!(mistakes[0].starts_with("wrangler.toml is no valid TOML: TOML parse error at line 1"), "{}", mistakes[0]);
 }
 
 #[test]

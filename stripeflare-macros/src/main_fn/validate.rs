@@ -22,20 +22,13 @@ pub(super) fn validate<'a>(raw: &'a RawMain, errors: &mut Errors) -> Option<Entr
         Some(literal) => version(literal, errors),
         None => Some(DEFAULT_VERSION.to_owned()),
     };
-    Some(Entry {
-        raw,
-        app: app?,
-        version: version?,
-    })
+    Some(Entry { raw, app: app?, version: version? })
 }
 
 fn signature<'a>(signature: &'a Signature, errors: &mut Errors) -> Option<&'a Type> {
     const SHAPE: &str = "fn app() -> App<User>";
     if let Some(token) = &signature.constness {
-        errors.push(
-            token.span(),
-            format!("the entry point is a plain `{SHAPE}`"),
-        );
+        errors.push(token.span(), format!("the entry point is a plain `{SHAPE}`"));
     }
     if let Some(token) = &signature.asyncness {
         errors.push(
@@ -44,35 +37,23 @@ fn signature<'a>(signature: &'a Signature, errors: &mut Errors) -> Option<&'a Ty
         );
     }
     if let Safety::Unsafe(token) = &signature.safety {
-        errors.push(
-            token.span(),
-            format!("the entry point is a plain `{SHAPE}`"),
-        );
+        errors.push(token.span(), format!("the entry point is a plain `{SHAPE}`"));
     }
     if let Some(abi) = &signature.abi {
-        errors.push(
-            abi.extern_token.span(),
-            format!("the entry point is a plain `{SHAPE}`"),
-        );
+        errors.push(abi.extern_token.span(), format!("the entry point is a plain `{SHAPE}`"));
     }
     if let Some(parameter) = signature.generics.params.first() {
         errors.push(
             parameter.span(),
-            format!(
-                "the entry point cannot be generic: write `{SHAPE}` with the type of your columns"
-            ),
+            format!("the entry point cannot be generic: write `{SHAPE}` with the type of your columns"),
         );
     } else if let Some(clause) = &signature.generics.where_clause {
-        errors.push(
-            clause.where_token.span(),
-            "the entry point cannot have a `where` clause",
-        );
+        errors.push(clause.where_token.span(), "the entry point cannot have a `where` clause");
     }
     match signature.inputs.first() {
-        Some(FnArg::Receiver(receiver)) => errors.push(
-            receiver.self_token.span(),
-            format!("the entry point is a free function: write `{SHAPE}`"),
-        ),
+        Some(FnArg::Receiver(receiver)) => {
+            errors.push(receiver.self_token.span(), format!("the entry point is a free function: write `{SHAPE}`"))
+        }
         Some(FnArg::Typed(argument)) => errors.push(
             argument.span(),
             format!("the entry point takes no arguments: write `{SHAPE}`; handlers take the environment with `Env`"),
@@ -81,10 +62,7 @@ fn signature<'a>(signature: &'a Signature, errors: &mut Errors) -> Option<&'a Ty
     }
     match &signature.output {
         ReturnType::Default => {
-            errors.push(
-                signature.ident.span(),
-                format!("the entry point returns the app: write `{SHAPE}`"),
-            );
+            errors.push(signature.ident.span(), format!("the entry point returns the app: write `{SHAPE}`"));
             None
         }
         ReturnType::Type(_, ty) => match &**ty {
@@ -96,10 +74,7 @@ fn signature<'a>(signature: &'a Signature, errors: &mut Errors) -> Option<&'a Ty
                 None
             }
             ty if is_surely_no_app(ty) => {
-                errors.push(
-                    ty.span(),
-                    format!("the entry point returns the app: write `{SHAPE}`"),
-                );
+                errors.push(ty.span(), format!("the entry point returns the app: write `{SHAPE}`"));
                 None
             }
             ty => Some(ty),
@@ -113,9 +88,7 @@ fn is_surely_no_app(ty: &Type) -> bool {
         return !matches!(ty, Type::Group(_) | Type::Paren(_) | Type::Macro(_));
     };
     path.path.segments.last().is_some_and(|last| {
-        ["Box", "Option", "Response", "Result", "Router", "String"]
-            .iter()
-            .any(|name| last.ident == name)
+        ["Box", "Option", "Response", "Result", "Router", "String"].iter().any(|name| last.ident == name)
     })
 }
 
@@ -124,15 +97,10 @@ fn version(literal: &LitStr, errors: &mut Errors) -> Option<String> {
     let text = literal.value();
     let is_allowed = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.';
     let message = match text.chars().find(|c| !is_allowed(*c)) {
-        _ if text.is_empty() => {
-            "a version has at least one character; leave it out for `\"1\"`".to_owned()
-        }
+        _ if text.is_empty() => "a version has at least one character; leave it out for `\"1\"`".to_owned(),
         Some(c) => format!("a version is letters, digits, `_` and `.`; it cannot contain {c:?}"),
         None if text.len() > MAX_VERSION_LENGTH => {
-            format!(
-                "a version has at most {MAX_VERSION_LENGTH} characters; this one has {}",
-                text.len()
-            )
+            format!("a version has at most {MAX_VERSION_LENGTH} characters; this one has {}", text.len())
         }
         None => return Some(text),
     };

@@ -35,10 +35,7 @@ pub(super) fn find(directory: &Path) -> Option<Configuration> {
         }
         let path = directory.join("wrangler.toml");
         if let Ok(text) = fs::read_to_string(&path) {
-            return Some(Configuration {
-                path,
-                text: Some(text),
-            });
+            return Some(Configuration { path, text: Some(text) });
         }
     }
     None
@@ -53,20 +50,13 @@ pub(super) fn check(configuration: &Configuration) -> Vec<String> {
     let parsed = match text.parse::<Table>() {
         Ok(parsed) => parsed,
         Err(error) => {
-            return vec![format!(
-                "{file} is no valid TOML: {}",
-                error.to_string().trim_end()
-            )];
+            return vec![format!("{file} is no valid TOML: {}", error.to_string().trim_end())];
         }
     };
     // Bindings are not inherited by environments: a file may have them there only.
-    let environments = table(&parsed, "env")
-        .into_iter()
-        .flat_map(|environments| environments.values())
-        .filter_map(Value::as_table);
-    let scopes = std::iter::once(&parsed)
-        .chain(environments)
-        .collect::<Vec<_>>();
+    let environments =
+        table(&parsed, "env").into_iter().flat_map(|environments| environments.values()).filter_map(Value::as_table);
+    let scopes = std::iter::once(&parsed).chain(environments).collect::<Vec<_>>();
 
     let mut problems = Vec::new();
     problems.extend(check_binding(&scopes).map(|problem| format!("{file}: {problem}")));
@@ -82,15 +72,11 @@ fn check_binding(scopes: &[&Table]) -> Option<String> {
         .find(|binding| text(binding, "name") == Some(BINDING));
     match named.map(|binding| text(binding, "class_name")) {
         Some(Some(CLASS)) => None,
-        Some(Some(other)) => Some(format!(
-            "the binding `{BINDING}` names the class `{other}`; write `class_name = \"{CLASS}\"`"
-        )),
-        Some(None) => Some(format!(
-            "the binding `{BINDING}` names no class; write `class_name = \"{CLASS}\"`"
-        )),
-        None => Some(format!(
-            "the Durable Object binding `{BINDING}` is missing; add\n\n    {BINDING_LINES}\n"
-        )),
+        Some(Some(other)) => {
+            Some(format!("the binding `{BINDING}` names the class `{other}`; write `class_name = \"{CLASS}\"`"))
+        }
+        Some(None) => Some(format!("the binding `{BINDING}` names no class; write `class_name = \"{CLASS}\"`")),
+        None => Some(format!("the Durable Object binding `{BINDING}` is missing; add\n\n    {BINDING_LINES}\n")),
     }
 }
 
@@ -102,9 +88,9 @@ fn check_class(scopes: &[&Table]) -> Option<String> {
     if let Some(export) = scopes.iter().find_map(|scope| live_export(scope)) {
         return match text(export, "storage") {
             None | Some("sqlite") => None,
-            Some(other) => Some(format!(
-                "the storage of the class `{CLASS}` is `{other}`; write `storage = \"sqlite\"`"
-            )),
+            Some(other) => {
+                Some(format!("the storage of the class `{CLASS}` is `{other}`; write `storage = \"sqlite\"`"))
+            }
         };
     }
     if migrations().any(|migration| lists(migration, "new_classes", CLASS)) {
@@ -112,19 +98,14 @@ fn check_class(scopes: &[&Table]) -> Option<String> {
             "`new_classes` gives the class `{CLASS}` no SQLite storage; write `new_sqlite_classes = [\"{CLASS}\"]`"
         ));
     }
-    Some(format!(
-        "the migration that creates the class `{CLASS}` is missing; add\n\n    {MIGRATION_LINES}\n"
-    ))
+    Some(format!("the migration that creates the class `{CLASS}` is missing; add\n\n    {MIGRATION_LINES}\n"))
 }
 
 /// `[exports.DORM]`, the newer way to declare a class, unless it says that the class is gone.
 fn live_export(scope: &Table) -> Option<&Table> {
     let export = table(table(scope, "exports")?, CLASS)?;
     let is_object = text(export, "type") == Some("durable-object");
-    let is_gone = matches!(
-        text(export, "state"),
-        Some("deleted" | "renamed" | "transferred")
-    );
+    let is_gone = matches!(text(export, "state"), Some("deleted" | "renamed" | "transferred"));
     (is_object && !is_gone).then_some(export)
 }
 
@@ -133,12 +114,7 @@ fn table<'a>(parent: &'a Table, key: &str) -> Option<&'a Table> {
 }
 
 fn tables<'a>(parent: &'a Table, key: &str) -> impl Iterator<Item = &'a Table> + use<'a> {
-    parent
-        .get(key)
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_table)
+    parent.get(key).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_table)
 }
 
 fn text<'a>(parent: &'a Table, key: &str) -> Option<&'a str> {

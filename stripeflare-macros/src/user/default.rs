@@ -2,10 +2,7 @@
 
 use proc_macro2::Span;
 use syn::spanned::Spanned;
-use syn::{
-    Expr, ExprLit, ExprUnary, GenericArgument, Lit, LitFloat, LitInt, LitStr, PathArguments, Type,
-    UnOp,
-};
+use syn::{Expr, ExprLit, ExprUnary, GenericArgument, Lit, LitFloat, LitInt, LitStr, PathArguments, Type, UnOp};
 
 use super::model::Column;
 use crate::errors::Errors;
@@ -21,36 +18,18 @@ pub(super) enum Default {
 impl Default {
     pub(super) fn parse(value: &Expr, errors: &mut Errors) -> Option<(Span, Self)> {
         let (negative, literal) = match value {
-            Expr::Unary(ExprUnary {
-                op: UnOp::Neg(_),
-                expr,
-                ..
-            }) => (true, &**expr),
+            Expr::Unary(ExprUnary { op: UnOp::Neg(_), expr, .. }) => (true, &**expr),
             other => (false, other),
         };
         let default = match literal {
-            Expr::Lit(ExprLit {
-                lit: Lit::Int(literal),
-                ..
-            }) if literal.suffix().is_empty() => Some(Self::Integer {
-                negative,
-                literal: literal.clone(),
-            }),
-            Expr::Lit(ExprLit {
-                lit: Lit::Float(literal),
-                ..
-            }) if literal.suffix().is_empty() => Some(Self::Real {
-                negative,
-                literal: literal.clone(),
-            }),
-            Expr::Lit(ExprLit {
-                lit: Lit::Str(literal),
-                ..
-            }) if !negative => Some(Self::Text(literal.clone())),
-            Expr::Lit(ExprLit {
-                lit: Lit::Bool(literal),
-                ..
-            }) if !negative => Some(Self::Bool(literal.value)),
+            Expr::Lit(ExprLit { lit: Lit::Int(literal), .. }) if literal.suffix().is_empty() => {
+                Some(Self::Integer { negative, literal: literal.clone() })
+            }
+            Expr::Lit(ExprLit { lit: Lit::Float(literal), .. }) if literal.suffix().is_empty() => {
+                Some(Self::Real { negative, literal: literal.clone() })
+            }
+            Expr::Lit(ExprLit { lit: Lit::Str(literal), .. }) if !negative => Some(Self::Text(literal.clone())),
+            Expr::Lit(ExprLit { lit: Lit::Bool(literal), .. }) if !negative => Some(Self::Bool(literal.value)),
             _ => None,
         };
         if default.is_none() {
@@ -100,10 +79,7 @@ pub(super) fn check(column: &Column<'_>, errors: &mut Errors) {
     };
     if column.json {
         if !matches!(default, Default::Text(_)) {
-            errors.push(
-                *span,
-                "a `json` column's default is a string of JSON, as in `default = \"{}\"`",
-            );
+            errors.push(*span, "a `json` column's default is a string of JSON, as in `default = \"{}\"`");
         }
         return;
     }
@@ -116,10 +92,7 @@ pub(super) fn check(column: &Column<'_>, errors: &mut Errors) {
         }
         (Some(_), _) => false,
         (None, Default::Integer { negative, literal }) => {
-            let any = Kind::Integer {
-                min: i64::MIN.into(),
-                max: i64::MAX.into(),
-            };
+            let any = Kind::Integer { min: i64::MIN.into(), max: i64::MAX.into() };
             return check_range(column, any, *negative, literal, *span, errors);
         }
         (None, _) => true,
@@ -136,24 +109,14 @@ pub(super) fn check(column: &Column<'_>, errors: &mut Errors) {
     }
 }
 
-fn check_range(
-    column: &Column<'_>,
-    kind: Kind,
-    negative: bool,
-    literal: &LitInt,
-    span: Span,
-    errors: &mut Errors,
-) {
+fn check_range(column: &Column<'_>, kind: Kind, negative: bool, literal: &LitInt, span: Span, errors: &mut Errors) {
     let Kind::Integer { min, max } = kind else {
         return;
     };
     let value = literal.base10_parse::<i128>().ok();
     let value = value.map(|value| if negative { -value } else { value });
     if value.is_none_or(|value| value < min || value > max) {
-        let message = format!(
-            "the default of `{}` must be from {min} to {max}",
-            column.name
-        );
+        let message = format!("the default of `{}` must be from {min} to {max}", column.name);
         errors.push(span, message);
     }
 }

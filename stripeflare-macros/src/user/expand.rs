@@ -13,9 +13,7 @@ pub(super) fn expand(user: &User<'_>) -> TokenStream {
     let Std { ok, result, .. } = Std::new();
     let definitions = user.columns.iter().map(|column| definition(column, p));
     let reads = user.columns.iter().map(|column| {
-        let Column {
-            field, name, ty, ..
-        } = column;
+        let Column { field, name, ty, .. } = column;
         match column.json {
             true => quote!(#field: __row.next_json::<#ty>(#name)?),
             false => quote!(#field: __row.next::<#ty>(#name)?),
@@ -53,11 +51,7 @@ pub(super) fn fallback(user: &User<'_>) -> TokenStream {
     let p = &user.private;
     let ident = &user.input.ident;
     let conditions = &user.input.generics.where_clause;
-    let Std {
-        result,
-        unreachable,
-        ..
-    } = Std::new();
+    let Std { result, unreachable, .. } = Std::new();
     quote! {
         #[automatically_derived]
         impl #p::StripeUser for #ident #conditions {
@@ -83,10 +77,7 @@ fn definition(column: &Column<'_>, p: &Private) -> TokenStream {
         let value = default_value(default, column, p);
         quote!(.default(#value))
     });
-    let renamed_from = column
-        .renamed_from
-        .as_ref()
-        .map(|old| quote!(.renamed_from(#old)));
+    let renamed_from = column.renamed_from.as_ref().map(|old| quote!(.renamed_from(#old)));
     let since = column.since.map(|since| {
         let number = since.number;
         quote!(.since(#number))
@@ -111,8 +102,7 @@ fn default_value(default: &Default, column: &Column<'_>, p: &Private) -> TokenSt
         }
         Default::Integer { negative, literal } if is_real(column.ty) => {
             let sign = sign(*negative);
-            let literal =
-                proc_macro2::Literal::f64_unsuffixed(literal.base10_parse().unwrap_or_default());
+            let literal = proc_macro2::Literal::f64_unsuffixed(literal.base10_parse().unwrap_or_default());
             quote!(#p::DefaultValue::Real(#sign #literal))
         }
         Default::Integer { negative, literal } => {
@@ -139,11 +129,9 @@ fn history(user: &User<'_>) -> TokenStream {
         let (version, sql) = (step.version.number, &step.sql);
         quote!(#p::Step::new(#version, #sql))
     });
-    let dropped = (!user.dropped.is_empty())
-        .then(|| quote!(const DROPPED: &'static [#p::Dropped] = &[#(#dropped),*];));
-    let indexes = (!user.indexes.is_empty())
-        .then(|| quote!(const INDEXES: &'static [#p::IndexDef] = &[#(#indexes),*];));
-    let steps = (!user.steps.is_empty())
-        .then(|| quote!(const STEPS: &'static [#p::Step] = &[#(#steps),*];));
+    let dropped = (!user.dropped.is_empty()).then(|| quote!(const DROPPED: &'static [#p::Dropped] = &[#(#dropped),*];));
+    let indexes =
+        (!user.indexes.is_empty()).then(|| quote!(const INDEXES: &'static [#p::IndexDef] = &[#(#indexes),*];));
+    let steps = (!user.steps.is_empty()).then(|| quote!(const STEPS: &'static [#p::Step] = &[#(#steps),*];));
     quote!(#dropped #indexes #steps)
 }

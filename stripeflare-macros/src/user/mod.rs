@@ -19,10 +19,7 @@ pub(crate) fn expand(item: TokenStream) -> Expansion {
         Ok(input) => input,
         Err(error) => {
             errors.add(error);
-            return Expansion {
-                tokens: TokenStream::new(),
-                errors,
-            };
+            return Expansion { tokens: TokenStream::new(), errors };
         }
     };
     let user = parse::parse(&input, &mut errors);

@@ -59,10 +59,7 @@ impl Version {
     /// The version written, or an error: it counts from 1.
     pub(super) fn new(literal: &LitInt, errors: &mut crate::errors::Errors) -> Option<Self> {
         match literal.base10_parse::<u32>() {
-            Ok(number @ 1..) => Some(Self {
-                number,
-                span: literal.span(),
-            }),
+            Ok(number @ 1..) => Some(Self { number, span: literal.span() }),
             _ => {
                 errors.push(literal.span(), "versions count from 1, the first one");
                 None

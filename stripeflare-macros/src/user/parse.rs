@@ -11,15 +11,7 @@ use crate::args::{Arg, Args, attribute_tokens};
 use crate::errors::Errors;
 use crate::paths::Private;
 
-const COLUMN_KEYS: &[&str] = &[
-    "default",
-    "index",
-    "unique",
-    "since",
-    "public",
-    "json",
-    "renamed_from",
-];
+const COLUMN_KEYS: &[&str] = &["default", "index", "unique", "since", "public", "json", "renamed_from"];
 const STRUCT_KEYS: &[&str] = &["dropped", "index", "migration", "crate"];
 
 pub(super) fn parse<'a>(input: &'a DeriveInput, errors: &mut Errors) -> User<'a> {
@@ -35,10 +27,7 @@ pub(super) fn parse<'a>(input: &'a DeriveInput, errors: &mut Errors) -> User<'a>
         user.read_attribute(attribute, errors);
     }
     if let Some(field) = misplaced(&input.attrs, "column") {
-        errors.push(
-            field,
-            "`#[column(…)]` goes on a field; for the struct write `#[stripe_user(…)]`",
-        );
+        errors.push(field, "`#[column(…)]` goes on a field; for the struct write `#[stripe_user(…)]`");
     }
     for field in fields(input, errors) {
         user.columns.extend(column(field, errors));
@@ -76,19 +65,13 @@ fn column<'a>(field: &'a Field, errors: &mut Errors) -> Option<Column<'a>> {
         json: false,
     };
     if let Some(span) = misplaced(&field.attrs, "stripe_user") {
-        errors.push(
-            span,
-            "`#[stripe_user(…)]` goes on the struct; for a field write `#[column(…)]`",
-        );
+        errors.push(span, "`#[stripe_user(…)]` goes on the struct; for a field write `#[column(…)]`");
     }
     let written = attributes(&field.attrs, "column");
     let tokens = joined(written, errors);
     let args = Args::parse(tokens, errors);
     for value in &args.positional {
-        errors.push(
-            value.span(),
-            "expected a key, as in `default = \"free\"` or `index`",
-        );
+        errors.push(value.span(), "expected a key, as in `default = \"free\"` or `index`");
     }
     for arg in args.named {
         match arg.key.to_string().as_str() {
@@ -118,10 +101,7 @@ impl User<'_> {
             self.private = Private::new(Some(&krate));
         }
         for value in &args.positional {
-            errors.push(
-                value.span(),
-                "expected a key, as in `index(columns = [tier])`",
-            );
+            errors.push(value.span(), "expected a key, as in `index(columns = [tier])`");
         }
         for arg in args.named {
             match arg.key.to_string().as_str() {
@@ -146,17 +126,8 @@ fn dropped(arg: Arg, errors: &mut Errors) -> Option<Dropped> {
             _ => arg.reject_unknown(&["name", "since"], errors),
         }
     }
-    require(
-        name.is_some() && since.is_some(),
-        before,
-        span,
-        EXAMPLE,
-        errors,
-    );
-    Some(Dropped {
-        name: name?,
-        since: since?,
-    })
+    require(name.is_some() && since.is_some(), before, span, EXAMPLE, errors);
+    Some(Dropped { name: name?, since: since? })
 }
 
 fn index(arg: Arg, errors: &mut Errors) -> Option<Index> {
@@ -174,17 +145,8 @@ fn index(arg: Arg, errors: &mut Errors) -> Option<Index> {
             _ => arg.reject_unknown(&["columns", "since"], errors),
         }
     }
-    require(
-        columns.is_some() && since.is_some(),
-        before,
-        span,
-        EXAMPLE,
-        errors,
-    );
-    Some(Index {
-        columns: columns?,
-        since: since?,
-    })
+    require(columns.is_some() && since.is_some(), before, span, EXAMPLE, errors);
+    Some(Index { columns: columns?, since: since? })
 }
 
 fn step(arg: Arg, errors: &mut Errors) -> Option<Step> {
@@ -199,17 +161,8 @@ fn step(arg: Arg, errors: &mut Errors) -> Option<Step> {
             _ => arg.reject_unknown(&["version", "sql"], errors),
         }
     }
-    require(
-        number.is_some() && sql.is_some(),
-        before,
-        span,
-        EXAMPLE,
-        errors,
-    );
-    Some(Step {
-        version: number?,
-        sql: sql?,
-    })
+    require(number.is_some() && sql.is_some(), before, span, EXAMPLE, errors);
+    Some(Step { version: number?, sql: sql? })
 }
 
 fn list(arg: Arg, example: &str, errors: &mut Errors) -> Option<(Span, Args)> {
@@ -224,10 +177,7 @@ fn list(arg: Arg, example: &str, errors: &mut Errors) -> Option<(Span, Args)> {
 /// Reports that something is missing, unless an error about these arguments says more already.
 fn require(is_complete: bool, before: usize, span: Span, example: &str, errors: &mut Errors) {
     if !is_complete && errors.count() == before {
-        errors.push(
-            span,
-            format!("something is missing here: write `{example}`"),
-        );
+        errors.push(span, format!("something is missing here: write `{example}`"));
     }
 }
 
@@ -262,28 +212,17 @@ fn names(value: &Expr, errors: &mut Errors) -> Option<Vec<Ident>> {
     Some(names)
 }
 
-fn attributes<'a>(
-    all: &'a [syn::Attribute],
-    name: &'static str,
-) -> impl Iterator<Item = &'a syn::Attribute> {
-    all.iter()
-        .filter(move |attribute| attribute.path().is_ident(name))
+fn attributes<'a>(all: &'a [syn::Attribute], name: &'static str) -> impl Iterator<Item = &'a syn::Attribute> {
+    all.iter().filter(move |attribute| attribute.path().is_ident(name))
 }
 
 fn misplaced(all: &[syn::Attribute], name: &'static str) -> Option<Span> {
-    attributes(all, name)
-        .next()
-        .map(|attribute| attribute.path().span())
+    attributes(all, name).next().map(|attribute| attribute.path().span())
 }
 
 /// The arguments of several attributes as those of one, so that a key written twice is found.
-fn joined<'a>(
-    attributes: impl Iterator<Item = &'a syn::Attribute>,
-    errors: &mut Errors,
-) -> TokenStream {
+fn joined<'a>(attributes: impl Iterator<Item = &'a syn::Attribute>, errors: &mut Errors) -> TokenStream {
     let lists = attributes.filter_map(|attribute| attribute_tokens(attribute, errors));
-    let lists = lists
-        .filter(|tokens| !tokens.is_empty())
-        .collect::<Vec<_>>();
+    let lists = lists.filter(|tokens| !tokens.is_empty()).collect::<Vec<_>>();
     quote::quote!(#(#lists),*)
 }

@@ -61,10 +61,7 @@ fn items_that_are_no_users() {
         (quote! { struct User(String); }, SHAPE),
         (quote! { enum User { A } }, SHAPE),
         (quote! { union User { a: u8 } }, SHAPE),
-        (
-            quote! { struct User<T> { a: T } },
-            "a `StripeUser` cannot be generic: its columns are those of one table",
-        ),
+        (quote! { struct User<T> { a: T } }, "a `StripeUser` cannot be generic: its columns are those of one table"),
         (
             quote! { #[column(index)] struct User { a: u8 } },
             "`#[column(…)]` goes on a field; for the struct write `#[stripe_user(…)]`",
@@ -116,39 +113,18 @@ fn items_that_are_no_users() {
 #[test]
 fn fields_that_are_no_columns() {
     for (tokens, expected) in [
-        (
-            quote! { Balance: i64 },
-            "`Balance` is a column of the wallet, which every account has; choose another name",
-        ),
-        (
-            quote! { sqlite_x: i64 },
-            "names starting with `sqlite_` belong to SQLite; choose another one",
-        ),
-        (
-            quote! { __x: i64 },
-            "names starting with `__` are kept for stripeflare; choose another one",
-        ),
+        (quote! { Balance: i64 }, "`Balance` is a column of the wallet, which every account has; choose another name"),
+        (quote! { sqlite_x: i64 }, "names starting with `sqlite_` belong to SQLite; choose another one"),
+        (quote! { __x: i64 }, "names starting with `__` are kept for stripeflare; choose another one"),
         (
             quote! { #[column(defualt = 1)] a: i64 },
             "unknown key `defualt`; did you mean `default`? (known here: `default`, `index`, `unique`, `since`, `public`, \
              `json`, `renamed_from`)",
         ),
-        (
-            quote! { #[column(index = true)] a: i64 },
-            "`index` takes no value: write just `index`",
-        ),
-        (
-            quote! { #[column(index)] #[column(index)] a: i64 },
-            "`index` is written twice",
-        ),
-        (
-            quote! { #[column(since = 0)] a: i64 },
-            "versions count from 1, the first one",
-        ),
-        (
-            quote! { #[column(since = "2")] a: i64 },
-            "`since` takes a whole number, as in `since = 2`",
-        ),
+        (quote! { #[column(index = true)] a: i64 }, "`index` takes no value: write just `index`"),
+        (quote! { #[column(index)] #[column(index)] a: i64 }, "`index` is written twice"),
+        (quote! { #[column(since = 0)] a: i64 }, "versions count from 1, the first one"),
+        (quote! { #[column(since = "2")] a: i64 }, "`since` takes a whole number, as in `since = 2`"),
         (
             quote! { #[column(since = 3, default = 1)] a: i64 },
             "version 3 follows version 1 here: versions count up without gaps, so write 2",
@@ -169,22 +145,10 @@ fn fields_that_are_no_columns() {
             quote! { #[column(default = 1)] a: Option<bool> },
             "the default of `a` must be `default = true` or `default = false`",
         ),
-        (
-            quote! { #[column(default = -1)] a: u8 },
-            "the default of `a` must be from 0 to 255",
-        ),
-        (
-            quote! { #[column(default = 300)] a: std::option::Option<u8> },
-            "the default of `a` must be from 0 to 255",
-        ),
-        (
-            quote! { #[column(default = 0.5)] a: i64 },
-            "the default of `a` must be a whole number, as in `default = 0`",
-        ),
-        (
-            quote! { #[column(default = true)] a: f64 },
-            "the default of `a` must be a number, as in `default = 0.5`",
-        ),
+        (quote! { #[column(default = -1)] a: u8 }, "the default of `a` must be from 0 to 255"),
+        (quote! { #[column(default = 300)] a: std::option::Option<u8> }, "the default of `a` must be from 0 to 255"),
+        (quote! { #[column(default = 0.5)] a: i64 }, "the default of `a` must be a whole number, as in `default = 0`"),
+        (quote! { #[column(default = true)] a: f64 }, "the default of `a` must be a number, as in `default = 0.5`"),
         (
             quote! { #[column(default = DEFAULT)] a: i64 },
             "a default is a literal without a suffix: a string, a whole or a decimal number, `true` or `false`",
@@ -193,10 +157,7 @@ fn fields_that_are_no_columns() {
             quote! { #[column(json, default = 1)] a: Settings },
             "a `json` column's default is a string of JSON, as in `default = \"{}\"`",
         ),
-        (
-            quote! { #[column(renamed_from = "a")] a: i64 },
-            "`a` has this name already",
-        ),
+        (quote! { #[column(renamed_from = "a")] a: i64 }, "`a` has this name already"),
         (
             quote! { #[stripe_user(index)] a: i64 },
             "`#[stripe_user(…)]` goes on the struct; for a field write `#[column(…)]`",

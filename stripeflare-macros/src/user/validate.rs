@@ -35,15 +35,9 @@ const WALLET: &[&str] = &[
 
 pub(super) fn validate(user: &User<'_>, errors: &mut Errors) {
     if let Some(parameter) = user.input.generics.params.first() {
-        errors.push(
-            parameter.span(),
-            "a `StripeUser` cannot be generic: its columns are those of one table",
-        );
+        errors.push(parameter.span(), "a `StripeUser` cannot be generic: its columns are those of one table");
     } else if let Some(clause) = &user.input.generics.where_clause {
-        errors.push(
-            clause.where_token.span(),
-            "a `StripeUser` cannot have a `where` clause",
-        );
+        errors.push(clause.where_token.span(), "a `StripeUser` cannot have a `where` clause");
     }
     names(user, errors);
     for column in &user.columns {
@@ -63,10 +57,8 @@ fn names(user: &User<'_>, errors: &mut Errors) {
             errors.push(column.field.span(), message);
         }
         if let Some(first) = seen.insert(folded, &column.name) {
-            let message = format!(
-                "`{}` and `{first}` are one column: SQLite's names have no upper and lower case",
-                column.name
-            );
+            let message =
+                format!("`{}` and `{first}` are one column: SQLite's names have no upper and lower case", column.name);
             errors.push(column.field.span(), message);
         }
     }
@@ -74,19 +66,13 @@ fn names(user: &User<'_>, errors: &mut Errors) {
 
 fn reserved(folded: &str, name: &str) -> Option<String> {
     if WALLET.contains(&folded) {
-        return Some(format!(
-            "`{name}` is a column of the wallet, which every account has; choose another name"
-        ));
+        return Some(format!("`{name}` is a column of the wallet, which every account has; choose another name"));
     }
     if folded.starts_with("sqlite_") {
-        return Some(
-            "names starting with `sqlite_` belong to SQLite; choose another one".to_owned(),
-        );
+        return Some("names starting with `sqlite_` belong to SQLite; choose another one".to_owned());
     }
     if folded.starts_with("__") {
-        return Some(
-            "names starting with `__` are kept for stripeflare; choose another one".to_owned(),
-        );
+        return Some("names starting with `__` are kept for stripeflare; choose another one".to_owned());
     }
     None
 }
@@ -136,20 +122,13 @@ fn check_column(column: &Column<'_>, errors: &mut Errors) {
 
 /// Dropped columns, indexes and renames against the columns that there are.
 fn check_history(user: &User<'_>, errors: &mut Errors) {
-    let find = |name: &str| {
-        user.columns
-            .iter()
-            .find(|column| column.name.eq_ignore_ascii_case(name))
-    };
+    let find = |name: &str| user.columns.iter().find(|column| column.name.eq_ignore_ascii_case(name));
     for column in &user.columns {
         if let Some(old) = &column.renamed_from
             && !old.value().eq_ignore_ascii_case(&column.name)
             && find(&old.value()).is_some()
         {
-            errors.push(
-                old.span(),
-                format!("`{}` is still a field of this struct", old.value()),
-            );
+            errors.push(old.span(), format!("`{}` is still a field of this struct", old.value()));
         }
     }
     let mut gone = HashMap::new();
@@ -167,10 +146,7 @@ fn check_history(user: &User<'_>, errors: &mut Errors) {
             errors.push(dropped.name.span(), format!("`{name}` is dropped twice"));
         }
         if dropped.since.number == 1 {
-            errors.push(
-                dropped.since.span,
-                "a column can be dropped from version 2 on",
-            );
+            errors.push(dropped.since.span, "a column can be dropped from version 2 on");
         }
     }
     for index in &user.indexes {
@@ -209,10 +185,7 @@ fn first_version(column: &Column<'_>) -> u32 {
 fn check_versions(user: &User<'_>, errors: &mut Errors) {
     let mut steps = BTreeMap::<u32, Span>::new();
     for step in &user.steps {
-        if steps
-            .insert(step.version.number, step.version.span)
-            .is_some()
-        {
+        if steps.insert(step.version.number, step.version.span).is_some() {
             let message = format!("version {} has a migration already", step.version.number);
             errors.push(step.version.span, message);
         }

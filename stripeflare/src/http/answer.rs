@@ -35,7 +35,11 @@ impl Answer {
     /// An error of ours: the cause goes to the log, not to the caller.
     pub(crate) fn internal(cause: impl Display) -> Self {
         worker::console_error!("{cause}");
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something went wrong on our side. Nothing was charged.")
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "Something went wrong on our side. Nothing was charged.",
+        )
     }
 
     /// Something we need is out of reach: the cause goes to the log, and the caller may try again.
@@ -95,7 +99,9 @@ impl Inner {
             )),
             Refusal::Insufficient { balance, .. } => self.payment_required(&account, price, balance),
             Refusal::TooManyHolds { .. } => held("This account has as many calls running as it may have at once."),
-            Refusal::KeyReused => Answer::new(StatusCode::CONFLICT, "key_reused", "This key was used for another amount.").into(),
+            Refusal::KeyReused => {
+                Answer::new(StatusCode::CONFLICT, "key_reused", "This key was used for another amount.").into()
+            }
         }
     }
 
@@ -109,7 +115,9 @@ impl Inner {
         } else {
             let body = PaymentRequired {
                 error: "payment_required",
-                message: format!("This call costs up to {price} cents and your balance is {balance} cents. Add credit at paymentLink and call again."),
+                message: format!(
+                    "This call costs up to {price} cents and your balance is {balance} cents. Add credit at paymentLink and call again."
+                ),
                 price,
                 balance,
                 payment_link: &link,

@@ -74,5 +74,6 @@ fn send_to_stripe(request: &Request) -> Result<Response, Response> {
     let context = request.extensions().get::<Context>().ok_or(StatusCode::INTERNAL_SERVER_ERROR.into_response())?;
     context.give_cookie();
     let link = context.deployment.payment_link(&context.account()?);
-    Ok((StatusCode::SEE_OTHER, [(LOCATION, header(link)), (CACHE_CONTROL, header("private, no-store"))]).into_response())
+    Ok((StatusCode::SEE_OTHER, [(LOCATION, header(link)), (CACHE_CONTROL, header("private, no-store"))])
+        .into_response())
 }

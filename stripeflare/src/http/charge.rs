@@ -26,7 +26,8 @@ impl Call {
     pub fn begin(parts: &mut Parts, price: &'static Price) -> Result<Self, Response> {
         let context = Context::from(parts)?;
         if parts.method == Method::HEAD {
-            let answer = Answer::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "A priced route answers no HEAD.");
+            let answer =
+                Answer::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "A priced route answers no HEAD.");
             let mut response = Response::from(answer);
             response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET"));
             return Err(response);
@@ -121,7 +122,9 @@ impl Charge {
         match (self.price.kind, response.extensions().get::<Said>()) {
             (Kind::Exact, _) => Ok(self.price.amount),
             (Kind::UpTo, Some(Said(price))) if *price >= Cents::ZERO => Ok(self.price.amount.min(*price)),
-            (Kind::UpTo, Some(Said(price))) => Err(Answer::internal(format!("{} asked for {price} cents", self.price.route))),
+            (Kind::UpTo, Some(Said(price))) => {
+                Err(Answer::internal(format!("{} asked for {price} cents", self.price.route)))
+            }
             (Kind::UpTo, None) => Err(Answer::internal(format!(
                 "{} has max_cents and did not return a Priced, which says what the call cost",
                 self.price.route
@@ -136,7 +139,10 @@ impl Charge {
         match endings::call(&self.context.deployment, &self.account, Command::End { ending }).await? {
             Reply::Ended { settled: Settled::Captured | Settled::AlreadyCaptured, .. } => Ok(()),
             Reply::Ended { .. } | Reply::Refused(_) => {
-                let message = format!("This call took longer than the {} s its price was held for. Nothing was charged.", self.price.hold_s);
+                let message = format!(
+                    "This call took longer than the {} s its price was held for. Nothing was charged.",
+                    self.price.hold_s
+                );
                 Err(Answer::new(StatusCode::GATEWAY_TIMEOUT, "hold_expired", message).into())
             }
             _ => Err(Answer::unavailable("the account answered a capture with something else")),
@@ -193,7 +199,12 @@ impl Inner {
     }
 
     /// One charge at once, with a key of its own.
-    pub(super) async fn charge_now(&self, amount: Cents, overdraft: Overdraft, detail: &str) -> Result<(AccountId, Cents), Response> {
+    pub(super) async fn charge_now(
+        &self,
+        amount: Cents,
+        overdraft: Overdraft,
+        detail: &str,
+    ) -> Result<(AccountId, Cents), Response> {
         let Some(token) = self.spending_token()? else { return Err(self.refused(amount, Refusal::Unregistered)) };
         let account = token.account().clone();
         let key = HoldId::generate(now()).as_str().to_owned();

@@ -50,7 +50,11 @@ impl Config {
         let required = |variable| read(variable).ok_or(ConfigError { variable, problem: "is missing" });
 
         let stripe_secret = required("STRIPE_SECRET")?;
-        let key_is = |mode: &str| ["sk_", "rk_"].iter().any(|kind| stripe_secret.strip_prefix(kind).is_some_and(|rest| rest.starts_with(mode)));
+        let key_is = |mode: &str| {
+            ["sk_", "rk_"]
+                .iter()
+                .any(|kind| stripe_secret.strip_prefix(kind).is_some_and(|rest| rest.starts_with(mode)))
+        };
         let (live, test) = (key_is("live_"), key_is("test_"));
         must("STRIPE_SECRET", live || test, "is no secret or restricted key of Stripe (sk_… or rk_…)")?;
         let publishable = required("STRIPE_PUBLISHABLE_KEY")?;
@@ -59,24 +63,45 @@ impl Config {
 
         let webhook_secrets: Vec<String> =
             required("STRIPE_WEBHOOK_SIGNING_SECRET")?.split(',').map(|secret| secret.trim().to_owned()).collect();
-        let named = webhook_secrets.iter().all(|secret| secret.strip_prefix("whsec_").is_some_and(|rest| rest.len() >= 16));
-        must("STRIPE_WEBHOOK_SIGNING_SECRET", named, "is no webhook signing secret (whsec_…), or several with commas between")?;
+        let named =
+            webhook_secrets.iter().all(|secret| secret.strip_prefix("whsec_").is_some_and(|rest| rest.len() >= 16));
+        must(
+            "STRIPE_WEBHOOK_SIGNING_SECRET",
+            named,
+            "is no webhook signing secret (whsec_…), or several with commas between",
+        )?;
 
         let db_secret = required("DB_SECRET")?;
         must("DB_SECRET", db_secret.chars().count() >= 32, "is shorter than 32 characters")?;
 
         let stripe_api = read("STRIPE_API_BASE");
         let skip_login = read("SKIP_LOGIN").is_some_and(|value| value != "false" && value != "0");
-        must("STRIPE_API_BASE", stripe_api.as_deref().is_none_or(|base| test && is_loopback(base)), "is for test keys and this machine only")?;
+        must(
+            "STRIPE_API_BASE",
+            stripe_api.as_deref().is_none_or(|base| test && is_loopback(base)),
+            "is for test keys and this machine only",
+        )?;
         must("SKIP_LOGIN", !skip_login || test, "is for test keys only")?;
 
         let payment_link = required("STRIPE_PAYMENT_LINK")?;
         let is_url = payment_link.starts_with("https://") || (stripe_api.is_some() && is_loopback(&payment_link));
-        must("STRIPE_PAYMENT_LINK", is_url && payment_link.bytes().all(|byte| byte.is_ascii_graphic()), "is no https:// address")?;
+        must(
+            "STRIPE_PAYMENT_LINK",
+            is_url && payment_link.bytes().all(|byte| byte.is_ascii_graphic()),
+            "is no https:// address",
+        )?;
 
         let currency = read("STRIPE_CURRENCY").unwrap_or_else(|| "usd".to_owned()).to_ascii_lowercase();
-        must("STRIPE_CURRENCY", currency.len() == 3 && currency.bytes().all(|byte| byte.is_ascii_lowercase()), "is no ISO currency code")?;
-        must("STRIPE_CURRENCY", !THREE_DECIMAL.contains(&currency.as_str()), "is a currency with three decimals, which are not supported")?;
+        must(
+            "STRIPE_CURRENCY",
+            currency.len() == 3 && currency.bytes().all(|byte| byte.is_ascii_lowercase()),
+            "is no ISO currency code",
+        )?;
+        must(
+            "STRIPE_CURRENCY",
+            !THREE_DECIMAL.contains(&currency.as_str()),
+            "is a currency with three decimals, which are not supported",
+        )?;
 
         Ok(Self {
             stripe_secret,

@@ -86,9 +86,11 @@ impl Context {
     /// # Errors
     /// Outside of `#[stripeflare::main]`, nothing was put there.
     pub(crate) fn from(parts: &Parts) -> Result<Self, Response> {
-        parts.extensions.get::<Self>().cloned().ok_or_else(|| {
-            Answer::internal("a stripeflare handler ran outside of #[stripeflare::main]").into()
-        })
+        parts
+            .extensions
+            .get::<Self>()
+            .cloned()
+            .ok_or_else(|| Answer::internal("a stripeflare handler ran outside of #[stripeflare::main]").into())
     }
 }
 
@@ -165,7 +167,11 @@ impl Inner {
             const DAYS: u32 = 400;
             let secure = if self.deployment.config.skip_login { "" } else { "; Secure" };
             let name = cookie_name(&self.deployment);
-            format!("{name}={}; HttpOnly{secure}; SameSite=Lax; Path=/; Max-Age={}", self.visitor().expose(), DAYS * 86_400)
+            format!(
+                "{name}={}; HttpOnly{secure}; SameSite=Lax; Path=/; Max-Age={}",
+                self.visitor().expose(),
+                DAYS * 86_400
+            )
         })
     }
 

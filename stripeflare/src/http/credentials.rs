@@ -33,7 +33,9 @@ impl Caller {
         match (cookies.next(), cookies.next()) {
             (None, _) => Self::Visitor,
             (Some(_), Some(_)) => Self::TwoCookies,
-            (Some(value), None) => opens(value).map_or(Self::StaleCookie, |token| Self::Known { token, by_cookie: true }),
+            (Some(value), None) => {
+                opens(value).map_or(Self::StaleCookie, |token| Self::Known { token, by_cookie: true })
+            }
         }
     }
 }
@@ -72,8 +74,11 @@ pub(crate) struct Manner {
 
 impl Manner {
     pub(crate) fn of(headers: &HeaderMap) -> Self {
-        let is = |name: &HeaderName, value: &str| headers.get(name).is_some_and(|found| found.as_bytes() == value.as_bytes());
-        let prefetch = PURPOSE.iter().any(|name| headers.get(name).is_some_and(|value| value.as_bytes().starts_with(b"prefetch")));
+        let is = |name: &HeaderName, value: &str| {
+            headers.get(name).is_some_and(|found| found.as_bytes() == value.as_bytes())
+        };
+        let prefetch =
+            PURPOSE.iter().any(|name| headers.get(name).is_some_and(|value| value.as_bytes().starts_with(b"prefetch")));
         let same_site = if headers.contains_key(&FETCH_SITE) {
             is(&FETCH_SITE, "same-origin") || is(&FETCH_SITE, "none")
         } else {
@@ -98,7 +103,10 @@ mod tests {
     use http::HeaderValue;
 
     fn headers(pairs: &[(&'static str, &[u8])]) -> HeaderMap {
-        pairs.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_bytes(value).unwrap())).collect()
+        pairs
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_bytes(value).unwrap()))
+            .collect()
     }
 
     #[test]
@@ -113,8 +121,14 @@ mod tests {
                 other => panic!("{other:?}"),
             }
         }
-        assert!(matches!(Caller::of(&headers(&[("cookie", cookie.as_bytes())]), "__Host-access_token", "1"), Caller::Visitor));
-        assert!(matches!(Caller::of(&headers(&[("cookie", cookie.as_bytes())]), "access_token", "2"), Caller::StaleCookie));
+        assert!(matches!(
+            Caller::of(&headers(&[("cookie", cookie.as_bytes())]), "__Host-access_token", "1"),
+            Caller::Visitor
+        ));
+        assert!(matches!(
+            Caller::of(&headers(&[("cookie", cookie.as_bytes())]), "access_token", "2"),
+            Caller::StaleCookie
+        ));
     }
 
     #[test]

@@ -62,7 +62,9 @@ async fn deliver(deployment: Deployment, account: AccountId, hold: HoldId) {
             return;
         }
     }
-    worker::console_error!("hold {hold} of account {account} could not be ended; it counts as released when its time is over");
+    worker::console_error!(
+        "hold {hold} of account {account} could not be ended; it counts as released when its time is over"
+    );
     forget(&account, |item| item.ending.hold == hold);
 }
 
@@ -105,5 +107,6 @@ fn forget(account: &AccountId, which: impl Fn(&Item) -> bool) {
 }
 
 fn is_open(account: &AccountId, hold: &HoldId) -> bool {
-    QUEUE.with_borrow(|queue| queue.get(account).is_some_and(|items| items.iter().any(|item| item.ending.hold == *hold)))
+    QUEUE
+        .with_borrow(|queue| queue.get(account).is_some_and(|items| items.iter().any(|item| item.ending.hold == *hold)))
 }

@@ -41,7 +41,9 @@ fn read_headers(headers: &Headers, into: &mut HeaderMap) {
     for entry in headers.entries().into_iter().flatten() {
         let pair: Array = entry.unchecked_into();
         let (Some(name), Some(value)) = (pair.get(0).as_string(), pair.get(1).as_string()) else { continue };
-        if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(value.as_bytes())) {
+        if let (Ok(name), Ok(value)) =
+            (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(value.as_bytes()))
+        {
             into.append(name, value);
         }
     }
@@ -68,7 +70,8 @@ pub(super) async fn to_js(response: Response) -> Result<web_sys::Response, JsVal
     match body.size_hint().exact() {
         Some(0) => web_sys::Response::new_with_opt_str_and_init(None, &init),
         Some(_) => {
-            let bytes = axum::body::to_bytes(body, usize::MAX).await.map_err(|error| JsValue::from_str(&error.to_string()))?;
+            let bytes =
+                axum::body::to_bytes(body, usize::MAX).await.map_err(|error| JsValue::from_str(&error.to_string()))?;
             web_sys::Response::new_with_opt_js_u8_array_and_init(Some(&Uint8Array::from(bytes.as_ref())), &init)
         }
         None => {

@@ -20,7 +20,13 @@ use super::{Answer, Deployment, glue};
 use crate::error::Error;
 
 /// One HTTP request.
-pub fn fetch<U>(version: &'static str, build: fn() -> App<U>, request: web_sys::Request, env: Env, context: JsContext) -> Promise {
+pub fn fetch<U>(
+    version: &'static str,
+    build: fn() -> App<U>,
+    request: web_sys::Request,
+    env: Env,
+    context: JsContext,
+) -> Promise {
     let built = Built::get(build);
     crate::jobs::run_as(version);
     promise(async move {
@@ -29,7 +35,13 @@ pub fn fetch<U>(version: &'static str, build: fn() -> App<U>, request: web_sys::
     })
 }
 
-async fn answer(built: &Built, version: &'static str, request: web_sys::Request, env: &Env, context: JsContext) -> Response {
+async fn answer(
+    built: &Built,
+    version: &'static str,
+    request: web_sys::Request,
+    env: &Env,
+    context: JsContext,
+) -> Response {
     let deployment = match Deployment::new(env, version) {
         Ok(deployment) => deployment,
         Err(problem) => {
@@ -59,13 +71,25 @@ async fn answer(built: &Built, version: &'static str, request: web_sys::Request,
 }
 
 /// One run of a cron trigger.
-pub fn scheduled<U>(version: &'static str, build: fn() -> App<U>, event: ScheduledEvent, env: Env, _context: ScheduleContext) -> Promise {
+pub fn scheduled<U>(
+    version: &'static str,
+    build: fn() -> App<U>,
+    event: ScheduledEvent,
+    env: Env,
+    _context: ScheduleContext,
+) -> Promise {
     let built = Built::get(build);
     run_job(version, built.scheduled.clone(), event.into(), env)
 }
 
 /// One batch of a queue.
-pub fn queue<U>(version: &'static str, build: fn() -> App<U>, batch: MessageBatch, env: Env, _context: JsContext) -> Promise {
+pub fn queue<U>(
+    version: &'static str,
+    build: fn() -> App<U>,
+    batch: MessageBatch,
+    env: Env,
+    _context: JsContext,
+) -> Promise {
     let built = Built::get(build);
     run_job(version, built.queue.clone(), batch, env)
 }

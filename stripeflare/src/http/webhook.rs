@@ -26,16 +26,17 @@ async fn accept(request: Request) -> Result<(), Response> {
     let (parts, body) = request.into_parts();
     let context = Context::from(&parts)?;
     let deployment = &context.deployment;
-    let body = to_bytes(body, MAX_BODY)
-        .await
-        .map_err(|_| Response::from(Answer::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "A webhook is at most 256 KiB.")))?;
+    let body = to_bytes(body, MAX_BODY).await.map_err(|_| {
+        Response::from(Answer::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "A webhook is at most 256 KiB."))
+    })?;
     let header = parts.headers.get("stripe-signature").map_or(&b""[..], |value| value.as_bytes());
     let refuse = |error, message: String| {
         worker::console_warn!("webhook refused: {message}");
         Response::from(Answer::new(StatusCode::BAD_REQUEST, error, message))
     };
     let seconds = u64::try_from(now() / 1_000).unwrap_or_default();
-    verify(header, &body, &deployment.config.webhook_secrets, seconds).map_err(|error| refuse("signature", error.to_string()))?;
+    verify(header, &body, &deployment.config.webhook_secrets, seconds)
+        .map_err(|error| refuse("signature", error.to_string()))?;
     let event = Event::parse(&body).map_err(|error| refuse("event", error.to_string()))?;
     match event.fact {
         Fact::Checkout(mut session) => {
@@ -55,13 +56,16 @@ async fn settle(deployment: &Deployment, session: &CheckoutSession, connected: b
     let rules = Rules {
         currency: &config.currency,
         livemode: config.livemode,
-        our_link: !connected && is_our_link(config, session.payment_link.as_deref()).await.map_err(Answer::unavailable)?,
+        our_link: !connected
+            && is_our_link(config, session.payment_link.as_deref()).await.map_err(Answer::unavailable)?,
         references: &config.references,
         connected,
     };
     let (to, command) = match rules.judge(session) {
         Verdict::Nothing => return Ok(()),
-        Verdict::Credit(credit) => (Address::Account(credit.account.clone()), Command::Credit { credit: credit.into() }),
+        Verdict::Credit(credit) => {
+            (Address::Account(credit.account.clone()), Command::Credit { credit: credit.into() })
+        }
         Verdict::Unclaimed(unclaimed) => {
             worker::console_warn!("a payment was credited to nobody: {}", unclaimed.reason);
             (Address::Aggregate, Command::Unclaimed { unclaimed })

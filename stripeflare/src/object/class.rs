@@ -108,7 +108,9 @@ impl Inner {
         let Some(mut wallet) = self.existing(now)? else {
             return Ok(match envelope.command {
                 Command::Settle => Reply::Done,
-                Command::Read { account } => Reply::Row(Box::new(Account::unregistered(account, self.schema.initial_row()))),
+                Command::Read { account } => {
+                    Reply::Row(Box::new(Account::unregistered(account, self.schema.initial_row())))
+                }
                 _ => Reply::Refused(crate::wallet::Refusal::Unregistered),
             });
         };

@@ -71,7 +71,12 @@ impl Stubs {
     }
 
     /// Sends a command; every command is idempotent, so a dead stub is replaced and asked again.
-    pub(crate) async fn call(&self, to: &Address, command: Command, endings: Vec<Ending>) -> Result<Reply, ObjectError> {
+    pub(crate) async fn call(
+        &self,
+        to: &Address,
+        command: Command,
+        endings: Vec<Ending>,
+    ) -> Result<Reply, ObjectError> {
         let name = match to {
             Address::Account(account) => format!("{}-user-{account}", self.version),
             Address::Aggregate => format!("{}-admin-readonly", self.version),

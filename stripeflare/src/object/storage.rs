@@ -16,7 +16,10 @@ extern "C" {
     #[wasm_bindgen(method, getter)]
     fn sql(this: &JsStorage) -> JsSql;
     #[wasm_bindgen(method, catch, js_name = transactionSync)]
-    fn transaction_sync(this: &JsStorage, closure: &mut dyn FnMut() -> Result<JsValue, JsValue>) -> Result<JsValue, JsValue>;
+    fn transaction_sync(
+        this: &JsStorage,
+        closure: &mut dyn FnMut() -> Result<JsValue, JsValue>,
+    ) -> Result<JsValue, JsValue>;
 
     type JsSql;
     #[wasm_bindgen(method, catch, variadic)]

@@ -115,7 +115,10 @@ fn recorded(sql: &dyn Sql, what: &str) -> Result<usize, SqlError> {
 
 fn record(sql: &dyn Sql, what: &str, version: usize) -> Result<(), SqlError> {
     let parameters = [what.into(), Value::Integer(version as i64)];
-    sql.run("INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", &parameters)?;
+    sql.run(
+        "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+        &parameters,
+    )?;
     Ok(())
 }
 
@@ -132,7 +135,8 @@ mod tests {
     use super::*;
     use crate::wallet::testing::database;
 
-    const TIER: ColumnDef = ColumnDef::new("tier", ColumnType::Text, false).default(DefaultValue::Text("it's free")).index();
+    const TIER: ColumnDef =
+        ColumnDef::new("tier", ColumnType::Text, false).default(DefaultValue::Text("it's free")).index();
     const ORDER: ColumnDef = ColumnDef::new("order", ColumnType::Integer, false);
     const NICKNAME: ColumnDef = ColumnDef::new("nickname", ColumnType::Text, true).since(2);
 
@@ -141,7 +145,11 @@ mod tests {
     }
 
     fn columns(sql: &dyn Sql) -> Vec<String> {
-        present_columns(sql).unwrap().into_iter().filter(|name| ["tier", "order", "nickname", "legacy"].contains(&name.as_str())).collect()
+        present_columns(sql)
+            .unwrap()
+            .into_iter()
+            .filter(|name| ["tier", "order", "nickname", "legacy"].contains(&name.as_str()))
+            .collect()
     }
 
     #[test]

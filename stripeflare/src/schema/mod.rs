@@ -4,8 +4,7 @@ mod column;
 mod migrations;
 
 pub use column::{
-    Column, ColumnDef, ColumnError, ColumnReader, ColumnType, ColumnWriter, DefaultValue, Dropped, IndexDef,
-    Step,
+    Column, ColumnDef, ColumnError, ColumnReader, ColumnType, ColumnWriter, DefaultValue, Dropped, IndexDef, Step,
 };
 pub(crate) use migrations::{Schema, is_set_up, migrate};
 

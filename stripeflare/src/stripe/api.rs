@@ -3,9 +3,21 @@ use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use futures_util::pin_mut;
+use js_sys::Promise;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use worker::{Delay, Fetch, Headers, Method, Request, RequestInit};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{Request, Response};
+use worker::Delay;
+
+use crate::object::describe;
+
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(catch)]
+    fn fetch(request: &Request) -> Result<Promise, JsValue>;
+}
 
 /// The API version every request and our webhook endpoints are pinned to.
 const API_VERSION: &str = "2026-07-29.dahlia";
@@ -50,29 +62,28 @@ impl Api<'_> {
 
     async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ApiError> {
         let other = |cause: String| ApiError::Other(cause);
-        let headers = Headers::new();
-        for (name, value) in [("Authorization", format!("Bearer {}", self.secret).as_str()), ("Stripe-Version", API_VERSION)] {
-            headers.set(name, value).map_err(|_| other(format!("the {name} header cannot be sent")))?;
-        }
-        let mut init = RequestInit::new();
-        init.with_method(Method::Get).with_headers(headers);
-        let request = Request::new_with_init(&format!("{}{path}", self.base), &init).map_err(|error| other(error.to_string()))?;
-
-        let answer = async {
-            let mut response = Fetch::Request(request).send().await.map_err(|error| other(error.to_string()))?;
-            let body = response.text().await.map_err(|error| other(error.to_string()))?;
-            Ok((response.status_code(), body))
-        };
         let deadline = Delay::from(DEADLINE);
+        let answer = self.fetch(path);
         pin_mut!(answer, deadline);
         let (status, body) = match select(answer, deadline).await {
-            Either::Left((answer, _)) => answer?,
+            Either::Left((answer, _)) => answer.map_err(|exception| other(describe(&exception)))?,
             Either::Right(_) => return Err(other(format!("no answer within {} s", DEADLINE.as_secs()))),
         };
         match status {
-            200 => serde_json::from_str(&body).map_err(|error| other(format!("an answer that cannot be read: {error}"))),
+            200 => {
+                serde_json::from_str(&body).map_err(|error| other(format!("an answer that cannot be read: {error}")))
+            }
             404 => Err(ApiError::NotFound),
             _ => Err(other(format!("status {status}"))),
         }
+    }
+
+    async fn fetch(&self, path: &str) -> Result<(u16, String), JsValue> {
+        let request = Request::new_with_str(&format!("{}{path}", self.base))?;
+        request.headers().set("authorization", &format!("Bearer {}", self.secret))?;
+        request.headers().set("stripe-version", API_VERSION)?;
+        let response: Response = JsFuture::from(fetch(&request)?).await?.unchecked_into();
+        let body = JsFuture::from(response.text()?).await?;
+        Ok((response.status(), body.as_string().unwrap_or_default()))
     }
 }

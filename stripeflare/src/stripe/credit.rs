@@ -41,6 +41,7 @@ impl From<CreditTo> for Credit {
 
 impl Rules<'_> {
     /// Decides about a session, whoever told us of it.
+    #[inline(never)]
     pub(crate) fn judge(&self, session: &CheckoutSession) -> Verdict {
         let is = |field: &Option<String>, wanted: &str| field.as_deref() == Some(wanted);
         let total = session.amount_total.unwrap_or(0);
@@ -72,9 +73,12 @@ impl Rules<'_> {
         let account = self.references.verify(reference).ok_or("its client_reference_id is not one of ours")?;
         let details = session.total_details.clone().unwrap_or_default();
         let extra = |amount: Option<i64>| amount.unwrap_or(0).max(0);
-        let net = total.checked_sub(extra(details.amount_tax)).and_then(|net| net.checked_sub(extra(details.amount_shipping)));
+        let net = total
+            .checked_sub(extra(details.amount_tax))
+            .and_then(|net| net.checked_sub(extra(details.amount_shipping)));
         let net = net.filter(|net| *net > 0).ok_or("nothing is left without tax and shipping")?;
-        let amount = net.checked_mul(10_000).and_then(Cents::checked_from_units).ok_or("it is more than an amount can hold")?;
+        let amount =
+            net.checked_mul(10_000).and_then(Cents::checked_from_units).ok_or("it is more than an amount can hold")?;
         let payment_intent = session.payment_intent.as_ref().map(|intent| intent.0.clone());
         Ok(CreditTo { account, key: session_key(&session.id), amount, payment_intent })
     }
@@ -95,7 +99,8 @@ mod tests {
             "total_details": {"amount_discount": 0, "amount_shipping": 30, "amount_tax": 70},
         });
         change(&mut session);
-        let mut rules = Rules { currency: "usd", livemode: false, our_link: true, references: &references, connected: false };
+        let mut rules =
+            Rules { currency: "usd", livemode: false, our_link: true, references: &references, connected: false };
         adjust(&mut rules);
         rules.judge(&serde_json::from_value(session).unwrap())
     }

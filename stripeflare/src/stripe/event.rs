@@ -1,7 +1,7 @@
 use std::fmt;
 
-use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 /// An event of a kind this crate acts on; unknown fields and kinds are no error.
@@ -90,7 +90,9 @@ impl fmt::Display for EventError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotJson => f.write_str("the body is no event in JSON"),
-            Self::Thin => f.write_str("this endpoint was sent a thin event; create a webhook endpoint for snapshot events instead"),
+            Self::Thin => f.write_str(
+                "this endpoint was sent a thin event; create a webhook endpoint for snapshot events instead",
+            ),
             Self::Malformed(what) => write!(f, "the event has no usable {what}"),
         }
     }
@@ -115,6 +117,7 @@ struct Data<'a> {
 }
 
 impl Event {
+    #[inline(never)]
     pub(crate) fn parse(body: &[u8]) -> Result<Self, EventError> {
         let body = std::str::from_utf8(body).map_err(|_| EventError::NotJson)?;
         let raw: Raw<'_> = serde_json::from_str(body).map_err(|_| EventError::NotJson)?;
@@ -125,7 +128,8 @@ impl Event {
         let fact = match kind.as_str() {
             "checkout.session.completed" | "checkout.session.async_payment_succeeded" => {
                 let data = raw.data.ok_or(EventError::Malformed("data"))?;
-                let session = serde_json::from_str(data.object.get()).map_err(|_| EventError::Malformed("Checkout Session"))?;
+                let session =
+                    serde_json::from_str(data.object.get()).map_err(|_| EventError::Malformed("Checkout Session"))?;
                 Fact::Checkout(Box::new(session))
             }
             _ => Fact::Other,

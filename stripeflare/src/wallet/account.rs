@@ -32,7 +32,8 @@ impl Account {
             id: row.text()?.parse().map_err(|error| SqlError(format!("users.account_id: {error}")))?,
             registered_at: row.integer()?,
             revision: row.integer()?,
-            balance: Cents::checked_from_units(row.integer()?).ok_or_else(|| SqlError("users.balance is too large".into()))?,
+            balance: Cents::checked_from_units(row.integer()?)
+                .ok_or_else(|| SqlError("users.balance is too large".into()))?,
             holds: serde_json::from_str(&row.text()?).map_err(|error| SqlError(format!("users.holds: {error}")))?,
             name: row.optional_text()?,
             email: row.optional_text()?,

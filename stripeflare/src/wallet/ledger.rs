@@ -130,17 +130,27 @@ impl<'a> Wallet<'a> {
     }
 
     /// The account, registered now if nobody paid before.
-    pub(crate) fn load_or_register(sql: &'a dyn Sql, schema: &Schema, now: Millis, id: &AccountId) -> Result<Self, WalletError> {
+    pub(crate) fn load_or_register(
+        sql: &'a dyn Sql,
+        schema: &Schema,
+        now: Millis,
+        id: &AccountId,
+    ) -> Result<Self, WalletError> {
         if let Some(wallet) = Self::load(sql, schema, now)? {
             return Ok(wallet);
         }
-        sql.run("INSERT INTO users (account_id, registered_at) VALUES (?, ?)", &[id.as_str().into(), Value::Integer(now)])?;
+        sql.run(
+            "INSERT INTO users (account_id, registered_at) VALUES (?, ?)",
+            &[id.as_str().into(), Value::Integer(now)],
+        )?;
         Ok(Self::load(sql, schema, now)?.expect("the row that was just inserted"))
     }
 
     /// Balance less open holds.
     pub(crate) fn available(&self) -> Result<Cents, WalletError> {
-        self.open_holds().try_fold(self.account.balance, |rest, hold| rest.checked_sub(hold.amount)).ok_or(WalletError::Overflow)
+        self.open_holds()
+            .try_fold(self.account.balance, |rest, hold| rest.checked_sub(hold.amount))
+            .ok_or(WalletError::Overflow)
     }
 
     #[cfg(test)]
@@ -155,7 +165,12 @@ impl<'a> Wallet<'a> {
     /// Sets money aside for so many seconds. A repeated request is the same hold.
     ///
     /// Checked in this order: the id, the number of holds, the money.
-    pub(crate) fn reserve(&mut self, id: &HoldId, amount: Cents, seconds: u32) -> Result<Result<(), Refusal>, WalletError> {
+    pub(crate) fn reserve(
+        &mut self,
+        id: &HoldId,
+        amount: Cents,
+        seconds: u32,
+    ) -> Result<Result<(), Refusal>, WalletError> {
         assert!(amount.is_positive(), "a hold is for more than nothing");
         if let Some(hold) = self.open_holds().find(|hold| hold.id == *id) {
             return if hold.amount == amount { Ok(Ok(())) } else { Err(WalletError::HoldReused) };
@@ -211,7 +226,11 @@ impl<'a> Wallet<'a> {
         let key = format!("charge:{}", charge.key);
         let available = self.available()?;
         if let Some(amount) = self.amount_of(&key)? {
-            return Ok(if amount == -charge.amount { Ok(Charged { already: true, available }) } else { Err(Refusal::KeyReused) });
+            return Ok(if amount == -charge.amount {
+                Ok(Charged { already: true, available })
+            } else {
+                Err(Refusal::KeyReused)
+            });
         }
         let enough = match charge.overdraft {
             Overdraft::Deny => available >= charge.amount,
@@ -306,7 +325,10 @@ mod tests {
     }
 
     fn capture(hold: &HoldId, cents: i64, late: bool) -> Ending {
-        Ending { hold: hold.clone(), outcome: Outcome::Capture { amount: Cents::new(cents), detail: "GET /".into(), late } }
+        Ending {
+            hold: hold.clone(),
+            outcome: Outcome::Capture { amount: Cents::new(cents), detail: "GET /".into(), late },
+        }
     }
 
     fn release(hold: &HoldId) -> Ending {
@@ -361,7 +383,10 @@ mod tests {
         assert_eq!(state(&sql, last + 1), (Cents::new(10), Cents::new(10)));
         assert_eq!(at(&sql, last + 1, |wallet| wallet.settle(&capture(&id, 10, false)).unwrap()), Settled::Gone);
         assert_eq!(at(&sql, last + 1, |wallet| wallet.settle(&capture(&id, 10, true)).unwrap()), Settled::Captured);
-        assert_eq!(at(&sql, last + 1, |wallet| wallet.settle(&capture(&id, 10, true)).unwrap()), Settled::AlreadyCaptured);
+        assert_eq!(
+            at(&sql, last + 1, |wallet| wallet.settle(&capture(&id, 10, true)).unwrap()),
+            Settled::AlreadyCaptured
+        );
         assert_eq!(state(&sql, last + 1), (Cents::ZERO, Cents::ZERO));
     }
 
@@ -412,7 +437,8 @@ mod tests {
     fn overdraft_goes_below_zero_once() {
         let sql = account(1);
         let act = |charge: &Charge| at(&sql, NOW, |wallet| wallet.charge(charge).unwrap());
-        let refused = |balance| Err(Refusal::Insufficient { balance: Cents::new(balance), available: Cents::new(balance) });
+        let refused =
+            |balance| Err(Refusal::Insufficient { balance: Cents::new(balance), available: Cents::new(balance) });
         assert_eq!(act(&charge("a", 5, Overdraft::Deny)), refused(1));
         assert_eq!(act(&charge("a", 5, Overdraft::Allow)), Ok(Charged { already: false, available: Cents::new(-4) }));
         assert_eq!(act(&charge("b", 5, Overdraft::Allow)), refused(-4));

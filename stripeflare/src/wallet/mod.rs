@@ -14,8 +14,8 @@ pub(crate) use account::Account;
 pub(crate) use hold::{Ending, Hold, HoldId, Outcome};
 pub use ledger::Overdraft;
 pub(crate) use ledger::{Charge, Charged, Credit, Refusal, Settled, Wallet, WalletError};
-pub(crate) use sql::{Reader, Row, Sql, SqlError};
 pub use sql::Value;
+pub(crate) use sql::{Reader, Row, Sql, SqlError};
 pub(crate) use tables::TABLES;
 pub(crate) use unclaimed::{Unclaimed, record_unclaimed};
 

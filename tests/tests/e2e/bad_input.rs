@@ -8,16 +8,46 @@ use tests::World;
 async fn bad_input_is_answered_without_5xx_and_without_a_charge() -> Result<()> {
     let world = World::start().await?;
     let customer = world.customer(50).await?;
-    let garbage: [&[u8]; 8] = [b"", b"\xff\xfe\xfd", b";;;===;;;", b"access_token", b"__Host-access_token", b"__Host-access_token=\xc3\x28", b"%00%ff", b"Basic \xf0\x9f\xa6\x80"];
+    let garbage: [&[u8]; 8] = [
+        b"",
+        b"\xff\xfe\xfd",
+        b";;;===;;;",
+        b"access_token",
+        b"__Host-access_token",
+        b"__Host-access_token=\xc3\x28",
+        b"%00%ff",
+        b"Basic \xf0\x9f\xa6\x80",
+    ];
     for value in garbage {
-        for header in ["cookie", "authorization", "origin", "sec-fetch-site", "accept", "idempotency-key", "content-type", "x-price"] {
+        for header in [
+            "cookie",
+            "authorization",
+            "origin",
+            "sec-fetch-site",
+            "accept",
+            "idempotency-key",
+            "content-type",
+            "x-price",
+        ] {
             for path in ["/ok", "/me", "/topup", "/free", "/account"] {
                 let reply = world.send(world.request(Method::GET, path).header(header, value)).await;
                 assert!(reply.status < 500, "{path} {header}: {value:?}: {reply:?}");
             }
         }
     }
-    for path in ["/%ff", "/ok%00", "//ok", "/free/../free", "/slow?ms=-1", "/slow?ms=abc", "/slow", "/metered?use=abc", "/x\u{fc}", "/free?%ff=%fe", "/stats/nobody%2f"] {
+    for path in [
+        "/%ff",
+        "/ok%00",
+        "//ok",
+        "/free/../free",
+        "/slow?ms=-1",
+        "/slow?ms=abc",
+        "/slow",
+        "/metered?use=abc",
+        "/x\u{fc}",
+        "/free?%ff=%fe",
+        "/stats/nobody%2f",
+    ] {
         let reply = world.get(&customer, path).await;
         assert!(reply.status < 500 || path.starts_with("/stats"), "{path}: {reply:?}");
     }
@@ -27,12 +57,19 @@ async fn bad_input_is_answered_without_5xx_and_without_a_charge() -> Result<()> 
     }
     let bodies: [&[u8]; 5] = [b"\xff", b"{\"text\":\"\xff\"}", b"nul", b"[[[[[[", &[b'['; 100_000]];
     for body in bodies {
-        let request = world.request(Method::POST, "/echo").bearer_auth(&customer.token).header("content-type", "application/json");
+        let request = world
+            .request(Method::POST, "/echo")
+            .bearer_auth(&customer.token)
+            .header("content-type", "application/json");
         let reply = world.send(request.body(body.to_vec())).await;
         assert!((400..500).contains(&reply.status), "{reply:?}");
     }
-    assert_eq!(world.send(world.request(Method::POST, "/echo").bearer_auth(&customer.token).body("{}")).await.status, 415);
-    let large = world.request(Method::POST, "/echo").bearer_auth(&customer.token).header("content-type", "application/json");
+    assert_eq!(
+        world.send(world.request(Method::POST, "/echo").bearer_auth(&customer.token).body("{}")).await.status,
+        415
+    );
+    let large =
+        world.request(Method::POST, "/echo").bearer_auth(&customer.token).header("content-type", "application/json");
     let large = world.send(large.body(format!("{{\"text\":\"{}\"}}", "a".repeat(3 << 20)))).await;
     assert_eq!(large.status, 413);
     assert_eq!(world.balance(&customer).await, 50.0, "not one of these was charged");

@@ -41,7 +41,8 @@ async fn a_panic_harms_no_request_in_flight() -> Result<()> {
     let world = World::start().await?;
     let customer = world.customer(1_000).await?;
     let slow = join_all((0..20).map(|_| world.get(&customer, "/slow?ms=400")));
-    let panics = join_all((0..20).map(|index| world.get(&customer, if index % 2 == 0 { "/panic" } else { "/exception" })));
+    let panics =
+        join_all((0..20).map(|index| world.get(&customer, if index % 2 == 0 { "/panic" } else { "/exception" })));
     let (slow, panics) = join(slow, panics).await;
     assert!(panics.iter().all(|reply| reply.status == 500));
     assert!(slow.iter().all(|reply| (reply.status, reply.body.as_str()) == (200, "slow")));

@@ -13,18 +13,35 @@ fn cookie(customer: &Customer) -> String {
 async fn the_cookie_is_given_on_a_navigation_on_me_and_with_a_402_and_not_elsewhere() -> Result<()> {
     let world = World::start().await?;
     let navigate = |path: &str| {
-        let request = world.request(Method::GET, path).header("sec-fetch-mode", "navigate").header("sec-fetch-dest", "document");
+        let request =
+            world.request(Method::GET, path).header("sec-fetch-mode", "navigate").header("sec-fetch-dest", "document");
         request.header("sec-fetch-site", "none")
     };
-    for reply in [world.send(navigate("/free")).await, world.visit("/me").await, world.visit("/ok").await, world.visit("/topup").await] {
+    for reply in [
+        world.send(navigate("/free")).await,
+        world.visit("/me").await,
+        world.visit("/ok").await,
+        world.visit("/topup").await,
+    ] {
         let cookie = reply.header("set-cookie");
-        for part in ["__Host-access_token=", "; HttpOnly", "; Secure", "; SameSite=Lax", "; Path=/", "; Max-Age=34560000"] {
+        for part in
+            ["__Host-access_token=", "; HttpOnly", "; Secure", "; SameSite=Lax", "; Path=/", "; Max-Age=34560000"]
+        {
             assert!(cookie.contains(part), "{reply:?}");
         }
         assert_eq!(reply.header("cache-control"), "private, no-store");
     }
-    let fetched = world.send(world.request(Method::GET, "/free").header("sec-fetch-mode", "cors").header("sec-fetch-site", "same-origin")).await;
-    for reply in [world.visit("/free").await, fetched, world.send(navigate("/free").header("sec-purpose", "prefetch")).await] {
+    let fetched = world
+        .send(
+            world
+                .request(Method::GET, "/free")
+                .header("sec-fetch-mode", "cors")
+                .header("sec-fetch-site", "same-origin"),
+        )
+        .await;
+    for reply in
+        [world.visit("/free").await, fetched, world.send(navigate("/free").header("sec-purpose", "prefetch")).await]
+    {
         assert_eq!(reply.header("set-cookie"), "");
     }
     let page = world.send(navigate("/ok")).await;
@@ -41,7 +58,10 @@ async fn topup_leads_to_stripe_with_the_reference_of_the_cookie() -> Result<()> 
     let customer = world.newcomer().await;
     let known = world.send(world.request(Method::GET, "/topup").header("cookie", cookie(&customer))).await;
     assert_eq!(known.status, 303);
-    assert_eq!(known.header("location"), format!("{}?client_reference_id={}", world.stripe.payment_link_url(), customer.reference));
+    assert_eq!(
+        known.header("location"),
+        format!("{}?client_reference_id={}", world.stripe.payment_link_url(), customer.reference)
+    );
     assert_eq!(known.header("set-cookie"), "");
     let visitor = world.visit("/topup").await;
     let id = visitor.header("set-cookie").split(['=', '.']).nth(1).unwrap().to_owned();
@@ -72,7 +92,8 @@ async fn a_cookie_pays_only_for_calls_from_our_own_pages() -> Result<()> {
         }
     }
     assert_eq!(world.balance(&customer).await, 50.0);
-    for headers in [&[("sec-fetch-site", "same-origin")][..], &[("sec-fetch-site", "none")], &[("origin", &host)], &[]] {
+    for headers in [&[("sec-fetch-site", "same-origin")][..], &[("sec-fetch-site", "none")], &[("origin", &host)], &[]]
+    {
         assert_eq!(world.send(call("/ok", headers)).await.status, 200, "{headers:?}");
     }
     let bearer = world.request(Method::GET, "/ok").bearer_auth(&customer.token).header("sec-fetch-site", "cross-site");
@@ -90,7 +111,14 @@ async fn a_token_that_opens_nothing_is_said_so() -> Result<()> {
     let other = world.newcomer().await;
     let secret = other.token.split('.').nth(1).unwrap();
     let stolen = format!("{}.{secret}", customer.account());
-    for wrong in [stolen.as_str(), "nonsense", "", &customer.token.to_uppercase(), &customer.token[1..], &customer.token[..customer.token.len() - 1]] {
+    for wrong in [
+        stolen.as_str(),
+        "nonsense",
+        "",
+        &customer.token.to_uppercase(),
+        &customer.token[1..],
+        &customer.token[..customer.token.len() - 1],
+    ] {
         for path in ["/ok", "/me", "/account"] {
             let bearer = world.send(world.request(Method::GET, path).bearer_auth(wrong)).await;
             assert_eq!((bearer.status, bearer.header("set-cookie")), (401, String::new()), "{path} {wrong}");

@@ -51,13 +51,16 @@ async fn who_never_paid_leaves_no_table_no_row_and_no_alarm() -> Result<()> {
         world.get(&stranger, path).await;
     }
     world.post(&stranger, "/charge?cents=1", "").await;
-    let files: Vec<_> = world.workerd.object_files()?.into_iter().filter(|file| !file.ends_with("metadata.sqlite")).collect();
+    let files: Vec<_> =
+        world.workerd.object_files()?.into_iter().filter(|file| !file.ends_with("metadata.sqlite")).collect();
     assert_eq!(files.len(), 1, "the object was asked");
     let sql = rusqlite::Connection::open_with_flags(&files[0], rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     let tables: i64 = sql.query_row("SELECT COUNT(*) FROM sqlite_master", [], |row| row.get(0))?;
     assert_eq!(tables, 0);
     for file in [&files[0], &world.workerd.objects_dir().join("metadata.sqlite")] {
-        let Ok(sql) = rusqlite::Connection::open_with_flags(file, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY) else { continue };
+        let Ok(sql) = rusqlite::Connection::open_with_flags(file, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY) else {
+            continue;
+        };
         let alarms: i64 = sql.query_row("SELECT COUNT(*) FROM _cf_ALARM", [], |row| row.get(0)).unwrap_or(0);
         assert_eq!(alarms, 0);
     }

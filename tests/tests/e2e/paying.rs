@@ -15,7 +15,10 @@ async fn a_stranger_pays_calls_and_runs_out_of_credit() -> Result<()> {
     let first = world.visit("/ok").await;
     assert_eq!(first.status, 402);
     let answer = first.json();
-    assert_eq!((&answer["error"], &answer["price"], &answer["balance"]), (&json!("payment_required"), &json!(1), &json!(0)));
+    assert_eq!(
+        (&answer["error"], &answer["price"], &answer["balance"]),
+        (&json!("payment_required"), &json!(1), &json!(0))
+    );
     assert_eq!(first.header("x-paymentlink"), answer["paymentLink"].as_str().unwrap());
     assert!(first.header("set-cookie").starts_with("__Host-access_token="), "{first:?}");
     assert_eq!(first.header("cache-control"), "private, no-store");
@@ -136,7 +139,10 @@ async fn money_that_names_no_account_or_came_another_way_is_kept_and_credited_to
     let unclaimed = unclaimed(&world);
     assert_eq!(unclaimed.len(), 5, "{unclaimed:?}");
     assert!(unclaimed.iter().all(|(amount, _)| *amount == 900));
-    assert!(world.stripe.deliveries().iter().all(|delivery| delivery.tries == [Ok(200)]), "Stripe is told it is stored");
+    assert!(
+        world.stripe.deliveries().iter().all(|delivery| delivery.tries == [Ok(200)]),
+        "Stripe is told it is stored"
+    );
     Ok(())
 }
 
@@ -161,7 +167,10 @@ async fn without_its_id_the_payment_link_is_known_by_its_address() -> Result<()>
     assert_eq!(world.balance(&customer).await, 300.0);
 
     let other = world.stripe.add_payment_link("usd", None);
-    let foreign = PayRequest { payment_link: other["id"].as_str().map(str::to_owned), ..PayRequest::new(800, &customer.reference) };
+    let foreign = PayRequest {
+        payment_link: other["id"].as_str().map(str::to_owned),
+        ..PayRequest::new(800, &customer.reference)
+    };
     world.stripe.pay(&foreign).await?;
     world.pay(&customer, 50).await?;
     assert_eq!(world.balance(&customer).await, 350.0);
@@ -182,7 +191,8 @@ async fn forged_stale_empty_and_garbled_signatures_change_nothing() -> Result<()
     .to_string();
     let now = world.stripe.clock().now_s();
     let good = world.stripe.sign(body.as_bytes(), now);
-    let forged = cargo_stripeflare::stripe::signature_header(body.as_bytes(), &["whsec_somebody_elses_secret"], now, false);
+    let forged =
+        cargo_stripeflare::stripe::signature_header(body.as_bytes(), &["whsec_somebody_elses_secret"], now, false);
     let v0_only = good.replace("v1=", "v0=");
     let cut = &good[..good.len() / 2];
     let headers: Vec<Vec<u8>> = vec![
@@ -210,7 +220,12 @@ async fn forged_stale_empty_and_garbled_signatures_change_nothing() -> Result<()
         let request = world.request(Method::POST, "/stripe-webhook").body(body.to_owned());
         world.send(request.header("stripe-signature", world.stripe.sign(body.as_bytes(), now)))
     };
-    for (body, status) in [("nonsense", 400), ("{}", 400), (&world.stripe.thin_event().to_string(), 400), (r#"{"object":"event","type":"plan.created"}"#, 200)] {
+    for (body, status) in [
+        ("nonsense", 400),
+        ("{}", 400),
+        (&world.stripe.thin_event().to_string(), 400),
+        (r#"{"object":"event","type":"plan.created"}"#, 200),
+    ] {
         assert_eq!(signed(body).await.status, status, "{body}");
     }
     assert_eq!(signed(&" ".repeat(256 * 1024 + 1)).await.status, 413);

@@ -184,14 +184,18 @@ fn plain_router() -> Router {
     Router::new()
         .route("/plain", post(plain))
         .route("/job", post(|request| send(async { job(request).await.into_response() })))
-        .route("/stats/{account}", stripeflare::axum::routing::get(|request| send(async { stats(request).await.into_response() })))
+        .route(
+            "/stats/{account}",
+            stripeflare::axum::routing::get(|request| send(async { stats(request).await.into_response() })),
+        )
 }
 
 #[stripeflare::main]
 fn app() -> App<User> {
     App::new()
         .routes(routes![
-            free, account, ok, row, fraction, echo, error, err, panic, exception, slow, outlive, dynamic, metered, charge, name
+            free, account, ok, row, fraction, echo, error, err, panic, exception, slow, outlive, dynamic, metered,
+            charge, name
         ])
         .merge(plain_router())
 }
