@@ -152,7 +152,7 @@ fn optimize(tools: &BuildTools, wasm: &Path) -> Command {
     // A native one, where the user has it, is several times as fast.
     let mut command =
         process::command(env::var_os("WASM_OPT_BIN").map_or_else(|| tools.npm.wasm_opt.clone(), PathBuf::from));
-    command.args(["-O", "--all-features", "--strip-debug", "--strip-producers"]);
+    command.args(["-O", "--strip-debug", "--strip-producers"]);
     command.arg(wasm).arg("-o").arg(wasm);
     command
 }
