@@ -130,7 +130,6 @@ impl World {
     }
 
     /// A request to the worker.
-    #[must_use]
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.client.request(method, format!("{}{path}", self.workerd.url()))
     }

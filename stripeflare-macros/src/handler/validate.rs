@@ -66,7 +66,7 @@ fn signature(signature: &Signature, errors: &mut Errors) {
     for input in &signature.inputs {
         match input {
             FnArg::Receiver(receiver) => {
-                errors.push(receiver.self_token.span(), "a handler is a free function: it cannot take `self`")
+                errors.push(receiver.self_token.span(), "a handler is a free function: it cannot take `self`");
             }
             FnArg::Typed(argument) => {
                 if let Some(span) = find_impl(argument.ty.to_token_stream()) {

@@ -52,7 +52,7 @@ fn signature<'a>(signature: &'a Signature, errors: &mut Errors) -> Option<&'a Ty
     }
     match signature.inputs.first() {
         Some(FnArg::Receiver(receiver)) => {
-            errors.push(receiver.self_token.span(), format!("the entry point is a free function: write `{SHAPE}`"))
+            errors.push(receiver.self_token.span(), format!("the entry point is a free function: write `{SHAPE}`"));
         }
         Some(FnArg::Typed(argument)) => errors.push(
             argument.span(),

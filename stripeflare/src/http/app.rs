@@ -22,6 +22,7 @@ pub struct App<U = ()> {
 }
 
 /// The list that `routes![]` makes.
+#[derive(Clone, Copy)]
 pub struct Routes(&'static [RouteDef]);
 
 impl Routes {

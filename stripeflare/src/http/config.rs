@@ -21,7 +21,7 @@ pub(crate) struct Config {
     pub(crate) currency: String,
     pub(crate) livemode: bool,
     /// On localhost, where a browser keeps no `__Host-` cookie.
-    pub(crate) skip_login: bool,
+    skip_login: bool,
     pub(crate) references: ReferenceKey,
 }
 
@@ -116,6 +116,11 @@ impl Config {
         })
     }
 
+    /// The name of the cookie on a request to this address, and the attributes that go with it.
+    pub(crate) fn cookie(&self, url: &http::Uri) -> (&'static str, &'static str) {
+        if self.skip_login && is_local(url) { ("access_token", "") } else { ("__Host-access_token", "; Secure") }
+    }
+
     /// The payment link for one account's reference.
     pub(crate) fn payment_link_for(&self, reference: &str) -> String {
         let separator = if self.payment_link.contains('?') { '&' } else { '?' };
@@ -125,8 +130,11 @@ impl Config {
 
 /// Whether a URL names this machine.
 fn is_loopback(url: &str) -> bool {
-    let host = url.parse::<http::Uri>().ok().and_then(|url| url.host().map(str::to_owned));
-    host.is_some_and(|host| ["localhost", "127.0.0.1", "[::1]"].contains(&host.as_str()))
+    url.parse().is_ok_and(|url| is_local(&url))
+}
+
+fn is_local(url: &http::Uri) -> bool {
+    url.host().is_some_and(|host| ["localhost", "127.0.0.1", "[::1]"].contains(&host))
 }
 
 #[cfg(test)]

@@ -3,9 +3,10 @@ use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
 
+use axum::extract::Request;
 use axum::response::Response;
+use http::StatusCode;
 use http::request::Parts;
-use http::{HeaderMap, StatusCode};
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::future_to_promise;
 use worker::Env;
@@ -56,6 +57,8 @@ pub(crate) struct Inner {
     caller: Caller,
     pub(crate) manner: Manner,
     visitor: OnceCell<Token>,
+    /// Name and further attributes.
+    cookie_kind: (&'static str, &'static str),
     cookie: Cell<bool>,
     personal: Cell<bool>,
     pub(crate) slot: Slot,
@@ -69,14 +72,16 @@ impl std::ops::Deref for Context {
 }
 
 impl Context {
-    pub(crate) fn new(deployment: Deployment, js: JsContext, headers: &HeaderMap) -> Self {
-        let caller = Caller::of(headers, cookie_name(&deployment), deployment.version);
+    pub(crate) fn new(deployment: Deployment, js: JsContext, request: &Request) -> Self {
+        let (headers, cookie_kind) = (request.headers(), deployment.config.cookie(request.uri()));
+        let caller = Caller::of(headers, cookie_kind.0, deployment.version);
         Self(SendWrapper(Rc::new(Inner {
             deployment,
             js,
             caller,
             manner: Manner::of(headers),
             visitor: OnceCell::new(),
+            cookie_kind,
             cookie: Cell::new(false),
             personal: Cell::new(false),
             slot: Slot::default(),
@@ -165,8 +170,7 @@ impl Inner {
         let due = self.cookie.get() || self.manner.navigation;
         (newcomer && due).then(|| {
             const DAYS: u32 = 400;
-            let secure = if self.deployment.config.skip_login { "" } else { "; Secure" };
-            let name = cookie_name(&self.deployment);
+            let (name, secure) = self.cookie_kind;
             format!(
                 "{name}={}; HttpOnly{secure}; SameSite=Lax; Path=/; Max-Age={}",
                 self.visitor().expose(),
@@ -186,10 +190,6 @@ impl Inner {
             worker::console_error!("waitUntil: {}", describe(&exception));
         }
     }
-}
-
-fn cookie_name(deployment: &Deployment) -> &'static str {
-    if deployment.config.skip_login { "access_token" } else { "__Host-access_token" }
 }
 
 type Fill = Box<dyn FnOnce(&wallet::Account) -> Result<(), String>>;

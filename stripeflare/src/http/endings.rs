@@ -19,7 +19,7 @@ use crate::wallet::{Ending, HoldId, Millis};
 /// In all less than the 30 s a worker may live after its response.
 const WAITS_MS: [u64; 8] = [25, 50, 200, 800, 2_000, 4_000, 8_000, 12_000];
 /// A carrier that has not reported back by then is gone with its request.
-const LOST_AFTER_MS: Millis = 3_000;
+const LOST_AFTER_MS: Millis = 12_000;
 /// Endings one command carries at most.
 const BATCH: usize = 256;
 
@@ -55,7 +55,9 @@ async fn deliver(deployment: Deployment, account: AccountId, hold: HoldId) {
         if !is_open(&account, &hold) {
             return;
         }
-        if let Err(error) = call(&deployment, &account, Command::Settle).await {
+        if is_waiting(&account)
+            && let Err(error) = call(&deployment, &account, Command::Settle).await
+        {
             worker::console_error!("hold {hold} of account {account} could not be ended yet: {error}");
         }
         if !is_open(&account, &hold) {
@@ -68,13 +70,23 @@ async fn deliver(deployment: Deployment, account: AccountId, hold: HoldId) {
     forget(&account, |item| item.ending.hold == hold);
 }
 
-/// What waits for this account, and what its carrier lost.
+impl Item {
+    /// Nothing carries it, or its carrier is lost.
+    fn is_waiting(&self, now: Millis) -> bool {
+        self.sent_at.is_none_or(|sent| now - sent > LOST_AFTER_MS)
+    }
+}
+
+fn is_waiting(account: &AccountId) -> bool {
+    let now = now();
+    QUEUE.with_borrow(|queue| queue.get(account).is_some_and(|items| items.iter().any(|item| item.is_waiting(now))))
+}
+
 fn take(account: &AccountId) -> Vec<Ending> {
     QUEUE.with_borrow_mut(|queue| {
         let Some(items) = queue.get_mut(account) else { return Vec::new() };
         let now = now();
-        let waiting = items.iter_mut().filter(|item| item.sent_at.is_none_or(|sent| now - sent > LOST_AFTER_MS));
-        let taken = waiting.take(BATCH).map(|item| {
+        let taken = items.iter_mut().filter(|item| item.is_waiting(now)).take(BATCH).map(|item| {
             item.sent_at = Some(now);
             item.ending.clone()
         });

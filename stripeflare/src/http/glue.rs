@@ -18,7 +18,7 @@ use web_sys::{Headers, ResponseInit};
 use crate::object::describe;
 
 /// A request, or what is wrong with it.
-pub(super) fn from_js(request: web_sys::Request) -> Result<Request, String> {
+pub(super) fn from_js(request: &web_sys::Request) -> Result<Request, String> {
     let mut built = http::Request::builder()
         .method(request.method().as_str())
         .uri(request.url())

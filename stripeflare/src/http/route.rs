@@ -186,7 +186,6 @@ pub fn send<F: Future<Output = Response>>(run: F) -> impl Future<Output = Respon
 }
 
 /// A request in its two parts.
-#[must_use]
 pub fn into_parts(request: Request) -> (Parts, Body) {
     request.into_parts()
 }

@@ -50,11 +50,11 @@ async fn answer(
             return Answer::new(StatusCode::INTERNAL_SERVER_ERROR, "configuration", problem).into();
         }
     };
-    let mut request = match glue::from_js(request) {
+    let mut request = match glue::from_js(&request) {
         Ok(request) => request,
         Err(problem) => return Answer::new(StatusCode::BAD_REQUEST, "bad_request", problem).into(),
     };
-    let context = Context::new(deployment, context, request.headers());
+    let context = Context::new(deployment, context, &request);
     request.extensions_mut().insert(context.clone());
     let response = match built.router.clone().call(request).await {
         Ok(response) => response,

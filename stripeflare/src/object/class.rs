@@ -70,7 +70,6 @@ impl<U: StripeUser> Object<U> {
     }
 
     /// The alarm.
-    #[must_use]
     pub fn alarm(&self) -> Promise {
         Promise::resolve(&JsValue::UNDEFINED)
     }

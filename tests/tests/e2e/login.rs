@@ -137,6 +137,16 @@ async fn a_token_that_opens_nothing_is_said_so() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_cookie_without_its_prefix_is_for_this_machine_only() -> Result<()> {
+    let world = World::with(StandInOptions::default(), &[("SKIP_LOGIN", "true")]).await?;
+    let elsewhere = world.request(Method::GET, "/me").header("host", "api.example");
+    assert!(world.send(elsewhere).await.header("set-cookie").starts_with("__Host-access_token="));
+    let here = world.visit("/me").await.header("set-cookie");
+    assert!(here.starts_with("access_token=") && !here.contains("Secure"), "{here}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_weak_or_missing_variable_is_named_and_not_told() -> Result<()> {
     for (variable, value) in [("DB_SECRET", "short and secret"), ("STRIPE_SECRET", ""), ("STRIPE_CURRENCY", "kwd")] {
         let world = World::with(StandInOptions::default(), &[(variable, value)]).await?;
