@@ -35,7 +35,7 @@ pub(crate) struct CreditTo {
 
 impl From<CreditTo> for Credit {
     fn from(to: CreditTo) -> Self {
-        Self { account: to.account, key: to.key, amount: to.amount, detail: to.payment_intent }
+        Self { account: to.account, key: to.key, amount: to.amount, payment_intent: to.payment_intent }
     }
 }
 

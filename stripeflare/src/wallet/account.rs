@@ -13,6 +13,9 @@ pub(crate) struct Account {
     pub(crate) revision: i64,
     #[serde(with = "units")]
     pub(crate) balance: Cents,
+    /// Held by open disputes.
+    #[serde(with = "units")]
+    pub(crate) frozen: Cents,
     pub(crate) holds: Vec<Hold>,
     pub(crate) name: Option<String>,
     pub(crate) email: Option<String>,
@@ -23,8 +26,7 @@ pub(crate) struct Account {
 }
 
 impl Account {
-    pub(super) const SELECT: &str =
-        "SELECT account_id, registered_at, revision, balance, holds, name, email, card_fingerprint, verified_email";
+    pub(super) const SELECT: &str = "SELECT account_id, registered_at, revision, balance, frozen, holds, name, email, card_fingerprint, verified_email";
 
     pub(super) fn read(row: Row) -> Result<Self, SqlError> {
         let mut row = Reader::new(row);
@@ -32,8 +34,8 @@ impl Account {
             id: row.text()?.parse().map_err(|error| SqlError(format!("users.account_id: {error}")))?,
             registered_at: row.integer()?,
             revision: row.integer()?,
-            balance: Cents::checked_from_units(row.integer()?)
-                .ok_or_else(|| SqlError("users.balance is too large".into()))?,
+            balance: row.cents()?,
+            frozen: row.cents()?,
             holds: serde_json::from_str(&row.text()?).map_err(|error| SqlError(format!("users.holds: {error}")))?,
             name: row.optional_text()?,
             email: row.optional_text()?,
@@ -50,6 +52,7 @@ impl Account {
             registered_at: 0,
             revision: 0,
             balance: Cents::ZERO,
+            frozen: Cents::ZERO,
             holds: Vec::new(),
             name: None,
             email: None,

@@ -27,9 +27,10 @@ pub(crate) enum Refusal {
     Unregistered,
     /// Less is available than asked for.
     Insufficient {
+        /// Without what disputes freeze.
         #[serde(with = "units")]
         balance: Cents,
-        /// Balance less open holds.
+        /// That, less open holds.
         #[serde(with = "units")]
         available: Cents,
     },
@@ -81,8 +82,7 @@ pub(crate) struct Credit {
     pub(crate) key: String,
     #[serde(with = "units")]
     pub(crate) amount: Cents,
-    /// The PaymentIntent's id.
-    pub(crate) detail: Option<String>,
+    pub(crate) payment_intent: Option<String>,
 }
 
 /// An error of ours; whoever called rolls back, and nothing was done.
@@ -115,7 +115,7 @@ impl From<SqlError> for WalletError {
 
 /// One account, loaded; [`Wallet::save`] writes its row once, whatever was done to it.
 pub(crate) struct Wallet<'a> {
-    sql: &'a dyn Sql,
+    pub(super) sql: &'a dyn Sql,
     now: Millis,
     account: Account,
     changed: bool,
@@ -146,16 +146,27 @@ impl<'a> Wallet<'a> {
         Ok(Self::load(sql, schema, now)?.expect("the row that was just inserted"))
     }
 
-    /// Balance less open holds.
+    /// Balance less open holds and what disputes freeze.
     pub(crate) fn available(&self) -> Result<Cents, WalletError> {
         self.open_holds()
-            .try_fold(self.account.balance, |rest, hold| rest.checked_sub(hold.amount))
+            .try_fold(self.spendable()?, |rest, hold| rest.checked_sub(hold.amount))
             .ok_or(WalletError::Overflow)
     }
 
     #[cfg(test)]
     pub(crate) fn balance(&self) -> Cents {
         self.account.balance
+    }
+
+    /// Balance less what disputes freeze: more than this no call can cost, however many holds end.
+    fn spendable(&self) -> Result<Cents, WalletError> {
+        self.account.balance.checked_sub(self.account.frozen).ok_or(WalletError::Overflow)
+    }
+
+    pub(super) fn freeze(&mut self, more: Cents) -> Result<(), WalletError> {
+        self.account.frozen = self.account.frozen.checked_add(more).ok_or(WalletError::Overflow)?;
+        self.changed |= more != Cents::ZERO;
+        Ok(())
     }
 
     fn open_holds(&self) -> impl Iterator<Item = &Hold> {
@@ -180,7 +191,7 @@ impl<'a> Wallet<'a> {
             return Ok(Err(Refusal::TooManyHolds { available }));
         }
         if available < amount {
-            return Ok(Err(Refusal::Insufficient { balance: self.account.balance, available }));
+            return Ok(Err(Refusal::Insufficient { balance: self.spendable()?, available }));
         }
         let expires_at = self.now + Millis::from(seconds) * 1_000 + DELIVERY_MS;
         self.account.holds.push(Hold { id: id.clone(), amount, expires_at });
@@ -237,7 +248,7 @@ impl<'a> Wallet<'a> {
             Overdraft::Allow => available.is_positive(),
         };
         if !enough {
-            return Ok(Err(Refusal::Insufficient { balance: self.account.balance, available }));
+            return Ok(Err(Refusal::Insufficient { balance: self.spendable()?, available }));
         }
         self.write("charge", &key, -charge.amount, Some(&charge.detail))?;
         Ok(Ok(Charged { already: false, available: self.available()? }))
@@ -250,7 +261,8 @@ impl<'a> Wallet<'a> {
         if self.amount_of(&key)?.is_some() {
             return Ok(false);
         }
-        self.write("credit", &key, credit.amount, credit.detail.as_deref())?;
+        self.write("credit", &key, credit.amount, credit.payment_intent.as_deref())?;
+        self.record_payment(&credit.key, credit.amount, credit.payment_intent.as_deref())?;
         Ok(true)
     }
 
@@ -261,9 +273,10 @@ impl<'a> Wallet<'a> {
             self.account.holds.retain(|hold| hold.expires_at > now);
             self.account.revision += 1;
             self.sql.run(
-                "UPDATE users SET balance = ?, holds = ?, revision = ?, updated_at = ?",
+                "UPDATE users SET balance = ?, frozen = ?, holds = ?, revision = ?, updated_at = ?",
                 &[
                     self.account.balance.units().into(),
+                    self.account.frozen.units().into(),
                     self.account.holds_value(),
                     self.account.revision.into(),
                     now.into(),
@@ -274,7 +287,13 @@ impl<'a> Wallet<'a> {
     }
 
     /// The one place where a balance changes.
-    fn write(&mut self, kind: &str, key: &str, amount: Cents, detail: Option<&str>) -> Result<(), WalletError> {
+    pub(super) fn write(
+        &mut self,
+        kind: &str,
+        key: &str,
+        amount: Cents,
+        detail: Option<&str>,
+    ) -> Result<(), WalletError> {
         let balance = self.account.balance.checked_add(amount).ok_or(WalletError::Overflow)?;
         self.sql.run(
             "INSERT INTO entries (key, at, kind, amount, balance, detail) VALUES (?, ?, ?, ?, ?, ?)",
@@ -317,7 +336,12 @@ mod tests {
     }
 
     fn credit(key: &str, cents: i64) -> Credit {
-        Credit { account: AccountId::from_hash(&[7; 32]), key: key.into(), amount: Cents::new(cents), detail: None }
+        Credit {
+            account: AccountId::from_hash(&[7; 32]),
+            key: key.into(),
+            amount: Cents::new(cents),
+            payment_intent: Some(format!("pi_{key}")),
+        }
     }
 
     fn charge(key: &str, cents: i64, overdraft: Overdraft) -> Charge {

@@ -6,6 +6,9 @@
 mod account;
 mod hold;
 mod ledger;
+#[cfg(test)]
+mod model;
+mod reversal;
 mod sql;
 mod tables;
 mod unclaimed;
@@ -14,6 +17,7 @@ pub(crate) use account::Account;
 pub(crate) use hold::{Ending, Hold, HoldId, Outcome};
 pub use ledger::Overdraft;
 pub(crate) use ledger::{Charge, Charged, Credit, Refusal, Settled, Wallet, WalletError};
+pub(crate) use reversal::{Kind, Reversal};
 pub use sql::Value;
 pub(crate) use sql::{Reader, Row, Sql, SqlError};
 pub(crate) use tables::TABLES;

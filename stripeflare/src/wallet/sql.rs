@@ -2,6 +2,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::money::Cents;
+
 /// One SQLite value.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Value {
@@ -76,6 +78,10 @@ impl<I: Iterator<Item = Value>> Reader<I> {
 
     pub(crate) fn integer(&mut self) -> Result<i64, SqlError> {
         self.optional_integer()?.ok_or_else(|| SqlError("NULL where a number belongs".into()))
+    }
+
+    pub(crate) fn cents(&mut self) -> Result<Cents, SqlError> {
+        Cents::checked_from_units(self.integer()?).ok_or_else(|| SqlError("a number that is no amount".into()))
     }
 
     pub(crate) fn optional_integer(&mut self) -> Result<Option<i64>, SqlError> {

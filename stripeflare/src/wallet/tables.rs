@@ -1,6 +1,6 @@
 /// The wallet's tables, one list of statements per release that changed them. A list never changes once released.
 ///
-/// Neither table has a rowid: every row is one B-tree entry, so a charged call writes two rows (the account and its entry).
+/// No table has a rowid: every row is one B-tree entry, so a charged call writes two rows (the account and its entry).
 pub(crate) const TABLES: &[&[&str]] = &[&[
     "CREATE TABLE users (
         account_id TEXT PRIMARY KEY,
@@ -8,6 +8,7 @@ pub(crate) const TABLES: &[&[&str]] = &[&[
         updated_at INTEGER NOT NULL DEFAULT 0,
         revision INTEGER NOT NULL DEFAULT 0,
         balance INTEGER NOT NULL DEFAULT 0,
+        frozen INTEGER NOT NULL DEFAULT 0,
         holds TEXT NOT NULL DEFAULT '[]',
         name TEXT,
         email TEXT,
@@ -21,5 +22,22 @@ pub(crate) const TABLES: &[&[&str]] = &[&[
         amount INTEGER NOT NULL,
         balance INTEGER NOT NULL,
         detail TEXT
+    ) WITHOUT ROWID",
+    "CREATE TABLE payments (
+        key TEXT PRIMARY KEY,
+        payment_intent TEXT,
+        amount INTEGER NOT NULL,
+        taken INTEGER NOT NULL DEFAULT 0,
+        frozen INTEGER NOT NULL DEFAULT 0
+    ) WITHOUT ROWID",
+    "CREATE TABLE reversals (
+        key TEXT PRIMARY KEY,
+        payment TEXT NOT NULL,
+        amount INTEGER NOT NULL,
+        withdrawn INTEGER NOT NULL,
+        returned INTEGER NOT NULL,
+        closed INTEGER NOT NULL,
+        takes INTEGER NOT NULL,
+        freezes INTEGER NOT NULL
     ) WITHOUT ROWID",
 ]];

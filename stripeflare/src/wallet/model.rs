@@ -1,0 +1,449 @@
+//! The wallet against a model of it that shares no code with it, through random histories.
+//!
+//! `STRIPEFLARE_MODEL_STEPS` says how many steps to take in all.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use proptest::test_runner::{Config, RngSeed};
+use proptest_state_machine::{ReferenceStateMachine, StateMachineTest, prop_state_machine};
+
+use super::hold::DELIVERY_MS;
+use super::ledger::MAX_HOLDS;
+use super::testing::database;
+use super::{
+    Charge, Credit, Ending, HoldId, Kind, Millis, Outcome, Overdraft, Refusal, Reversal, Settled, Sql, Value, Wallet,
+    WalletError,
+};
+use crate::account::AccountId;
+use crate::money::Cents;
+use crate::schema::{Schema, migrate};
+
+const SEED: u64 = 20_261_124;
+const STEPS_PER_HISTORY: usize = 200;
+const SCHEMA: Schema = Schema::of::<()>();
+
+/// One thing that happens. Small numbers name holds, keys, payments and reversals, so that histories meet themselves.
+#[derive(Clone, Debug)]
+enum Step {
+    Credit {
+        payment: u8,
+        units: i64,
+    },
+    Reserve {
+        hold: u16,
+        units: i64,
+        seconds: u32,
+    },
+    Capture {
+        hold: u16,
+        per_mille: i64,
+        late: bool,
+    },
+    Release {
+        hold: u16,
+    },
+    Charge {
+        key: u8,
+        units: i64,
+        overdraft: bool,
+    },
+    Reverse {
+        payment: u8,
+        reversal: u8,
+        dispute: bool,
+        units: i64,
+        withdrawn: bool,
+        returned_per_mille: i64,
+        closed: bool,
+    },
+    Wait {
+        ms: Millis,
+    },
+}
+
+/// What a step came to, in words both sides can say.
+#[derive(Clone, Debug, PartialEq)]
+enum Said {
+    Done,
+    Credited(bool),
+    Held,
+    HoldReused,
+    Refused(Refusal),
+    Settled(Settled),
+    Charged { already: bool },
+    Reversed(bool),
+    Overflow,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Model {
+    now: Millis,
+    payments: BTreeMap<u8, i64>,
+    reversals: BTreeMap<(bool, u8), Known>,
+    holds: BTreeMap<u16, Held>,
+    captures: BTreeMap<u16, i64>,
+    charges: BTreeMap<u8, i64>,
+    said: Option<Said>,
+}
+
+#[derive(Clone, Debug)]
+struct Held {
+    units: i64,
+    expires_at: Millis,
+    ended: bool,
+}
+
+#[derive(Clone, Debug)]
+struct Known {
+    payment: u8,
+    units: i64,
+    withdrawn: bool,
+    returned: i64,
+    closed: bool,
+}
+
+impl Model {
+    fn of_payment(&self, payment: u8) -> (i64, i64) {
+        let credited = self.payments.get(&payment).copied().unwrap_or(0);
+        let (mut taken, mut frozen) = (0_i64, 0_i64);
+        for known in self.reversals.values().filter(|known| known.payment == payment) {
+            if known.withdrawn {
+                taken += (known.units - known.returned).max(0);
+            } else if !known.closed {
+                frozen += known.units;
+            }
+        }
+        let taken = taken.min(credited);
+        (taken, frozen.min(credited - taken))
+    }
+
+    fn frozen(&self) -> i64 {
+        self.payments.keys().map(|payment| self.of_payment(*payment).1).sum()
+    }
+
+    fn balance(&self) -> i64 {
+        let credits: i64 = self.payments.values().sum();
+        let taken: i64 = self.payments.keys().map(|payment| self.of_payment(*payment).0).sum();
+        credits - taken - self.captures.values().sum::<i64>() - self.charges.values().sum::<i64>()
+    }
+
+    fn open(&self) -> impl Iterator<Item = &Held> {
+        self.holds.values().filter(|hold| !hold.ended && hold.expires_at > self.now)
+    }
+
+    fn spendable(&self) -> i64 {
+        self.balance() - self.frozen()
+    }
+
+    fn available(&self) -> i64 {
+        self.spendable() - self.open().map(|hold| hold.units).sum::<i64>()
+    }
+
+    fn insufficient(&self) -> Said {
+        let (balance, available) = (Cents::from_units(self.spendable()), Cents::from_units(self.available()));
+        Said::Refused(Refusal::Insufficient { balance, available })
+    }
+
+    fn step(&mut self, step: &Step) -> Said {
+        match *step {
+            Step::Wait { ms } => {
+                self.now += ms;
+                Said::Done
+            }
+            Step::Credit { payment, units } => {
+                if self.payments.contains_key(&payment) {
+                    return Said::Credited(false);
+                }
+                self.payments.insert(payment, units);
+                Said::Credited(true)
+            }
+            Step::Reserve { hold, units, seconds } => {
+                if let Some(open) = self.holds.get(&hold) {
+                    return if open.units == units { Said::Held } else { Said::HoldReused };
+                }
+                if self.open().count() >= MAX_HOLDS {
+                    let available = Cents::from_units(self.available());
+                    return Said::Refused(Refusal::TooManyHolds { available });
+                }
+                if self.available() < units {
+                    return self.insufficient();
+                }
+                let expires_at = self.now + Millis::from(seconds) * 1_000 + DELIVERY_MS;
+                self.holds.insert(hold, Held { units, expires_at, ended: false });
+                Said::Held
+            }
+            Step::Capture { hold, per_mille, late } => {
+                let Some(held) = self.holds.get(&hold).cloned() else { return Said::Settled(Settled::Gone) };
+                let units = held.units * per_mille / 1_000;
+                if !held.ended && held.expires_at > self.now {
+                    if let Some(held) = self.holds.get_mut(&hold) {
+                        held.ended = true;
+                    }
+                    if units > 0 {
+                        self.captures.insert(hold, units);
+                    }
+                    return Said::Settled(Settled::Captured);
+                }
+                if self.captures.contains_key(&hold) {
+                    return Said::Settled(Settled::AlreadyCaptured);
+                }
+                // Whoever asks for a late capture has never released the hold.
+                if !late || self.available() < units {
+                    return Said::Settled(Settled::Gone);
+                }
+                self.captures.insert(hold, units);
+                Said::Settled(Settled::Captured)
+            }
+            Step::Release { hold } => {
+                if let Some(held) = self.holds.get_mut(&hold) {
+                    held.ended = true;
+                }
+                Said::Settled(Settled::Released)
+            }
+            Step::Charge { key, units, overdraft } => {
+                if let Some(before) = self.charges.get(&key) {
+                    let same = *before == units;
+                    return if same { Said::Charged { already: true } } else { Said::Refused(Refusal::KeyReused) };
+                }
+                let available = self.available();
+                if if overdraft { available <= 0 } else { available < units } {
+                    return self.insufficient();
+                }
+                self.charges.insert(key, units);
+                Said::Charged { already: false }
+            }
+            Step::Reverse { payment, reversal, dispute, units, withdrawn, returned_per_mille, closed } => {
+                let known = self.reversals.get(&(dispute, reversal));
+                let payment = known.map_or(payment, |known| known.payment);
+                if !self.payments.contains_key(&payment) {
+                    return Said::Reversed(false);
+                }
+                let returned = units * returned_per_mille / 1_000;
+                let fresh = Known { payment, units: 0, withdrawn: false, returned: 0, closed: false };
+                let known = self.reversals.entry((dispute, reversal)).or_insert(fresh);
+                known.units = known.units.max(units);
+                known.withdrawn |= withdrawn;
+                known.returned = known.returned.max(returned);
+                known.closed |= closed;
+                Said::Reversed(true)
+            }
+        }
+    }
+}
+
+impl ReferenceStateMachine for Model {
+    type State = Self;
+    type Transition = Step;
+
+    fn init_state() -> BoxedStrategy<Self> {
+        Just(Self { now: 1_800_000_000_000, ..Self::default() }).boxed()
+    }
+
+    fn transitions(state: &Self) -> BoxedStrategy<Step> {
+        // Mostly the newest holds, one of them new.
+        let newest = u16::try_from(state.holds.len()).expect("fewer than 200 holds");
+        let hold = prop_oneof![4 => newest.saturating_sub(6)..=newest, 1 => 0..=newest];
+        let units =
+            prop_oneof![8 => 1..2_000_000_i64, 1 => Just(1_i64), 1 => (Cents::MAX.units() - 9)..=Cents::MAX.units()];
+        let small = 1..400_000_i64;
+        prop_oneof![
+            3 => (0..12_u8, units).prop_map(|(payment, units)| Step::Credit { payment, units }),
+            8 => (hold.clone(), small.clone(), 1..120_u32)
+                .prop_map(|(hold, units, seconds)| Step::Reserve { hold, units, seconds }),
+            8 => (hold.clone(), prop_oneof![Just(1_000), 0..=1_000_i64], any::<bool>())
+                .prop_map(|(hold, per_mille, late)| Step::Capture { hold, per_mille, late }),
+            3 => hold.prop_map(|hold| Step::Release { hold }),
+            3 => (0..60_u8, small.clone(), any::<bool>())
+                .prop_map(|(key, units, overdraft)| Step::Charge { key, units, overdraft }),
+            4 => (0..12_u8, 0..12_u8, any::<bool>(), 1..2_000_000_i64, any::<bool>(), 0..=1_000_i64, any::<bool>()).prop_map(
+                |(payment, reversal, dispute, units, withdrawn, returned_per_mille, closed)| Step::Reverse {
+                    payment, reversal, dispute, units, withdrawn, returned_per_mille, closed,
+                }
+            ),
+            2 => prop_oneof![0..1_000_i64, 0..200_000_i64].prop_map(|ms| Step::Wait { ms }),
+        ]
+        .boxed()
+    }
+
+    fn preconditions(state: &Self, step: &Step) -> bool {
+        match step {
+            // Ids are chosen at random and never again once their hold has ended.
+            Step::Reserve { hold, .. } => {
+                state.holds.get(hold).is_none_or(|held| !held.ended && held.expires_at > state.now)
+            }
+            // One ending per hold: nobody asks for a late capture of what was released, nor for nothing.
+            Step::Capture { hold, per_mille, late } => state.holds.get(hold).is_some_and(|held| {
+                let open = held.expires_at > state.now && !held.ended;
+                open || state.captures.contains_key(hold) || !late || (!held.ended && held.units * per_mille >= 1_000)
+            }),
+            _ => true,
+        }
+    }
+
+    fn apply(mut state: Self, step: &Step) -> Self {
+        let before = state.clone();
+        let said = state.step(step);
+        let fits = state.balance() <= Cents::MAX.units();
+        if !fits {
+            state = before;
+        }
+        state.said = Some(if fits { said } else { Said::Overflow });
+        state
+    }
+}
+
+/// The wallet on SQLite.
+struct Real {
+    sql: rusqlite::Connection,
+    payment_of: BTreeMap<(bool, u8), u8>,
+}
+
+fn hold_id(hold: u16) -> HoldId {
+    serde_json::from_value(serde_json::Value::String(format!("hold{hold:05}"))).unwrap()
+}
+
+impl Real {
+    fn step(&mut self, now: Millis, step: &Step) -> Said {
+        let account = AccountId::from_hash(&[7; 32]);
+        self.sql.execute_batch("BEGIN").unwrap();
+        let mut wallet = Wallet::load_or_register(&self.sql, &SCHEMA, now, &account).unwrap();
+        let said = Self::act(&mut self.payment_of, &mut wallet, step);
+        if matches!(said, Ok(Said::Overflow) | Err(_)) {
+            drop(wallet);
+            self.sql.execute_batch("ROLLBACK").unwrap();
+        } else {
+            wallet.save().unwrap();
+            self.sql.execute_batch("COMMIT").unwrap();
+        }
+        match said {
+            Ok(said) => said,
+            Err(WalletError::Overflow) => Said::Overflow,
+            Err(WalletError::HoldReused) => Said::HoldReused,
+            Err(WalletError::Sql(error)) => panic!("{error}"),
+        }
+    }
+
+    fn act(
+        payment_of: &mut BTreeMap<(bool, u8), u8>,
+        wallet: &mut Wallet<'_>,
+        step: &Step,
+    ) -> Result<Said, WalletError> {
+        let capture = |hold: u16, amount: i64, late: bool| Ending {
+            hold: hold_id(hold),
+            outcome: Outcome::Capture { amount: Cents::from_units(amount), detail: "GET /".into(), late },
+        };
+        Ok(match *step {
+            Step::Wait { .. } => Said::Done,
+            Step::Credit { payment, units } => Said::Credited(wallet.credit(&Credit {
+                account: AccountId::from_hash(&[7; 32]),
+                key: format!("cs{payment}"),
+                amount: Cents::from_units(units),
+                payment_intent: Some(format!("pi{payment}")),
+            })?),
+            Step::Reserve { hold, units, seconds } => {
+                match wallet.reserve(&hold_id(hold), Cents::from_units(units), seconds)? {
+                    Ok(()) => Said::Held,
+                    Err(refusal) => Said::Refused(refusal),
+                }
+            }
+            // `per_mille` holds the units by now: only the model knows what was held.
+            Step::Capture { hold, per_mille, late } => Said::Settled(wallet.settle(&capture(hold, per_mille, late))?),
+            Step::Release { hold } => {
+                Said::Settled(wallet.settle(&Ending { hold: hold_id(hold), outcome: Outcome::Release })?)
+            }
+            Step::Charge { key, units, overdraft } => {
+                let overdraft = if overdraft { Overdraft::Allow } else { Overdraft::Deny };
+                let (key, amount) = (key.to_string(), Cents::from_units(units));
+                match wallet.charge(&Charge { key, amount, overdraft, detail: "job".into() })? {
+                    Ok(charged) => Said::Charged { already: charged.already },
+                    Err(refusal) => Said::Refused(refusal),
+                }
+            }
+            Step::Reverse { payment, reversal, dispute, units, withdrawn, returned_per_mille, closed } => {
+                let fact = Reversal {
+                    kind: if dispute { Kind::Dispute } else { Kind::Refund },
+                    id: reversal.to_string(),
+                    amount: Cents::from_units(units),
+                    withdrawn,
+                    returned: Cents::from_units(units * returned_per_mille / 1_000),
+                    closed,
+                };
+                // A refund or dispute belongs to one payment for ever.
+                let payment = payment_of.get(&(dispute, reversal)).copied().unwrap_or(payment);
+                let known = wallet.reverse(&format!("pi{payment}"), &fact)?;
+                if known {
+                    payment_of.insert((dispute, reversal), payment);
+                }
+                Said::Reversed(known)
+            }
+        })
+    }
+
+    fn number(&self, select: &str) -> i64 {
+        match self.sql.run(select, &[]).unwrap().pop().as_deref() {
+            Some([Value::Integer(number)]) => *number,
+            other => panic!("{select}: {other:?}"),
+        }
+    }
+}
+
+impl StateMachineTest for Real {
+    type SystemUnderTest = Self;
+    type Reference = Model;
+
+    fn init_test(model: &Model) -> Self {
+        let sql = database();
+        migrate(&sql, &SCHEMA).unwrap();
+        let mut real = Self { sql, payment_of: BTreeMap::new() };
+        real.step(model.now, &Step::Wait { ms: 0 });
+        real
+    }
+
+    fn apply(mut real: Self, model: &Model, step: Step) -> Self {
+        let step = match step {
+            Step::Capture { hold, per_mille, late } => {
+                let units = model.holds.get(&hold).map_or(1, |held| held.units * per_mille / 1_000);
+                Step::Capture { hold, per_mille: units, late }
+            }
+            step => step,
+        };
+        assert_eq!(Some(real.step(model.now, &step)), model.said, "{step:?}");
+        real
+    }
+
+    fn check_invariants(real: &Self, model: &Model) {
+        let balance = real.number("SELECT balance FROM users");
+        assert_eq!(balance, real.number("SELECT COALESCE(SUM(amount), 0) FROM entries"), "balance = sum(entries)");
+        assert_eq!(balance, model.balance());
+        assert_eq!(
+            real.number("SELECT frozen FROM users"),
+            real.number("SELECT COALESCE(SUM(frozen), 0) FROM payments")
+        );
+        assert_eq!(real.number("SELECT frozen FROM users"), model.frozen());
+        assert_eq!(
+            real.number("SELECT COUNT(*) FROM payments WHERE taken < 0 OR frozen < 0 OR taken + frozen > amount"),
+            0
+        );
+        let entries = model.payments.len() + model.captures.len() + model.charges.len();
+        let plain = real.number("SELECT COUNT(*) FROM entries WHERE kind IN ('credit', 'capture', 'charge')");
+        assert_eq!(plain, entries as i64, "one entry per fact");
+        let wallet = Wallet::load(&real.sql, &SCHEMA, model.now).unwrap().unwrap();
+        assert_eq!(wallet.available().unwrap().units(), model.available());
+    }
+}
+
+fn config() -> Config {
+    let steps: usize =
+        std::env::var("STRIPEFLARE_MODEL_STEPS").ok().and_then(|steps| steps.parse().ok()).unwrap_or(100_000);
+    let cases = u32::try_from(steps.div_ceil(STEPS_PER_HISTORY)).unwrap();
+    println!("seed {SEED}, {cases} histories of {STEPS_PER_HISTORY} steps");
+    Config { cases, rng_seed: RngSeed::Fixed(SEED), failure_persistence: None, ..Config::default() }
+}
+
+prop_state_machine! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn the_wallet_is_what_its_model_says(sequential STEPS_PER_HISTORY => Real);
+}
