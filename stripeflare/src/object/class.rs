@@ -10,7 +10,7 @@ use worker::worker_sys::DurableObjectState;
 use super::command::{Command, Envelope, Reply, Stats};
 use super::storage::Storage;
 use crate::schema::{Schema, StripeUser, is_set_up, migrate};
-use crate::wallet::{Account, Millis, Wallet, WalletError, record_unclaimed};
+use crate::wallet::{Account, Millis, Wallet, WalletError, directory, record_unclaimed};
 
 #[wasm_bindgen(inline_js = r#"
 import { DurableObject } from "cloudflare:workers";
@@ -95,6 +95,17 @@ impl Inner {
                 record_unclaimed(&self.storage, &unclaimed, now)?;
                 return Ok(Reply::Done);
             }
+            Command::Place { payment_intent, account } => {
+                return Ok(Reply::Parked(directory::place(&self.storage, &payment_intent, &account)?));
+            }
+            Command::FindOrPark { payment_intent, reversal } => {
+                let found = directory::find_or_park(&self.storage, &payment_intent, &reversal, now)?;
+                return Ok(Reply::Found(found));
+            }
+            Command::Unpark { payment_intent } => {
+                directory::unpark(&self.storage, &payment_intent)?;
+                return Ok(Reply::Done);
+            }
             Command::Credit { credit } => {
                 self.set_up()?;
                 let mut wallet = Wallet::load_or_register(&self.storage, &self.schema, now, &credit.account)?;
@@ -134,7 +145,13 @@ impl Inner {
                 Err(refusal) => Reply::Refused(refusal),
             },
             Command::Read { .. } => return Ok(Reply::Row(Box::new(wallet.save()?))),
-            Command::Settle | Command::Stats | Command::Unclaimed { .. } | Command::Credit { .. } => Reply::Done,
+            Command::Reverse { payment_intent, reversal } => {
+                if !wallet.reverse(&payment_intent, &reversal)? {
+                    return Ok(Reply::Failed("the directory names this account for a payment it does not have".into()));
+                }
+                Reply::Done
+            }
+            _ => Reply::Done,
         };
         wallet.save()?;
         Ok(reply)

@@ -4,6 +4,7 @@ use std::time::Duration;
 use futures_util::future::{Either, select};
 use futures_util::pin_mut;
 use js_sys::Promise;
+use sha2::{Digest, Sha256};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use worker::{Delay, Env};
@@ -32,6 +33,8 @@ extern "C" {
 pub(crate) enum Address {
     Account(AccountId),
     Aggregate,
+    /// The shard that knows this key.
+    Directory(String),
 }
 
 /// The objects of one deployment and version.
@@ -61,6 +64,13 @@ impl fmt::Display for ObjectError {
 
 impl std::error::Error for ObjectError {}
 
+/// Shards of the directory. The number is part of the data: it never changes.
+const SHARDS: u8 = 64;
+
+fn shard(key: &str) -> u8 {
+    Sha256::digest(key.as_bytes())[0] % SHARDS
+}
+
 impl Stubs {
     pub(crate) fn new(env: Env, version: &'static str) -> Self {
         Self { env, version }
@@ -80,6 +90,7 @@ impl Stubs {
         let name = match to {
             Address::Account(account) => format!("{}-user-{account}", self.version),
             Address::Aggregate => format!("{}-admin-readonly", self.version),
+            Address::Directory(key) => format!("{}-directory-{}", self.version, shard(key)),
         };
         let envelope = serde_json::to_string(&Envelope { endings, command }).expect("commands are plain JSON");
         let mut backoff = BACKOFF_MS.into_iter();

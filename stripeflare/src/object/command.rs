@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::account::AccountId;
 use crate::money::{Cents, units};
-use crate::wallet::{Account, Charge, Charged, Credit, Ending, HoldId, Refusal, Settled, Unclaimed};
+use crate::wallet::{Account, Charge, Charged, Credit, Ending, HoldId, Refusal, Reversal, Settled, Unclaimed};
 
 /// What travels to an object: endings that happened to be due, and one command.
 #[derive(Debug, Serialize, Deserialize)]
@@ -33,6 +33,14 @@ pub(crate) enum Command {
     Charge { charge: Charge },
     /// Credits a payment.
     Credit { credit: Credit },
+    /// A fact about a refund or dispute.
+    Reverse { payment_intent: String, reversal: Reversal },
+    /// To a directory shard: where a payment went.
+    Place { payment_intent: String, account: AccountId },
+    /// To a directory shard: where did this payment go? The reversal waits there if nobody knows.
+    FindOrPark { payment_intent: String, reversal: Reversal },
+    /// To a directory shard: what waited for this payment has arrived.
+    Unpark { payment_intent: String },
     /// To the aggregate: money that was credited to nobody.
     Unclaimed { unclaimed: Unclaimed },
     /// What this object did since it woke up.
@@ -56,6 +64,9 @@ pub(crate) enum Reply {
     },
     Charged(Charged),
     Refused(Refusal),
+    /// What waited for a payment.
+    Parked(Vec<Reversal>),
+    Found(Option<AccountId>),
     Stats(Stats),
     /// An error of ours: nothing was done.
     Failed(String),

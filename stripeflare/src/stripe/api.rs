@@ -11,6 +11,7 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::{Request, Response};
 use worker::Delay;
 
+use super::event::Id;
 use crate::object::describe;
 
 #[wasm_bindgen]
@@ -58,6 +59,16 @@ pub(crate) struct PaymentLink {
 impl Api<'_> {
     pub(crate) async fn payment_link(&self, id: &str) -> Result<PaymentLink, ApiError> {
         self.get(&format!("/v1/payment_links/{id}")).await
+    }
+
+    /// The PaymentIntent that a charge belongs to; old charges have none.
+    pub(crate) async fn payment_intent_of(&self, charge: &str) -> Result<Option<String>, ApiError> {
+        #[derive(Deserialize)]
+        struct Charge {
+            payment_intent: Option<Id>,
+        }
+        let charge: Charge = self.get(&format!("/v1/charges/{charge}")).await?;
+        Ok(charge.payment_intent.map(|intent| intent.0))
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ApiError> {

@@ -4,6 +4,8 @@ use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::reversal::{self, ReversalFact};
+
 /// An event of a kind this crate acts on; unknown fields and kinds are no error.
 #[derive(Debug)]
 pub(crate) struct Event {
@@ -17,6 +19,8 @@ pub(crate) struct Event {
 pub(crate) enum Fact {
     /// `checkout.session.completed` or `.async_payment_succeeded`
     Checkout(Box<CheckoutSession>),
+    /// `refund.created`, `.updated` or `.failed`, or one of `charge.dispute.*`
+    Reversal(Box<ReversalFact>),
     /// Anything else
     Other,
 }
@@ -127,15 +131,24 @@ impl Event {
         let kind = raw.kind.ok_or(EventError::Malformed("type"))?;
         let fact = match kind.as_str() {
             "checkout.session.completed" | "checkout.session.async_payment_succeeded" => {
-                let data = raw.data.ok_or(EventError::Malformed("data"))?;
-                let session =
-                    serde_json::from_str(data.object.get()).map_err(|_| EventError::Malformed("Checkout Session"))?;
-                Fact::Checkout(Box::new(session))
+                Fact::Checkout(Box::new(read(raw.data, "Checkout Session")?))
+            }
+            "refund.created" | "refund.updated" | "refund.failed" => {
+                Fact::Reversal(Box::new(read::<reversal::Refund>(raw.data, "Refund")?.into()))
+            }
+            kind if kind.starts_with("charge.dispute.") => {
+                let dispute: reversal::Dispute = read(raw.data, "Dispute")?;
+                Fact::Reversal(Box::new(dispute.fact(kind)))
             }
             _ => Fact::Other,
         };
         Ok(Self { livemode: raw.livemode, account: raw.account, fact })
     }
+}
+
+fn read<'a, T: Deserialize<'a>>(data: Option<Data<'a>>, what: &'static str) -> Result<T, EventError> {
+    let object = data.ok_or(EventError::Malformed("data"))?.object;
+    serde_json::from_str(object.get()).map_err(|_| EventError::Malformed(what))
 }
 
 #[cfg(test)]

@@ -3,11 +3,13 @@
 mod api;
 mod credit;
 mod event;
+mod reversal;
 mod signature;
 
 pub(crate) use api::{Api, ApiError};
 pub(crate) use credit::{Rules, Verdict};
 pub(crate) use event::{CheckoutSession, Event, Fact};
+pub(crate) use reversal::ReversalFact;
 pub(crate) use signature::verify;
 
 use sha2::{Digest, Sha256};

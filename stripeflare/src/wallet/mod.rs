@@ -4,6 +4,7 @@
 //! its caller, and takes the time as an argument.
 
 mod account;
+pub(crate) mod directory;
 mod hold;
 mod ledger;
 #[cfg(test)]

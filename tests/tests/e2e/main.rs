@@ -6,3 +6,4 @@ mod failing_handlers;
 mod login;
 mod objects;
 mod paying;
+mod reversals;

@@ -1,0 +1,100 @@
+//! A directory shard: which account a payment was credited to, and reversals that came before their payment.
+
+use super::{Millis, Reader, Reversal, Sql, SqlError};
+use crate::account::AccountId;
+
+/// How long a reversal waits for its payment: 30 days. Most of those that wait belong to other products' payments.
+const PARKED_MS: Millis = 30 * 24 * 60 * 60 * 1_000;
+
+fn set_up(sql: &dyn Sql) -> Result<(), SqlError> {
+    for table in [
+        "CREATE TABLE IF NOT EXISTS places (payment_intent TEXT PRIMARY KEY, account TEXT NOT NULL) WITHOUT ROWID",
+        "CREATE TABLE IF NOT EXISTS parked (
+            payment_intent TEXT NOT NULL,
+            at INTEGER NOT NULL,
+            fact TEXT NOT NULL,
+            PRIMARY KEY (payment_intent, fact)
+        ) WITHOUT ROWID",
+    ] {
+        sql.run(table, &[])?;
+    }
+    Ok(())
+}
+
+/// Remembers where a payment went, and answers the reversals that waited for it.
+pub(crate) fn place(sql: &dyn Sql, payment_intent: &str, account: &AccountId) -> Result<Vec<Reversal>, SqlError> {
+    set_up(sql)?;
+    let insert = "INSERT INTO places (payment_intent, account) VALUES (?, ?) ON CONFLICT DO NOTHING";
+    sql.run(insert, &[payment_intent.into(), account.as_str().into()])?;
+    let parked = sql.run("SELECT fact FROM parked WHERE payment_intent = ? ORDER BY at", &[payment_intent.into()])?;
+    parked
+        .into_iter()
+        .map(|row| {
+            let fact = Reader::new(row).text()?;
+            serde_json::from_str(&fact).map_err(|error| SqlError(format!("parked.fact: {error}")))
+        })
+        .collect()
+}
+
+/// Where a payment went; a reversal of one that nobody knows yet is kept until somebody does.
+pub(crate) fn find_or_park(
+    sql: &dyn Sql,
+    payment_intent: &str,
+    reversal: &Reversal,
+    now: Millis,
+) -> Result<Option<AccountId>, SqlError> {
+    set_up(sql)?;
+    let select = "SELECT account FROM places WHERE payment_intent = ?";
+    if let Some(row) = sql.run(select, &[payment_intent.into()])?.pop() {
+        let account = Reader::new(row).text()?;
+        return account.parse().map(Some).map_err(|error| SqlError(format!("places.account: {error}")));
+    }
+    sql.run("DELETE FROM parked WHERE at < ?", &[(now - PARKED_MS).into()])?;
+    let fact = serde_json::to_string(reversal).expect("a reversal is plain JSON");
+    let insert = "INSERT INTO parked (payment_intent, at, fact) VALUES (?, ?, ?) ON CONFLICT DO NOTHING";
+    sql.run(insert, &[payment_intent.into(), now.into(), fact.into()])?;
+    Ok(None)
+}
+
+/// Forgets the reversals of a payment: its account has them.
+pub(crate) fn unpark(sql: &dyn Sql, payment_intent: &str) -> Result<(), SqlError> {
+    sql.run("DELETE FROM parked WHERE payment_intent = ?", &[payment_intent.into()])?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::database;
+    use super::super::{Kind, Reversal};
+    use super::*;
+    use crate::money::Cents;
+
+    fn refund(id: &str) -> Reversal {
+        let (amount, returned) = (Cents::new(5), Cents::ZERO);
+        Reversal { kind: Kind::Refund, id: id.into(), amount, withdrawn: true, returned, closed: false }
+    }
+
+    #[test]
+    fn a_reversal_waits_thirty_days_for_its_payment() {
+        let sql = database();
+        let account = AccountId::from_hash(&[7; 32]);
+        for _ in 0..2 {
+            assert_eq!(find_or_park(&sql, "pi_1", &refund("re_1"), 0).unwrap(), None);
+        }
+        assert_eq!(find_or_park(&sql, "pi_1", &refund("re_2"), PARKED_MS).unwrap(), None);
+        for _ in 0..2 {
+            assert_eq!(
+                place(&sql, "pi_1", &account).unwrap(),
+                [refund("re_1"), refund("re_2")],
+                "until it is told that they arrived"
+            );
+        }
+        unpark(&sql, "pi_1").unwrap();
+        assert_eq!(place(&sql, "pi_1", &account).unwrap(), []);
+        assert_eq!(find_or_park(&sql, "pi_1", &refund("re_3"), 0).unwrap(), Some(account.clone()));
+
+        find_or_park(&sql, "pi_2", &refund("re_4"), 0).unwrap();
+        find_or_park(&sql, "pi_3", &refund("re_5"), PARKED_MS + 1).unwrap();
+        assert_eq!(place(&sql, "pi_2", &account).unwrap(), [], "its time was over");
+    }
+}

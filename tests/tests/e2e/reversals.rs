@@ -1,0 +1,175 @@
+//! Refunds and disputes, in any order and any number of times.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use cargo_stripeflare::stripe::{Delivery, DisputeEnd, DisputeRequest, PayRequest, RefundStatus, StandInOptions};
+use reqwest::Method;
+use serde_json::{Value, json};
+use tests::{Customer, DEADLINE, World};
+
+/// Everything is delivered three times and in another order than it happened; the seed says which.
+fn shuffled(seed: u64) -> StandInOptions {
+    println!("seed {seed}");
+    let delivery = Delivery {
+        duplicates: 2,
+        reorder: Duration::from_millis(80),
+        retry: Duration::from_millis(20),
+        seed,
+        ..Delivery::default()
+    };
+    StandInOptions { delivery, webhook_events: vec!["*".into()], ..StandInOptions::default() }
+}
+
+fn charge(world: &World, session: &Value) -> String {
+    let intent = world.stripe.object("payment_intent", session["payment_intent"].as_str().unwrap()).unwrap();
+    intent["latest_charge"].as_str().unwrap().to_owned()
+}
+
+async fn balance(world: &World, customer: &Customer) -> f64 {
+    world.stripe.wait_idle(DEADLINE).await.unwrap();
+    world.balance(customer).await
+}
+
+#[tokio::test]
+async fn a_refund_is_taken_back_once_and_never_more_than_was_credited() -> Result<()> {
+    for seed in 1..=3 {
+        let world = World::with(shuffled(seed), &[]).await?;
+        let customer = world.newcomer().await;
+        let request = PayRequest { tax: 200, ..PayRequest::new(1_000, &customer.reference) };
+        let session = world.stripe.pay(&request).await?;
+        assert_eq!(balance(&world, &customer).await, 1_000.0);
+        let charge = charge(&world, &session);
+        world.stripe.refund(&charge, Some(300), RefundStatus::Succeeded)?;
+        assert_eq!(balance(&world, &customer).await, 700.0);
+        world.get(&customer, "/ok").await;
+        world.stripe.refund(&charge, None, RefundStatus::Succeeded)?;
+        assert_eq!(balance(&world, &customer).await, -1.0, "the rest of the payment, of which tax was never credited");
+        assert_eq!(world.get(&customer, "/ok").await.status, 402);
+        for event in world.stripe.events() {
+            world.stripe.resend(event["id"].as_str().unwrap());
+        }
+        assert_eq!(balance(&world, &customer).await, -1.0);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_refund_that_failed_or_was_canceled_is_given_back_for_good() -> Result<()> {
+    for (seed, end) in [(1, RefundStatus::Failed), (2, RefundStatus::Canceled), (3, RefundStatus::Failed)] {
+        let world = World::with(shuffled(seed), &[]).await?;
+        let customer = world.newcomer().await;
+        let session = world.pay(&customer, 1_000).await?;
+        let refund = world.stripe.refund(&charge(&world, &session), Some(400), RefundStatus::Pending)?;
+        let id = refund["id"].as_str().unwrap();
+        if seed != 3 {
+            assert_eq!(balance(&world, &customer).await, 600.0, "money on its way is gone");
+        }
+        world.stripe.update_refund(id, RefundStatus::Succeeded)?;
+        world.stripe.update_refund(id, end)?;
+        assert_eq!(balance(&world, &customer).await, 1_000.0);
+        world.stripe.emit("refund.updated", &refund, json!({}));
+        assert_eq!(balance(&world, &customer).await, 1_000.0, "an old snapshot changes nothing");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_dispute_freezes_takes_and_gives_back() -> Result<()> {
+    for seed in 1..=3 {
+        let world = World::with(shuffled(seed), &[]).await?;
+        let customer = world.newcomer().await;
+        let session = world.pay(&customer, 1_000).await?;
+        let charge = charge(&world, &session);
+        let request = DisputeRequest { amount: Some(995), inquiry: true, ..DisputeRequest::new(&charge) };
+        let dispute = world.stripe.open_dispute(&request)?;
+        let id = dispute["id"].as_str().unwrap();
+        assert_eq!(balance(&world, &customer).await, 1_000.0, "nothing is taken yet");
+        for left in (0..5).rev() {
+            let call = world.get(&customer, "/ok").await;
+            assert_eq!((call.status, call.header("x-balance")), (200, left.to_string()));
+        }
+        assert_eq!(world.get(&customer, "/ok").await.status, 402, "disputed money pays for nothing");
+        world.stripe.withdraw_disputed(id)?;
+        assert_eq!(balance(&world, &customer).await, 0.0);
+        world.stripe.reinstate_disputed(id, Some(500))?;
+        world.stripe.close_dispute(id, DisputeEnd::Won)?;
+        assert_eq!(balance(&world, &customer).await, 500.0);
+        assert_eq!(world.get(&customer, "/ok").await.header("x-balance"), "499");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_dispute_that_comes_to_nothing_sets_its_money_free() -> Result<()> {
+    let world = World::with(shuffled(4), &[]).await?;
+    let customer = world.newcomer().await;
+    let session = world.pay(&customer, 50).await?;
+    let dispute = world.stripe.open_dispute(&DisputeRequest::new(charge(&world, &session)))?;
+    assert_eq!((balance(&world, &customer).await, world.get(&customer, "/ok").await.status), (50.0, 402));
+    world.stripe.close_dispute(dispute["id"].as_str().unwrap(), DisputeEnd::WarningClosed)?;
+    assert_eq!(balance(&world, &customer).await, 50.0);
+    assert_eq!(world.get(&customer, "/ok").await.status, 200);
+    Ok(())
+}
+
+#[tokio::test]
+async fn refunds_and_disputes_together_take_no_more_than_the_credit() -> Result<()> {
+    let world = World::with(shuffled(5), &[]).await?;
+    let customer = world.newcomer().await;
+    let session = world.pay(&customer, 1_000).await?;
+    let charge = charge(&world, &session);
+    let refund = world.stripe.refund(&charge, Some(600), RefundStatus::Pending)?;
+    let dispute = world.stripe.open_dispute(&DisputeRequest::new(&charge))?;
+    world.stripe.withdraw_disputed(dispute["id"].as_str().unwrap())?;
+    assert_eq!(balance(&world, &customer).await, 0.0);
+    world.stripe.update_refund(refund["id"].as_str().unwrap(), RefundStatus::Failed)?;
+    assert_eq!(balance(&world, &customer).await, 0.0, "the dispute alone has it all");
+    world.stripe.reinstate_disputed(dispute["id"].as_str().unwrap(), None)?;
+    assert_eq!(balance(&world, &customer).await, 1_000.0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_refund_that_comes_before_its_payment_waits_for_it() -> Result<()> {
+    let options = StandInOptions { webhook_events: vec!["refund.created".into()], ..StandInOptions::default() };
+    let world = World::with(options, &[]).await?;
+    let customer = world.newcomer().await;
+    let session = world.pay(&customer, 1_000).await?;
+    world.stripe.refund(&charge(&world, &session), Some(250), RefundStatus::Succeeded)?;
+    assert_eq!(balance(&world, &customer).await, 0.0, "the payment itself is not known yet");
+    assert!(world.stripe.deliveries().iter().all(|delivery| delivery.tries == [Ok(200)]));
+
+    let event = world.stripe.events().into_iter().find(|event| event["type"] == "checkout.session.completed").unwrap();
+    let body = event.to_string();
+    for _ in 0..2 {
+        let header = world.stripe.sign(body.as_bytes(), world.stripe.clock().now_s());
+        let request = world.request(Method::POST, "/stripe-webhook").header("stripe-signature", header);
+        assert_eq!(world.send(request.body(body.clone())).await.status, 200);
+        assert_eq!(world.balance(&customer).await, 750.0);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn reversals_of_what_is_not_ours_change_nothing() -> Result<()> {
+    let world = World::with(shuffled(6), &[]).await?;
+    let customer = world.newcomer().await;
+    let session = world.pay(&customer, 1_000).await?;
+    let refund = world.stripe.refund(&charge(&world, &session), Some(100), RefundStatus::Succeeded)?;
+    assert_eq!(balance(&world, &customer).await, 900.0);
+    let other = |change: Value| {
+        let mut refund = refund.clone();
+        refund["id"] = json!(format!("re_{}", change.to_string().len()));
+        for (field, value) in change.as_object().unwrap() {
+            refund[field] = value.clone();
+        }
+        refund
+    };
+    world.stripe.emit("refund.created", &other(json!({"payment_intent": "pi_of_another_product"})), json!({}));
+    world.stripe.emit("refund.created", &other(json!({"currency": "eur"})), json!({}));
+    world.stripe.emit("refund.created", &other(json!({"amount": 7})), json!({"account": "acct_connected"}));
+    world.stripe.emit("refund.created", &other(json!({"amount": 78})), json!({"livemode": true}));
+    assert_eq!(balance(&world, &customer).await, 900.0);
+    Ok(())
+}
