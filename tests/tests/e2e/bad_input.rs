@@ -36,7 +36,6 @@ async fn bad_input_is_answered_without_5xx_and_without_a_charge() -> Result<()> 
                     assert!(response.status().as_u16() < 500, "{path} {header}: {value:?}: {response:?}");
                     answered += 1;
                 }
-            } {header}: {value:?}: {reply:?}");
             }
         }
     }
