@@ -170,9 +170,9 @@ fn answer_request(handler: &Handler<'_>, function: &Ident, std: &Std) -> TokenSt
     };
     quote! {
         #price
-        let (mut __parts, #body) = #p::into_parts(__request);
-        let __call = match #p::Call::begin(&mut __parts, &__PRICE) {
-            #ok(__call) => __call,
+        let (mut __parts, __body) = #p::into_parts(__request);
+        let (__call, #body) = match #p::Call::begin(&mut __parts, __body, &__PRICE).await {
+            #ok(__begun) => __begun,
             #err(__response) => return __response,
         };
         #extracted

@@ -18,11 +18,14 @@ pub fn report(
         let (mut __parts, __body) = renamed::stripeflare::__private::into_parts(
             __request,
         );
-        let __call = match renamed::stripeflare::__private::Call::begin(
-            &mut __parts,
-            &__PRICE,
-        ) {
-            ::core::result::Result::Ok(__call) => __call,
+        let (__call, __body) = match renamed::stripeflare::__private::Call::begin(
+                &mut __parts,
+                __body,
+                &__PRICE,
+            )
+            .await
+        {
+            ::core::result::Result::Ok(__begun) => __begun,
             ::core::result::Result::Err(__response) => return __response,
         };
         let __a0 = match renamed::stripeflare::__private::from_request::<

@@ -19,11 +19,14 @@ impl ::stripeflare::__private::Route for reverse {
                 .hold_seconds(120u32)
                 .route("POST /reverse/{id}");
             let (mut __parts, __body) = ::stripeflare::__private::into_parts(__request);
-            let __call = match ::stripeflare::__private::Call::begin(
-                &mut __parts,
-                &__PRICE,
-            ) {
-                ::core::result::Result::Ok(__call) => __call,
+            let (__call, __body) = match ::stripeflare::__private::Call::begin(
+                    &mut __parts,
+                    __body,
+                    &__PRICE,
+                )
+                .await
+            {
+                ::core::result::Result::Ok(__begun) => __begun,
                 ::core::result::Result::Err(__response) => return __response,
             };
             let __a0 = match ::stripeflare::__private::from_parts::<

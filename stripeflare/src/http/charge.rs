@@ -1,3 +1,4 @@
+use axum::body::Body;
 use axum::response::Response;
 use http::header::ALLOW;
 use http::request::Parts;
@@ -6,24 +7,27 @@ use http::{HeaderValue, Method, StatusCode};
 use super::answer::{X_BALANCE, X_PAYMENT_LINK, X_PRICE, header};
 use super::context::{Context, Inner};
 use super::price::{Kind, Price, Said};
-use super::{Answer, endings, now};
+use super::{Answer, endings, idempotency, now};
 use crate::account::AccountId;
 use crate::money::Cents;
 use crate::object::{Command, Reply};
-use crate::wallet::{Charge as ChargeCommand, Ending, HoldId, Millis, Outcome, Overdraft, Refusal, Settled};
+use crate::wallet::{
+    Charge as ChargeCommand, Ending, HoldId, IdempotencyKey, KeptAnswer, Millis, Outcome, Overdraft, Refusal, Settled,
+};
 
 /// A call of a priced route, before its extractors ran.
 pub struct Call {
     context: Context,
     price: &'static Price,
+    key: Option<IdempotencyKey>,
 }
 
 impl Call {
-    /// Refuses what needs no look at the input.
+    /// Refuses what needs no look at the input, and gives the body back.
     ///
     /// # Errors
     /// The answer instead of the handler's.
-    pub fn begin(parts: &mut Parts, price: &'static Price) -> Result<Self, Response> {
+    pub async fn begin(parts: &mut Parts, body: Body, price: &'static Price) -> Result<(Self, Body), Response> {
         let context = Context::from(parts)?;
         if parts.method == Method::HEAD {
             let answer =
@@ -33,8 +37,9 @@ impl Call {
             return Err(response);
         }
         context.spending_token()?;
+        let (key, body) = idempotency::read(parts, body).await?;
         context.slot.open();
-        Ok(Self { context, price })
+        Ok((Self { context, price, key }, body))
     }
 
     /// Sets the price aside: the one hop to the account before the handler runs.
@@ -42,7 +47,7 @@ impl Call {
     /// # Errors
     /// The answer instead of the handler's: 402, 429, or 503 when the account could not be asked.
     pub async fn reserve(self) -> Result<Charge, Response> {
-        let Self { context, price } = self;
+        let Self { context, price, key } = self;
         let Some(token) = context.spending_token()? else {
             return Err(context.refused(price.amount, Refusal::Unregistered));
         };
@@ -54,9 +59,11 @@ impl Call {
             amount: price.amount,
             seconds: price.hold_s,
             row: context.slot.is_wanted(),
+            key: key.clone(),
         };
         // From here on a hold may be there, so it gets an ending whatever happens.
-        let mut charge = Charge { context, price, account, hold, begun_at, available: Cents::ZERO, open: true };
+        let key = key.map(|key| key.key);
+        let mut charge = Charge { context, price, account, hold, key, begun_at, available: Cents::ZERO, open: true };
         match endings::call(&charge.context.deployment, &charge.account, command).await? {
             Reply::Reserved { available, row } => {
                 charge.available = available;
@@ -68,6 +75,10 @@ impl Call {
             Reply::Refused(refusal) => {
                 charge.open = false;
                 Err(charge.context.refused(price.amount, refusal))
+            }
+            Reply::Claimed(claim) => {
+                charge.open = false;
+                Err(idempotency::claimed(claim))
             }
             _ => Err(Answer::unavailable("the account answered a reserve with something else")),
         }
@@ -81,6 +92,8 @@ pub struct Charge {
     price: &'static Price,
     account: AccountId,
     hold: HoldId,
+    /// The caller's idempotency key.
+    key: Option<String>,
     begun_at: Millis,
     /// After the hold.
     available: Cents,
@@ -103,15 +116,36 @@ impl Charge {
             // Dropping `self` releases.
             Err(answer) => return answer.into(),
         };
-        if !used.is_positive() {
-            self.decide(Outcome::Release);
-        } else if now() - self.begun_at < Millis::from(self.price.hold_s) * 1_000 {
-            self.decide(self.capture(used, false));
-        } else if let Err(answer) = self.capture_late(used).await {
-            return answer;
-        }
         let available = self.available + (self.price.amount - used);
-        self.context.charged(response, &self.account, used, available)
+        let response = self.context.charged(response, &self.account, used, available);
+        if response.status().as_u16() >= 400 {
+            self.decide(Outcome::Release);
+        } else if self.key.is_some() {
+            return self.capture_and_keep(used, response).await.unwrap_or_else(|answer| answer);
+        } else if !used.is_positive() {
+            self.decide(Outcome::Release);
+        } else if !self.is_late() {
+            self.decide(self.capture(used, false));
+        } else {
+            self.open = false;
+            if let Err(answer) = self.end(used, true, None).await {
+                return answer;
+            }
+        }
+        response
+    }
+
+    fn is_late(&self) -> bool {
+        now() - self.begun_at >= Millis::from(self.price.hold_s) * 1_000
+    }
+
+    /// A call with a key is charged, and its answer kept, before it is answered.
+    async fn capture_and_keep(mut self, used: Cents, response: Response) -> Result<Response, Response> {
+        let (answer, response) = idempotency::keep(response).await?;
+        // Without an answer the hold is still open here, and dropping `self` frees the key.
+        self.end(used, self.is_late(), Some(answer)).await?;
+        self.open = false;
+        Ok(response)
     }
 
     /// What the response costs.
@@ -132,11 +166,11 @@ impl Charge {
         }
     }
 
-    /// The handler took longer than its hold: it is answered only if the money is still there.
-    async fn capture_late(&mut self, used: Cents) -> Result<(), Response> {
-        self.open = false;
-        let ending = Ending { hold: self.hold.clone(), outcome: self.capture(used, true) };
-        match endings::call(&self.context.deployment, &self.account, Command::End { ending }).await? {
+    /// Captures before the answer leaves: a handler that took longer than its hold is answered only if the money is
+    /// still there.
+    async fn end(&self, used: Cents, late: bool, answer: Option<KeptAnswer>) -> Result<(), Response> {
+        let command = Command::End { ending: self.ending(self.capture(used, late)), answer };
+        match endings::call(&self.context.deployment, &self.account, command).await? {
             Reply::Ended { settled: Settled::Captured | Settled::AlreadyCaptured, .. } => Ok(()),
             Reply::Ended { .. } | Reply::Refused(_) => {
                 let message = format!(
@@ -149,19 +183,23 @@ impl Charge {
         }
     }
 
+    fn ending(&self, outcome: Outcome) -> Ending {
+        Ending { hold: self.hold.clone(), outcome, key: self.key.clone() }
+    }
+
     fn capture(&self, amount: Cents, late: bool) -> Outcome {
         Outcome::Capture { amount, detail: self.price.route.to_owned(), late }
     }
 
     fn decide(&mut self, outcome: Outcome) {
         self.open = false;
-        endings::decide(&self.context, &self.account, Ending { hold: self.hold.clone(), outcome });
+        endings::decide(&self.context, &self.account, self.ending(outcome));
     }
 }
 
 /// In a response's extensions: its price is settled.
 #[derive(Clone, Copy)]
-struct Settlement;
+pub(super) struct Settlement;
 
 impl Inner {
     /// Tells the caller what the call cost.

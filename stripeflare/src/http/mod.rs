@@ -10,6 +10,7 @@ mod context;
 mod credentials;
 mod endings;
 mod glue;
+mod idempotency;
 mod payments;
 mod price;
 mod route;

@@ -9,8 +9,11 @@ use worker::worker_sys::DurableObjectState;
 
 use super::command::{Command, Envelope, Reply, Stats};
 use super::storage::Storage;
+use crate::money::Cents;
 use crate::schema::{Schema, StripeUser, is_set_up, migrate};
-use crate::wallet::{Account, Millis, Wallet, WalletError, directory, record_unclaimed};
+use crate::wallet::{
+    Account, Claim, HoldId, IdempotencyKey, Millis, Settled, Wallet, WalletError, directory, record_unclaimed,
+};
 
 #[wasm_bindgen(inline_js = r#"
 import { DurableObject } from "cloudflare:workers";
@@ -128,16 +131,14 @@ impl Inner {
             wallet.settle(ending)?;
         }
         let reply = match envelope.command {
-            Command::Reserve { hold, amount, seconds, row } => match wallet.reserve(&hold, amount, seconds)? {
-                Ok(()) => {
-                    let available = wallet.available()?;
-                    let account = wallet.save()?;
-                    return Ok(Reply::Reserved { available, row: row.then(|| Box::new(account)) });
-                }
-                Err(refusal) => Reply::Refused(refusal),
-            },
-            Command::End { ending } => {
+            Command::Reserve { hold, amount, seconds, row, key } => {
+                return reserve(wallet, &hold, amount, seconds, row, key.as_ref());
+            }
+            Command::End { ending, answer } => {
                 let settled = wallet.settle(&ending)?;
+                if let (Some(key), Some(answer), Settled::Captured) = (&ending.key, &answer, settled) {
+                    wallet.keep(key, answer)?;
+                }
                 Reply::Ended { settled, available: wallet.available()? }
             }
             Command::Charge { charge } => match wallet.charge(&charge)? {
@@ -175,4 +176,30 @@ impl Inner {
         }
         Ok(())
     }
+}
+
+fn reserve(
+    mut wallet: Wallet<'_>,
+    hold: &HoldId,
+    amount: Cents,
+    seconds: u32,
+    row: bool,
+    key: Option<&IdempotencyKey>,
+) -> Result<Reply, WalletError> {
+    let claim = key.map_or(Ok(Claim::Free), |key| wallet.claim(key, hold))?;
+    if claim != Claim::Free {
+        wallet.save()?;
+        return Ok(Reply::Claimed(claim));
+    }
+    if let Err(refusal) = wallet.reserve(hold, amount, seconds)? {
+        wallet.save()?;
+        return Ok(Reply::Refused(refusal));
+    }
+    if let Some(key) = key {
+        wallet.name(key, hold)?;
+        wallet.forget_answers()?;
+    }
+    let available = wallet.available()?;
+    let account = wallet.save()?;
+    Ok(Reply::Reserved { available, row: row.then(|| Box::new(account)) })
 }

@@ -2,7 +2,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::account::AccountId;
 use crate::money::{Cents, units};
-use crate::wallet::{Account, Charge, Charged, Credit, Ending, HoldId, Refusal, Reversal, Settled, Unclaimed};
+use crate::wallet::{
+    Account, Charge, Charged, Claim, Credit, Ending, HoldId, IdempotencyKey, KeptAnswer, Refusal, Reversal, Settled,
+    Unclaimed,
+};
 
 /// What travels to an object: endings that happened to be due, and one command.
 #[derive(Debug, Serialize, Deserialize)]
@@ -26,9 +29,14 @@ pub(crate) enum Command {
         seconds: u32,
         /// Whether the handler wants the account's row.
         row: bool,
+        key: Option<IdempotencyKey>,
     },
     /// One ending whose result matters.
-    End { ending: Ending },
+    End {
+        ending: Ending,
+        /// What to keep for the caller's key.
+        answer: Option<KeptAnswer>,
+    },
     /// Charges at once.
     Charge { charge: Charge },
     /// Credits a payment.
@@ -64,6 +72,8 @@ pub(crate) enum Reply {
     },
     Charged(Charged),
     Refused(Refusal),
+    /// The caller's key stands for a call already.
+    Claimed(Claim),
     /// What waited for a payment.
     Parked(Vec<Reversal>),
     Found(Option<AccountId>),

@@ -47,6 +47,8 @@ pub(crate) struct Hold {
 pub(crate) struct Ending {
     pub(crate) hold: HoldId,
     pub(crate) outcome: Outcome,
+    /// The caller's idempotency key, if it sent one.
+    pub(crate) key: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

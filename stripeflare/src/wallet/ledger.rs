@@ -116,7 +116,7 @@ impl From<SqlError> for WalletError {
 /// One account, loaded; [`Wallet::save`] writes its row once, whatever was done to it.
 pub(crate) struct Wallet<'a> {
     pub(super) sql: &'a dyn Sql,
-    now: Millis,
+    pub(super) now: Millis,
     account: Account,
     changed: bool,
 }
@@ -169,6 +169,10 @@ impl<'a> Wallet<'a> {
         Ok(())
     }
 
+    pub(super) fn is_open(&self, hold: &str) -> bool {
+        self.open_holds().any(|open| open.id.as_str() == hold)
+    }
+
     fn open_holds(&self) -> impl Iterator<Item = &Hold> {
         self.account.holds.iter().filter(|hold| hold.expires_at > self.now)
     }
@@ -199,8 +203,15 @@ impl<'a> Wallet<'a> {
         Ok(Ok(()))
     }
 
-    /// Ends a hold, at most once.
+    /// Ends a hold, at most once. A hold that its caller's key names no more ends as nothing.
     pub(crate) fn settle(&mut self, ending: &Ending) -> Result<Settled, WalletError> {
+        if let Some(key) = &ending.key {
+            if ending.outcome == Outcome::Release {
+                self.free(key, &ending.hold)?;
+            } else if !self.names(key, &ending.hold)? {
+                return Ok(Settled::Gone);
+            }
+        }
         let open = self.open_holds().find(|hold| hold.id == ending.hold).map(|hold| hold.amount);
         match (&ending.outcome, open) {
             (Outcome::Release, Some(_)) => {
@@ -352,11 +363,12 @@ mod tests {
         Ending {
             hold: hold.clone(),
             outcome: Outcome::Capture { amount: Cents::new(cents), detail: "GET /".into(), late },
+            key: None,
         }
     }
 
     fn release(hold: &HoldId) -> Ending {
-        Ending { hold: hold.clone(), outcome: Outcome::Release }
+        Ending { hold: hold.clone(), outcome: Outcome::Release, key: None }
     }
 
     /// One transaction at one moment, then the rules that always hold.

@@ -6,6 +6,7 @@
 mod account;
 pub(crate) mod directory;
 mod hold;
+mod idempotency;
 mod ledger;
 #[cfg(test)]
 mod model;
@@ -16,6 +17,7 @@ mod unclaimed;
 
 pub(crate) use account::Account;
 pub(crate) use hold::{Ending, Hold, HoldId, Outcome};
+pub(crate) use idempotency::{Claim, IdempotencyKey, KeptAnswer};
 pub use ledger::Overdraft;
 pub(crate) use ledger::{Charge, Charged, Credit, Refusal, Settled, Wallet, WalletError};
 pub(crate) use reversal::{Kind, Reversal};

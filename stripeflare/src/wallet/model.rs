@@ -332,6 +332,7 @@ impl Real {
         let capture = |hold: u16, amount: i64, late: bool| Ending {
             hold: hold_id(hold),
             outcome: Outcome::Capture { amount: Cents::from_units(amount), detail: "GET /".into(), late },
+            key: None,
         };
         Ok(match *step {
             Step::Wait { .. } => Said::Done,
@@ -350,7 +351,7 @@ impl Real {
             // `per_mille` holds the units by now: only the model knows what was held.
             Step::Capture { hold, per_mille, late } => Said::Settled(wallet.settle(&capture(hold, per_mille, late))?),
             Step::Release { hold } => {
-                Said::Settled(wallet.settle(&Ending { hold: hold_id(hold), outcome: Outcome::Release })?)
+                Said::Settled(wallet.settle(&Ending { hold: hold_id(hold), outcome: Outcome::Release, key: None })?)
             }
             Step::Charge { key, units, overdraft } => {
                 let overdraft = if overdraft { Overdraft::Allow } else { Overdraft::Deny };

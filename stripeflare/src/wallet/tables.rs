@@ -30,6 +30,16 @@ pub(crate) const TABLES: &[&[&str]] = &[&[
         taken INTEGER NOT NULL DEFAULT 0,
         frozen INTEGER NOT NULL DEFAULT 0
     ) WITHOUT ROWID",
+    "CREATE TABLE idempotency (
+        key TEXT PRIMARY KEY,
+        hold TEXT NOT NULL,
+        fingerprint TEXT NOT NULL,
+        expires_at INTEGER NOT NULL,
+        status INTEGER,
+        headers TEXT,
+        body TEXT
+    ) WITHOUT ROWID",
+    "CREATE INDEX idempotency_expires_at ON idempotency (expires_at)",
     "CREATE TABLE reversals (
         key TEXT PRIMARY KEY,
         payment TEXT NOT NULL,

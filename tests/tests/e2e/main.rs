@@ -3,6 +3,7 @@
 mod bad_input;
 mod charging;
 mod failing_handlers;
+mod idempotency;
 mod login;
 mod objects;
 mod paying;

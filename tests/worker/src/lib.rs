@@ -61,6 +61,12 @@ async fn echo(Json(text): Json<Text>) -> Json<Text> {
     Json(text)
 }
 
+#[get("/large")]
+#[priced(cents = 1)]
+async fn large() -> String {
+    "x".repeat(200_000)
+}
+
 #[get("/error")]
 #[priced(cents = 1)]
 async fn error() -> (StatusCode, &'static str) {
@@ -194,8 +200,8 @@ fn plain_router() -> Router {
 fn app() -> App<User> {
     App::new()
         .routes(routes![
-            free, account, ok, row, fraction, echo, error, err, panic, exception, slow, outlive, dynamic, metered,
-            charge, name
+            free, account, ok, row, fraction, echo, large, error, err, panic, exception, slow, outlive, dynamic,
+            metered, charge, name
         ])
         .merge(plain_router())
 }
