@@ -71,7 +71,7 @@ pub(super) fn expand(entry: &Entry<'_>) -> TokenStream {
             impl __StripeflareObject {
                 #[wasm_bindgen(constructor)]
                 pub fn new(state: #p::JsObjectState, env: #p::Env) -> Self {
-                    Self(#p::Object::new(&state, &env))
+                    Self(#p::Object::new(#version, &state, &env))
                 }
 
                 #[wasm_bindgen]

@@ -28,6 +28,7 @@ const WALLET: &[&str] = &[
     "frozen",
     "revision",
     "sent_revision",
+    "usage",
     "currency",
     "access_token",
     "tokens",

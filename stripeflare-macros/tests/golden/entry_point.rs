@@ -64,7 +64,7 @@ const _: () = {
             state: ::stripeflare::__private::JsObjectState,
             env: ::stripeflare::__private::Env,
         ) -> Self {
-            Self(::stripeflare::__private::Object::new(&state, &env))
+            Self(::stripeflare::__private::Object::new("2", &state, &env))
         }
         #[wasm_bindgen]
         pub fn call(&self, command: ::std::string::String) -> ::std::string::String {

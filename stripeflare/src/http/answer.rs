@@ -116,7 +116,7 @@ impl Inner {
             let body = PaymentRequired {
                 error: "payment_required",
                 message: format!(
-                    "This call costs up to {price} cents and your balance is {balance} cents. Add credit at paymentLink and call again."
+                    "This call needs {price} cents of credit; your balance is {balance}. Add credit at paymentLink and call again."
                 ),
                 price,
                 balance,
@@ -145,6 +145,6 @@ fn page(price: Cents, balance: Cents) -> String {
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
          <title>Credit needed</title><style>body{{font:1.1rem/1.5 system-ui;max-width:30rem;margin:15vh auto;padding:0 1rem;color-scheme:light dark}}\
          a{{display:inline-block;padding:.6rem 1.2rem;border-radius:.5rem;background:#5b4bdb;color:#fff;text-decoration:none}}</style>\
-         <h1>Credit needed</h1><p>This page costs up to {price} cents. Your balance is {balance} cents.</p><p><a href=\"/topup\">Add credit</a></p></html>"
+         <h1>Credit needed</h1><p>This page needs {price} cents of credit. Your balance is {balance} cents.</p><p><a href=\"/topup\">Add credit</a></p></html>"
     )
 }

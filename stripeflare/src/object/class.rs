@@ -1,18 +1,23 @@
 use std::cell::Cell;
 use std::marker::PhantomData;
 use std::panic::AssertUnwindSafe;
+use std::rc::Rc;
 
 use js_sys::Promise;
 use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::future_to_promise;
 use worker::Env;
 use worker::worker_sys::DurableObjectState;
 
+use super::alarm::Alarm;
+use super::client::Stubs;
 use super::command::{Command, Envelope, Reply, Stats};
 use super::storage::Storage;
 use crate::money::Cents;
 use crate::schema::{Schema, StripeUser, is_set_up, migrate};
 use crate::wallet::{
-    Account, Claim, HoldId, IdempotencyKey, Millis, Settled, Wallet, WalletError, directory, record_unclaimed,
+    Account, Claim, HoldId, IdempotencyKey, Millis, Role, Settled, Wallet, WalletError, directory, outbox,
+    record_unclaimed,
 };
 
 #[wasm_bindgen(inline_js = r#"
@@ -33,15 +38,18 @@ pub fn extend_durable_object(instance: &JsValue) {
 
 /// What the exported class `DORM` holds: one account, a directory shard or the aggregate, as its name says.
 pub struct Object<U> {
-    inner: Option<AssertUnwindSafe<Inner>>,
+    inner: Option<AssertUnwindSafe<Rc<Inner>>>,
     user: PhantomData<fn() -> U>,
 }
 
-struct Inner {
-    storage: Storage,
-    schema: Schema,
+pub(super) struct Inner {
+    pub(super) storage: Storage,
+    pub(super) schema: Schema,
+    /// To other objects, from the alarm.
+    pub(super) stubs: Stubs,
     /// The tables are there and of this deploy's version.
     migrated: Cell<bool>,
+    pub(super) alarm: Alarm,
     stats: Cell<Stats>,
 }
 
@@ -54,11 +62,18 @@ impl<U: StripeUser> Object<U> {
 
     /// Called by the runtime whenever the object wakes up; it does nothing that could fail later.
     #[must_use]
-    pub fn new(state: &DurableObjectState, _env: &Env) -> Self {
+    pub fn new(version: &'static str, state: &DurableObjectState, env: &Env) -> Self {
         let storage = Storage::new(state).expect("a Durable Object with SQLite storage");
         let schema = Schema::of::<U>();
-        let inner = Inner { storage, schema, migrated: Cell::new(false), stats: Cell::default() };
-        Self { inner: Some(AssertUnwindSafe(inner)), user: PhantomData }
+        let inner = Inner {
+            storage,
+            schema,
+            stubs: Stubs::new(env.clone(), version),
+            migrated: Cell::new(false),
+            alarm: Alarm::default(),
+            stats: Cell::default(),
+        };
+        Self { inner: Some(AssertUnwindSafe(Rc::new(inner))), user: PhantomData }
     }
 
     /// One command, JSON in and out.
@@ -72,9 +87,13 @@ impl<U: StripeUser> Object<U> {
         serde_json::to_string(&reply).expect("replies are plain JSON")
     }
 
-    /// The alarm.
+    /// What is due later: it never fails, because the runtime gives up on an alarm that does.
     pub fn alarm(&self) -> Promise {
-        Promise::resolve(&JsValue::UNDEFINED)
+        let inner = Rc::clone(self.inner.as_ref().expect("an attached object"));
+        future_to_promise(AssertUnwindSafe(async move {
+            inner.ring().await;
+            Ok(JsValue::UNDEFINED)
+        }))
     }
 }
 
@@ -85,8 +104,9 @@ impl Inner {
         let result = self.storage.transaction(|| self.run(envelope, worker::Date::now().as_millis() as Millis));
         self.stats.set(Stats { commands: before.commands + 1, rows_written: self.storage.rows_written() });
         result.unwrap_or_else(|error| {
-            // The tables may have been made in the transaction that is gone.
+            // The tables and the alarm may have been made in the transaction that is gone.
             self.migrated.set(migrated);
+            self.alarm.forget();
             Reply::Failed(error.to_string())
         })
     }
@@ -95,25 +115,34 @@ impl Inner {
         match envelope.command {
             Command::Stats => return Ok(Reply::Stats(self.stats.get())),
             Command::Unclaimed { unclaimed } => {
+                self.set_up(Role::Aggregate)?;
                 record_unclaimed(&self.storage, &unclaimed, now)?;
                 return Ok(Reply::Done);
             }
+            Command::Mirror { snapshot } => {
+                self.set_up(Role::Aggregate)?;
+                outbox::mirror(&self.storage, &self.schema, &snapshot)?;
+                return Ok(Reply::Done);
+            }
             Command::Place { payment_intent, account } => {
+                self.set_up(Role::Directory)?;
                 return Ok(Reply::Parked(directory::place(&self.storage, &payment_intent, &account)?));
             }
             Command::FindOrPark { payment_intent, reversal } => {
+                self.set_up(Role::Directory)?;
                 let found = directory::find_or_park(&self.storage, &payment_intent, &reversal, now)?;
                 return Ok(Reply::Found(found));
             }
             Command::Unpark { payment_intent } => {
+                self.set_up(Role::Directory)?;
                 directory::unpark(&self.storage, &payment_intent)?;
                 return Ok(Reply::Done);
             }
             Command::Credit { credit } => {
-                self.set_up()?;
+                self.set_up(Role::Account)?;
                 let mut wallet = Wallet::load_or_register(&self.storage, &self.schema, now, &credit.account)?;
                 wallet.credit(&credit)?;
-                wallet.save()?;
+                self.save(wallet)?;
                 return Ok(Reply::Done);
             }
             _ => {}
@@ -132,7 +161,7 @@ impl Inner {
         }
         let reply = match envelope.command {
             Command::Reserve { hold, amount, seconds, row, key } => {
-                return reserve(wallet, &hold, amount, seconds, row, key.as_ref());
+                return self.reserve(wallet, &hold, amount, seconds, row, key.as_ref());
             }
             Command::End { ending, answer } => {
                 let settled = wallet.settle(&ending)?;
@@ -145,7 +174,7 @@ impl Inner {
                 Ok(charged) => Reply::Charged(charged),
                 Err(refusal) => Reply::Refused(refusal),
             },
-            Command::Read { .. } => return Ok(Reply::Row(Box::new(wallet.save()?))),
+            Command::Read { .. } => return Ok(Reply::Row(Box::new(self.save(wallet)?))),
             Command::Reverse { payment_intent, reversal } => {
                 if !wallet.reverse(&payment_intent, &reversal)? {
                     return Ok(Reply::Failed("the directory names this account for a payment it does not have".into()));
@@ -154,52 +183,61 @@ impl Inner {
             }
             _ => Reply::Done,
         };
-        wallet.save()?;
+        self.save(wallet)?;
         Ok(reply)
     }
 
+    fn reserve(
+        &self,
+        mut wallet: Wallet<'_>,
+        hold: &HoldId,
+        amount: Cents,
+        seconds: u32,
+        row: bool,
+        key: Option<&IdempotencyKey>,
+    ) -> Result<Reply, WalletError> {
+        let claim = key.map_or(Ok(Claim::Free), |key| wallet.claim(key, hold))?;
+        if claim != Claim::Free {
+            self.save(wallet)?;
+            return Ok(Reply::Claimed(claim));
+        }
+        if let Err(refusal) = wallet.reserve(hold, amount, seconds)? {
+            self.save(wallet)?;
+            return Ok(Reply::Refused(refusal));
+        }
+        if let Some(key) = key {
+            wallet.name(key, hold)?;
+        }
+        let available = wallet.available()?;
+        let account = self.save(wallet)?;
+        Ok(Reply::Reserved { available, row: row.then(|| Box::new(account)) })
+    }
+
+    /// Writes the row, and sees to it that the aggregate will hear of it.
+    fn save(&self, wallet: Wallet<'_>) -> Result<Account, WalletError> {
+        let account = wallet.save()?;
+        if account.is_unsent() {
+            self.alarm.set_soon(&self.storage)?;
+        }
+        Ok(account)
+    }
+
     /// The account, unless nobody has paid yet: then nothing is written, no table either.
-    fn existing(&self, now: Millis) -> Result<Option<Wallet<'_>>, WalletError> {
+    pub(super) fn existing(&self, now: Millis) -> Result<Option<Wallet<'_>>, WalletError> {
         if !self.migrated.get() {
             if !is_set_up(&self.storage)? {
                 return Ok(None);
             }
-            self.set_up()?;
+            self.set_up(Role::Account)?;
         }
         Wallet::load(&self.storage, &self.schema, now)
     }
 
-    fn set_up(&self) -> Result<(), WalletError> {
+    fn set_up(&self, role: Role) -> Result<(), WalletError> {
         if !self.migrated.get() {
-            migrate(&self.storage, &self.schema)?;
+            migrate(&self.storage, role, &self.schema)?;
             self.migrated.set(true);
         }
         Ok(())
     }
-}
-
-fn reserve(
-    mut wallet: Wallet<'_>,
-    hold: &HoldId,
-    amount: Cents,
-    seconds: u32,
-    row: bool,
-    key: Option<&IdempotencyKey>,
-) -> Result<Reply, WalletError> {
-    let claim = key.map_or(Ok(Claim::Free), |key| wallet.claim(key, hold))?;
-    if claim != Claim::Free {
-        wallet.save()?;
-        return Ok(Reply::Claimed(claim));
-    }
-    if let Err(refusal) = wallet.reserve(hold, amount, seconds)? {
-        wallet.save()?;
-        return Ok(Reply::Refused(refusal));
-    }
-    if let Some(key) = key {
-        wallet.name(key, hold)?;
-        wallet.forget_answers()?;
-    }
-    let available = wallet.available()?;
-    let account = wallet.save()?;
-    Ok(Reply::Reserved { available, row: row.then(|| Box::new(account)) })
 }

@@ -2,6 +2,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::account::AccountId;
 use crate::money::{Cents, units};
+use crate::wallet::outbox::Snapshot;
 use crate::wallet::{
     Account, Charge, Charged, Claim, Credit, Ending, HoldId, IdempotencyKey, KeptAnswer, Refusal, Reversal, Settled,
     Unclaimed,
@@ -49,6 +50,8 @@ pub(crate) enum Command {
     FindOrPark { payment_intent: String, reversal: Reversal },
     /// To a directory shard: what waited for this payment has arrived.
     Unpark { payment_intent: String },
+    /// To the aggregate: the newest state of an account.
+    Mirror { snapshot: Box<Snapshot> },
     /// To the aggregate: money that was credited to nobody.
     Unclaimed { unclaimed: Unclaimed },
     /// What this object did since it woke up.

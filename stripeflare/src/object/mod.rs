@@ -1,5 +1,6 @@
 //! The Durable Object: decodes a command, runs it in one transaction, answers.
 
+mod alarm;
 mod class;
 mod client;
 mod command;

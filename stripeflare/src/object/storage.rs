@@ -7,7 +7,7 @@ use js_sys::{Array, JsString, Uint8Array};
 use wasm_bindgen::prelude::*;
 
 use super::describe;
-use crate::wallet::{Row, Sql, SqlError, Value};
+use crate::wallet::{Millis, Row, Sql, SqlError, Value};
 
 #[wasm_bindgen]
 extern "C" {
@@ -20,6 +20,9 @@ extern "C" {
         this: &JsStorage,
         closure: &mut dyn FnMut() -> Result<JsValue, JsValue>,
     ) -> Result<JsValue, JsValue>;
+
+    #[wasm_bindgen(method, catch, js_name = setAlarm)]
+    fn set_alarm(this: &JsStorage, at_ms: f64) -> Result<js_sys::Promise, JsValue>;
 
     type JsSql;
     #[wasm_bindgen(method, catch, variadic)]
@@ -50,6 +53,12 @@ impl Storage {
 
     pub(super) fn rows_written(&self) -> u64 {
         self.rows_written.get()
+    }
+
+    /// Sets the object's alarm, in the transaction that runs if one does.
+    pub(super) fn set_alarm(&self, at: Millis) -> Result<(), SqlError> {
+        // Its promise is fulfilled with the transaction: the runtime holds our answer back until then.
+        self.storage.set_alarm(at as f64).map(drop).map_err(|exception| sql_error(&exception))
     }
 
     /// Runs `act` in one transaction; an `Err`, a panic or an exception leaves nothing of it.

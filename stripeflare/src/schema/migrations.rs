@@ -1,6 +1,6 @@
 use super::StripeUser;
 use super::column::{ColumnDef, Dropped, IndexDef, Step};
-use crate::wallet::{Reader, Sql, SqlError, TABLES, Value};
+use crate::wallet::{Reader, Role, Sql, SqlError, Value};
 
 /// What a user type declares, without the type.
 #[derive(Clone, Copy, Debug)]
@@ -30,9 +30,14 @@ impl Schema {
         self.columns.iter().map(ColumnDef::initial).collect()
     }
 
+    /// The names of the columns, quoted.
+    pub(crate) fn quoted_names(&self) -> impl Iterator<Item = String> {
+        self.columns.iter().map(|column| quoted(column.name))
+    }
+
     /// `, "tier", "nickname"`: the columns as they follow the wallet's in a select.
     pub(crate) fn select_list(&self) -> String {
-        self.columns.iter().map(|column| format!(", {}", quoted(column.name))).collect()
+        self.quoted_names().map(|name| format!(", {name}")).collect()
     }
 
     /// The statements of one version, given the columns the table has so far.
@@ -81,14 +86,17 @@ fn definition(column: &ColumnDef) -> String {
 
 /// Brings a database, empty or of any earlier version, to the tables of this release and the columns of `schema`.
 /// To be run in one transaction.
-pub(crate) fn migrate(sql: &dyn Sql, schema: &Schema) -> Result<(), SqlError> {
+pub(crate) fn migrate(sql: &dyn Sql, role: Role, schema: &Schema) -> Result<(), SqlError> {
     sql.run("CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID", &[])?;
     let had_tables = recorded(sql, "tables")?;
-    for (index, statements) in TABLES.iter().enumerate().skip(had_tables) {
+    for (index, statements) in role.tables().iter().enumerate().skip(had_tables) {
         for statement in *statements {
             sql.run(statement, &[])?;
         }
         record(sql, "tables", index + 1)?;
+    }
+    if !role.has_users() {
+        return Ok(());
     }
     let had_columns = recorded(sql, "columns")?;
     for version in had_columns + 1..=schema.version() as usize {
@@ -156,13 +164,13 @@ mod tests {
     fn every_path_to_the_newest_version_ends_alike() {
         let (stepwise, at_once) = (database(), database());
         assert!(!is_set_up(&stepwise).unwrap());
-        migrate(&stepwise, &schema(&[TIER, ORDER])).unwrap();
+        migrate(&stepwise, Role::Account, &schema(&[TIER, ORDER])).unwrap();
         assert_eq!(columns(&stepwise), ["tier", "order"]);
         assert!(is_set_up(&stepwise).unwrap());
         for _ in 0..2 {
-            migrate(&stepwise, &schema(&[TIER, ORDER, NICKNAME])).unwrap();
+            migrate(&stepwise, Role::Account, &schema(&[TIER, ORDER, NICKNAME])).unwrap();
         }
-        migrate(&at_once, &schema(&[TIER, ORDER, NICKNAME])).unwrap();
+        migrate(&at_once, Role::Account, &schema(&[TIER, ORDER, NICKNAME])).unwrap();
         assert_eq!(columns(&stepwise), columns(&at_once));
     }
 
@@ -174,9 +182,9 @@ mod tests {
         let dropping = Schema { dropped: GONE, ..schema(&[TIER]) };
         for second in [dropping, schema(&[TIER, RENAMED])] {
             let (upgraded, fresh) = (database(), database());
-            migrate(&upgraded, &schema(&[TIER, LEGACY])).unwrap();
-            migrate(&upgraded, &second).unwrap();
-            migrate(&fresh, &second).unwrap();
+            migrate(&upgraded, Role::Account, &schema(&[TIER, LEGACY])).unwrap();
+            migrate(&upgraded, Role::Account, &second).unwrap();
+            migrate(&fresh, Role::Account, &second).unwrap();
             assert_eq!(columns(&upgraded), columns(&fresh));
         }
     }
@@ -185,7 +193,7 @@ mod tests {
     fn the_initial_row_is_what_sqlite_fills_in() {
         let sql = database();
         let schema = schema(&[TIER, ORDER, NICKNAME]);
-        migrate(&sql, &schema).unwrap();
+        migrate(&sql, Role::Account, &schema).unwrap();
         sql.run("INSERT INTO users (account_id, registered_at) VALUES ('a', 0)", &[]).unwrap();
         let row = sql.run("SELECT tier, \"order\", nickname FROM users", &[]).unwrap().pop().unwrap();
         assert_eq!(row, schema.initial_row());

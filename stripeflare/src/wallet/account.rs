@@ -1,5 +1,6 @@
 use serde::{Deserialize, Serialize};
 
+use super::outbox::Usage;
 use super::{Hold, Millis, Reader, Row, SqlError, Value};
 use crate::account::AccountId;
 use crate::money::{Cents, units};
@@ -11,12 +12,16 @@ pub(crate) struct Account {
     pub(crate) registered_at: Millis,
     /// Raised by every change of the row.
     pub(crate) revision: i64,
+    /// The revision the aggregate knows.
+    pub(crate) sent_revision: i64,
     #[serde(with = "units")]
     pub(crate) balance: Cents,
     /// Held by open disputes.
     #[serde(with = "units")]
     pub(crate) frozen: Cents,
     pub(crate) holds: Vec<Hold>,
+    /// Totals of today, and of days before that the aggregate may not know.
+    pub(crate) usage: Vec<Usage>,
     pub(crate) name: Option<String>,
     pub(crate) email: Option<String>,
     pub(crate) card_fingerprint: Option<String>,
@@ -26,7 +31,7 @@ pub(crate) struct Account {
 }
 
 impl Account {
-    pub(super) const SELECT: &str = "SELECT account_id, registered_at, revision, balance, frozen, holds, name, email, card_fingerprint, verified_email";
+    pub(super) const SELECT: &str = "SELECT account_id, registered_at, revision, sent_revision, balance, frozen, holds, usage, name, email, card_fingerprint, verified_email";
 
     pub(super) fn read(row: Row) -> Result<Self, SqlError> {
         let mut row = Reader::new(row);
@@ -34,9 +39,11 @@ impl Account {
             id: row.text()?.parse().map_err(|error| SqlError(format!("users.account_id: {error}")))?,
             registered_at: row.integer()?,
             revision: row.integer()?,
+            sent_revision: row.integer()?,
             balance: row.cents()?,
             frozen: row.cents()?,
-            holds: serde_json::from_str(&row.text()?).map_err(|error| SqlError(format!("users.holds: {error}")))?,
+            holds: json(&row.text()?, "users.holds")?,
+            usage: json(&row.text()?, "users.usage")?,
             name: row.optional_text()?,
             email: row.optional_text()?,
             card_fingerprint: row.optional_text()?,
@@ -51,9 +58,11 @@ impl Account {
             id,
             registered_at: 0,
             revision: 0,
+            sent_revision: 0,
             balance: Cents::ZERO,
             frozen: Cents::ZERO,
             holds: Vec::new(),
+            usage: Vec::new(),
             name: None,
             email: None,
             card_fingerprint: None,
@@ -66,8 +75,20 @@ impl Account {
         self.revision > 0
     }
 
+    pub(crate) fn is_unsent(&self) -> bool {
+        self.revision > self.sent_revision
+    }
+
+    pub(super) fn usage_value(&self) -> Value {
+        Value::Text(serde_json::to_string(&self.usage).expect("totals are plain JSON"))
+    }
+
     pub(super) fn holds_value(&self) -> Value {
         // A vector of plain fields has no way to fail.
         Value::Text(serde_json::to_string(&self.holds).expect("holds are plain JSON"))
     }
+}
+
+fn json<T: serde::de::DeserializeOwned>(text: &str, column: &str) -> Result<T, SqlError> {
+    serde_json::from_str(text).map_err(|error| SqlError(format!("{column}: {error}")))
 }

@@ -6,24 +6,8 @@ use crate::account::AccountId;
 /// How long a reversal waits for its payment: 30 days. Most of those that wait belong to other products' payments.
 const PARKED_MS: Millis = 30 * 24 * 60 * 60 * 1_000;
 
-fn set_up(sql: &dyn Sql) -> Result<(), SqlError> {
-    for table in [
-        "CREATE TABLE IF NOT EXISTS places (payment_intent TEXT PRIMARY KEY, account TEXT NOT NULL) WITHOUT ROWID",
-        "CREATE TABLE IF NOT EXISTS parked (
-            payment_intent TEXT NOT NULL,
-            at INTEGER NOT NULL,
-            fact TEXT NOT NULL,
-            PRIMARY KEY (payment_intent, fact)
-        ) WITHOUT ROWID",
-    ] {
-        sql.run(table, &[])?;
-    }
-    Ok(())
-}
-
 /// Remembers where a payment went, and answers the reversals that waited for it.
 pub(crate) fn place(sql: &dyn Sql, payment_intent: &str, account: &AccountId) -> Result<Vec<Reversal>, SqlError> {
-    set_up(sql)?;
     let insert = "INSERT INTO places (payment_intent, account) VALUES (?, ?) ON CONFLICT DO NOTHING";
     sql.run(insert, &[payment_intent.into(), account.as_str().into()])?;
     let parked = sql.run("SELECT fact FROM parked WHERE payment_intent = ? ORDER BY at", &[payment_intent.into()])?;
@@ -43,7 +27,6 @@ pub(crate) fn find_or_park(
     reversal: &Reversal,
     now: Millis,
 ) -> Result<Option<AccountId>, SqlError> {
-    set_up(sql)?;
     let select = "SELECT account FROM places WHERE payment_intent = ?";
     if let Some(row) = sql.run(select, &[payment_intent.into()])?.pop() {
         let account = Reader::new(row).text()?;
@@ -65,9 +48,10 @@ pub(crate) fn unpark(sql: &dyn Sql, payment_intent: &str) -> Result<(), SqlError
 #[cfg(test)]
 mod tests {
     use super::super::testing::database;
-    use super::super::{Kind, Reversal};
+    use super::super::{Kind, Reversal, Role};
     use super::*;
     use crate::money::Cents;
+    use crate::schema::{Schema, migrate};
 
     fn refund(id: &str) -> Reversal {
         let (amount, returned) = (Cents::new(5), Cents::ZERO);
@@ -77,6 +61,7 @@ mod tests {
     #[test]
     fn a_reversal_waits_thirty_days_for_its_payment() {
         let sql = database();
+        migrate(&sql, Role::Directory, &Schema::of::<()>()).unwrap();
         let account = AccountId::from_hash(&[7; 32]);
         for _ in 0..2 {
             assert_eq!(find_or_park(&sql, "pi_1", &refund("re_1"), 0).unwrap(), None);

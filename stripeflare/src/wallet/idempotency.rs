@@ -106,11 +106,14 @@ impl Wallet<'_> {
         Ok(())
     }
 
-    /// Forgets answers that are older than 24 hours, some at a time.
-    pub(crate) fn forget_answers(&self) -> Result<(), SqlError> {
+    /// Forgets answers that are older than 24 hours, some at a time, and answers when the next one will be.
+    pub(crate) fn forget_answers(&self) -> Result<Option<Millis>, WalletError> {
         let old = "SELECT key FROM idempotency WHERE expires_at <= ? LIMIT 100";
         self.sql.run(&format!("DELETE FROM idempotency WHERE key IN ({old})"), &[Value::Integer(self.now)])?;
-        Ok(())
+        match self.sql.run("SELECT MIN(expires_at) FROM idempotency", &[])?.pop() {
+            Some(row) => Ok(Reader::new(row).optional_integer()?),
+            None => Ok(None),
+        }
     }
 
     fn kept(&self, key: &str) -> Result<Option<Kept>, WalletError> {
@@ -135,7 +138,7 @@ impl Wallet<'_> {
 #[cfg(test)]
 mod tests {
     use super::super::testing::database;
-    use super::super::{Credit, Ending, Outcome, Settled};
+    use super::super::{Credit, Ending, Outcome, Role, Settled};
     use super::*;
     use crate::account::AccountId;
     use crate::money::Cents;
@@ -146,7 +149,7 @@ mod tests {
 
     fn account() -> rusqlite::Connection {
         let sql = database();
-        migrate(&sql, &SCHEMA).unwrap();
+        migrate(&sql, Role::Account, &SCHEMA).unwrap();
         at(&sql, NOW, |wallet| {
             let account = AccountId::from_hash(&[7; 32]);
             wallet.credit(&Credit { account, key: "cs".into(), amount: Cents::new(10), payment_intent: None }).unwrap();
@@ -194,13 +197,13 @@ mod tests {
             wallet.keep("k", &answer).unwrap();
         });
         at(&sql, NOW + KEPT_MS - 1, |wallet| {
-            wallet.forget_answers().unwrap();
+            assert_eq!(wallet.forget_answers().unwrap(), Some(NOW + KEPT_MS));
             assert_eq!(wallet.claim(&key("a"), &other).unwrap(), Claim::Answered(answer.clone()));
             assert_eq!(wallet.claim(&key("b"), &other).unwrap(), Claim::Other);
         });
         at(&sql, NOW + KEPT_MS, |wallet| {
             assert_eq!(wallet.claim(&key("b"), &other).unwrap(), Claim::Free);
-            wallet.forget_answers().unwrap();
+            assert_eq!(wallet.forget_answers().unwrap(), None);
             assert!(wallet.kept("k").unwrap().is_none());
         });
     }

@@ -3,7 +3,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::hold::DELIVERY_MS;
-use super::{Account, Ending, Hold, HoldId, Millis, Outcome, Reader, Sql, SqlError, Value};
+use super::{Account, Ending, Hold, HoldId, Millis, Outcome, Reader, Sql, SqlError, Value, outbox};
 use crate::account::AccountId;
 use crate::money::{Cents, units};
 use crate::schema::Schema;
@@ -117,7 +117,7 @@ impl From<SqlError> for WalletError {
 pub(crate) struct Wallet<'a> {
     pub(super) sql: &'a dyn Sql,
     pub(super) now: Millis,
-    account: Account,
+    pub(super) account: Account,
     changed: bool,
 }
 
@@ -165,8 +165,13 @@ impl<'a> Wallet<'a> {
 
     pub(super) fn freeze(&mut self, more: Cents) -> Result<(), WalletError> {
         self.account.frozen = self.account.frozen.checked_add(more).ok_or(WalletError::Overflow)?;
-        self.changed |= more != Cents::ZERO;
+        self.touch();
         Ok(())
+    }
+
+    /// The row, or what hangs on its revision, has changed.
+    pub(super) fn touch(&mut self) {
+        self.changed = true;
     }
 
     pub(super) fn is_open(&self, hold: &str) -> bool {
@@ -284,11 +289,12 @@ impl<'a> Wallet<'a> {
             self.account.holds.retain(|hold| hold.expires_at > now);
             self.account.revision += 1;
             self.sql.run(
-                "UPDATE users SET balance = ?, frozen = ?, holds = ?, revision = ?, updated_at = ?",
+                "UPDATE users SET balance = ?, frozen = ?, holds = ?, usage = ?, revision = ?, updated_at = ?",
                 &[
                     self.account.balance.units().into(),
                     self.account.frozen.units().into(),
                     self.account.holds_value(),
+                    self.account.usage_value(),
                     self.account.revision.into(),
                     now.into(),
                 ],
@@ -310,6 +316,9 @@ impl<'a> Wallet<'a> {
             "INSERT INTO entries (key, at, kind, amount, balance, detail) VALUES (?, ?, ?, ?, ?, ?)",
             &[key.into(), self.now.into(), kind.into(), amount.units().into(), balance.units().into(), detail.into()],
         )?;
+        if matches!(kind, "capture" | "charge") {
+            outbox::count(&mut self.account.usage, self.now, detail.unwrap_or_default(), -amount)?;
+        }
         self.account.balance = balance;
         self.changed = true;
         Ok(())
@@ -330,6 +339,7 @@ impl<'a> Wallet<'a> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Role;
     use super::super::testing::database;
     use super::*;
     use crate::schema::migrate;
@@ -339,7 +349,7 @@ mod tests {
 
     fn account(balance: i64) -> rusqlite::Connection {
         let sql = database();
-        migrate(&sql, &SCHEMA).unwrap();
+        migrate(&sql, Role::Account, &SCHEMA).unwrap();
         if balance > 0 {
             at(&sql, NOW, |wallet| wallet.credit(&credit("first", balance)).unwrap());
         }

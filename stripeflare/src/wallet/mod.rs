@@ -10,6 +10,7 @@ mod idempotency;
 mod ledger;
 #[cfg(test)]
 mod model;
+pub(crate) mod outbox;
 mod reversal;
 mod sql;
 mod tables;
@@ -23,7 +24,7 @@ pub(crate) use ledger::{Charge, Charged, Credit, Refusal, Settled, Wallet, Walle
 pub(crate) use reversal::{Kind, Reversal};
 pub use sql::Value;
 pub(crate) use sql::{Reader, Row, Sql, SqlError};
-pub(crate) use tables::TABLES;
+pub(crate) use tables::Role;
 pub(crate) use unclaimed::{Unclaimed, record_unclaimed};
 
 #[cfg(test)]

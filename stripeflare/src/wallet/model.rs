@@ -12,8 +12,8 @@ use super::hold::DELIVERY_MS;
 use super::ledger::MAX_HOLDS;
 use super::testing::database;
 use super::{
-    Charge, Credit, Ending, HoldId, Kind, Millis, Outcome, Overdraft, Refusal, Reversal, Settled, Sql, Value, Wallet,
-    WalletError,
+    Charge, Credit, Ending, HoldId, Kind, Millis, Outcome, Overdraft, Refusal, Reversal, Role, Settled, Sql, Value,
+    Wallet, WalletError,
 };
 use crate::account::AccountId;
 use crate::money::Cents;
@@ -395,7 +395,7 @@ impl StateMachineTest for Real {
 
     fn init_test(model: &Model) -> Self {
         let sql = database();
-        migrate(&sql, &SCHEMA).unwrap();
+        migrate(&sql, Role::Account, &SCHEMA).unwrap();
         let mut real = Self { sql, payment_of: BTreeMap::new() };
         real.step(model.now, &Step::Wait { ms: 0 });
         real

@@ -81,8 +81,10 @@ impl Wallet<'_> {
         amount: Cents,
         payment_intent: Option<&str>,
     ) -> Result<(), SqlError> {
-        let parameters = [key.into(), payment_intent.into(), amount.units().into()];
-        self.sql.run("INSERT INTO payments (key, payment_intent, amount) VALUES (?, ?, ?)", &parameters)?;
+        self.sql.run(
+            "INSERT INTO payments (key, payment_intent, amount, at, revision) VALUES (?, ?, ?, ?, ?)",
+            &[key.into(), payment_intent.into(), amount.units().into(), self.now.into(), self.next_revision().into()],
+        )?;
         Ok(())
     }
 
@@ -117,8 +119,8 @@ impl Wallet<'_> {
         let taken = takes.min(payment.amount);
         let frozen = freezes.min(payment.amount - taken);
         self.sql.run(
-            "UPDATE payments SET taken = ?, frozen = ? WHERE key = ?",
-            &[taken.units().into(), frozen.units().into(), payment.key.as_str().into()],
+            "UPDATE payments SET taken = ?, frozen = ?, revision = ? WHERE key = ?",
+            &[taken.units().into(), frozen.units().into(), self.next_revision().into(), payment.key.as_str().into()],
         )?;
         if taken != payment.taken {
             // A reversal's claim rises once and then only falls, so each amount of it is one entry.
@@ -127,6 +129,11 @@ impl Wallet<'_> {
         }
         self.freeze(frozen - payment.frozen)?;
         Ok(true)
+    }
+
+    /// The revision that saving this wallet makes.
+    fn next_revision(&self) -> i64 {
+        self.account.revision + 1
     }
 
     fn payment(&self, payment_intent: &str) -> Result<Option<Payment>, WalletError> {

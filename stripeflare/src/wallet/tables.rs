@@ -1,20 +1,47 @@
-/// The wallet's tables, one list of statements per release that changed them. A list never changes once released.
-///
-/// No table has a rowid: every row is one B-tree entry, so a charged call writes two rows (the account and its entry).
-pub(crate) const TABLES: &[&[&str]] = &[&[
-    "CREATE TABLE users (
+/// What an object is, as its name says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    Account,
+    Directory,
+    Aggregate,
+}
+
+impl Role {
+    /// The tables of a role: one list of statements per release that changed them. A list never changes once released.
+    ///
+    /// No table has a rowid: every row is one B-tree entry, so a charged call writes two rows (the account and its entry).
+    pub(crate) const fn tables(self) -> &'static [&'static [&'static str]] {
+        match self {
+            Self::Account => &[ACCOUNT],
+            Self::Directory => &[DIRECTORY],
+            Self::Aggregate => &[AGGREGATE],
+        }
+    }
+
+    /// Whether it has a table `users`, and so the owner's columns.
+    pub(crate) const fn has_users(self) -> bool {
+        !matches!(self, Self::Directory)
+    }
+}
+
+const USERS: &str = "CREATE TABLE users (
         account_id TEXT PRIMARY KEY,
         registered_at INTEGER NOT NULL,
         updated_at INTEGER NOT NULL DEFAULT 0,
         revision INTEGER NOT NULL DEFAULT 0,
+        sent_revision INTEGER NOT NULL DEFAULT 0,
         balance INTEGER NOT NULL DEFAULT 0,
         frozen INTEGER NOT NULL DEFAULT 0,
         holds TEXT NOT NULL DEFAULT '[]',
+        usage TEXT NOT NULL DEFAULT '[]',
         name TEXT,
         email TEXT,
         card_fingerprint TEXT,
         verified_email TEXT
-    ) WITHOUT ROWID",
+    ) WITHOUT ROWID";
+
+const ACCOUNT: &[&str] = &[
+    USERS,
     "CREATE TABLE entries (
         key TEXT PRIMARY KEY,
         at INTEGER NOT NULL,
@@ -28,7 +55,9 @@ pub(crate) const TABLES: &[&[&str]] = &[&[
         payment_intent TEXT,
         amount INTEGER NOT NULL,
         taken INTEGER NOT NULL DEFAULT 0,
-        frozen INTEGER NOT NULL DEFAULT 0
+        frozen INTEGER NOT NULL DEFAULT 0,
+        at INTEGER NOT NULL,
+        revision INTEGER NOT NULL
     ) WITHOUT ROWID",
     "CREATE TABLE idempotency (
         key TEXT PRIMARY KEY,
@@ -50,4 +79,46 @@ pub(crate) const TABLES: &[&[&str]] = &[&[
         takes INTEGER NOT NULL,
         freezes INTEGER NOT NULL
     ) WITHOUT ROWID",
-]];
+];
+
+const DIRECTORY: &[&str] = &[
+    "CREATE TABLE places (payment_intent TEXT PRIMARY KEY, account TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE parked (
+        payment_intent TEXT NOT NULL,
+        at INTEGER NOT NULL,
+        fact TEXT NOT NULL,
+        PRIMARY KEY (payment_intent, fact)
+    ) WITHOUT ROWID",
+];
+
+const AGGREGATE: &[&str] = &[
+    USERS,
+    "CREATE TABLE all_payments (
+        key TEXT PRIMARY KEY,
+        account_id TEXT NOT NULL,
+        payment_intent TEXT,
+        amount INTEGER NOT NULL,
+        taken INTEGER NOT NULL,
+        frozen INTEGER NOT NULL,
+        at INTEGER NOT NULL,
+        revision INTEGER NOT NULL
+    ) WITHOUT ROWID",
+    "CREATE TABLE all_usage (
+        day INTEGER NOT NULL,
+        route TEXT NOT NULL,
+        account_id TEXT NOT NULL,
+        calls INTEGER NOT NULL,
+        amount INTEGER NOT NULL,
+        PRIMARY KEY (day, route, account_id)
+    ) WITHOUT ROWID",
+    "CREATE TABLE unclaimed (
+        key TEXT PRIMARY KEY,
+        at INTEGER NOT NULL,
+        reason TEXT NOT NULL,
+        amount INTEGER NOT NULL,
+        currency TEXT NOT NULL,
+        client_reference_id TEXT,
+        payment_intent TEXT,
+        payment_link TEXT
+    ) WITHOUT ROWID",
+];

@@ -21,19 +21,6 @@ pub(crate) struct Unclaimed {
 /// Records it, once per key.
 pub(crate) fn record_unclaimed(sql: &dyn Sql, unclaimed: &Unclaimed, now: Millis) -> Result<(), SqlError> {
     sql.run(
-        "CREATE TABLE IF NOT EXISTS unclaimed (
-            key TEXT PRIMARY KEY,
-            at INTEGER NOT NULL,
-            reason TEXT NOT NULL,
-            amount INTEGER NOT NULL,
-            currency TEXT NOT NULL,
-            client_reference_id TEXT,
-            payment_intent TEXT,
-            payment_link TEXT
-        ) WITHOUT ROWID",
-        &[],
-    )?;
-    sql.run(
         "INSERT INTO unclaimed (key, at, reason, amount, currency, client_reference_id, payment_intent, payment_link)
          VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING",
         &[

@@ -1,5 +1,6 @@
 //! End to end: the real worker on the real runtime, paid through the Stripe stand-in.
 
+mod aggregate;
 mod bad_input;
 mod charging;
 mod failing_handlers;

@@ -1,0 +1,261 @@
+//! What an account tells the aggregate: always its newest state with its revision, so that a lost message is made up for
+//! by the next and a repeated one changes nothing. A hundred charges between two messages are one.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Account, Millis, Reader, Row, Sql, SqlError, Value, Wallet, WalletError};
+use crate::money::{Cents, units};
+use crate::schema::Schema;
+
+const DAY_MS: Millis = 24 * 60 * 60 * 1_000;
+/// Payments one message carries at most; the rest follow in the next.
+const BATCH: i64 = 100;
+
+/// Calls of one route on one day, in all.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Usage {
+    /// Days since 1970, UTC.
+    pub(crate) day: i64,
+    pub(crate) route: String,
+    pub(crate) calls: u64,
+    #[serde(with = "units")]
+    pub(crate) amount: Cents,
+}
+
+/// Counts a charge into the totals of its day.
+pub(super) fn count(usage: &mut Vec<Usage>, now: Millis, route: &str, amount: Cents) -> Result<(), WalletError> {
+    let day = now.div_euclid(DAY_MS);
+    if let Some(known) = usage.iter_mut().find(|known| known.day == day && known.route == route) {
+        known.calls += 1;
+        known.amount = known.amount.checked_add(amount).ok_or(WalletError::Overflow)?;
+    } else {
+        usage.push(Usage { day, route: route.to_owned(), calls: 1, amount });
+    }
+    Ok(())
+}
+
+/// One message.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Snapshot {
+    pub(crate) account: Account,
+    payments: Vec<SentPayment>,
+    /// The revision up to which the message tells everything.
+    revision: i64,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct SentPayment {
+    key: String,
+    payment_intent: Option<String>,
+    #[serde(with = "units")]
+    amount: Cents,
+    #[serde(with = "units")]
+    taken: Cents,
+    #[serde(with = "units")]
+    frozen: Cents,
+    at: Millis,
+    revision: i64,
+}
+
+impl Wallet<'_> {
+    /// What the aggregate does not know yet.
+    pub(crate) fn unsent(&self) -> Result<Option<Snapshot>, WalletError> {
+        if !self.account.is_unsent() {
+            return Ok(None);
+        }
+        let rows = self.sql.run(
+            "SELECT key, payment_intent, amount, taken, frozen, at, revision FROM payments
+             WHERE revision > ? ORDER BY revision LIMIT ?",
+            &[self.account.sent_revision.into(), BATCH.into()],
+        )?;
+        let full = rows.len() == BATCH as usize;
+        let payments = rows.into_iter().map(SentPayment::read).collect::<Result<Vec<_>, SqlError>>()?;
+        // Payments of one revision are one, so the last one told is the end of the message.
+        let revision = match payments.last() {
+            Some(last) if full => last.revision,
+            _ => self.account.revision,
+        };
+        Ok(Some(Snapshot { account: self.account.clone(), payments, revision }))
+    }
+
+    /// Remembers what the aggregate was told, and forgets the totals of days that are over.
+    pub(crate) fn sent(&mut self, snapshot: &Snapshot) -> Result<(), SqlError> {
+        let today = self.now.div_euclid(DAY_MS);
+        let told = |usage: &Usage| usage.day < today && snapshot.account.usage.contains(usage);
+        self.account.usage.retain(|usage| !told(usage));
+        self.account.sent_revision = self.account.sent_revision.max(snapshot.revision);
+        let parameters = [self.account.sent_revision.into(), self.account.usage_value()];
+        self.sql.run("UPDATE users SET sent_revision = ?, usage = ?", &parameters)?;
+        Ok(())
+    }
+}
+
+impl SentPayment {
+    fn read(row: Row) -> Result<Self, SqlError> {
+        let mut row = Reader::new(row);
+        Ok(Self {
+            key: row.text()?,
+            payment_intent: row.optional_text()?,
+            amount: row.cents()?,
+            taken: row.cents()?,
+            frozen: row.cents()?,
+            at: row.integer()?,
+            revision: row.integer()?,
+        })
+    }
+}
+
+/// In the aggregate: takes a message in, unless a newer one was there before.
+pub(crate) fn mirror(sql: &dyn Sql, schema: &Schema, snapshot: &Snapshot) -> Result<(), SqlError> {
+    let account = &snapshot.account;
+    let mut columns: Vec<(String, Value)> = [
+        ("account_id", account.id.as_str().into()),
+        ("registered_at", account.registered_at.into()),
+        ("revision", account.revision.into()),
+        ("balance", account.balance.units().into()),
+        ("frozen", account.frozen.units().into()),
+        ("name", account.name.clone().into()),
+        ("email", account.email.clone().into()),
+        ("card_fingerprint", account.card_fingerprint.clone().into()),
+        ("verified_email", account.verified_email.clone().into()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into();
+    columns.extend(schema.quoted_names().zip(account.columns.iter().cloned()));
+    let list = |part: fn(&str) -> String| columns.iter().map(|(name, _)| part(name)).collect::<Vec<_>>().join(", ");
+    let insert = format!(
+        "INSERT INTO users ({}) VALUES ({}) ON CONFLICT (account_id) DO UPDATE SET {} WHERE excluded.revision > users.revision",
+        list(str::to_owned),
+        list(|_| "?".to_owned()),
+        list(|name| format!("{name} = excluded.{name}")),
+    );
+    let values: Vec<Value> = columns.into_iter().map(|(_, value)| value).collect();
+    sql.run(&insert, &values)?;
+
+    for payment in &snapshot.payments {
+        sql.run(
+            "INSERT INTO all_payments (key, account_id, payment_intent, amount, taken, frozen, at, revision)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+             ON CONFLICT (key) DO UPDATE SET taken = excluded.taken, frozen = excluded.frozen,
+             revision = excluded.revision WHERE excluded.revision > all_payments.revision",
+            &[
+                payment.key.as_str().into(),
+                account.id.as_str().into(),
+                payment.payment_intent.clone().into(),
+                payment.amount.units().into(),
+                payment.taken.units().into(),
+                payment.frozen.units().into(),
+                payment.at.into(),
+                payment.revision.into(),
+            ],
+        )?;
+    }
+    for usage in &account.usage {
+        // Totals of a day only grow, so the larger one is the newer.
+        sql.run(
+            "INSERT INTO all_usage (day, route, account_id, calls, amount) VALUES (?, ?, ?, ?, ?)
+             ON CONFLICT (day, route, account_id) DO UPDATE SET calls = excluded.calls, amount = excluded.amount
+             WHERE excluded.calls > all_usage.calls",
+            &[
+                usage.day.into(),
+                usage.route.as_str().into(),
+                account.id.as_str().into(),
+                i64::try_from(usage.calls).unwrap_or(i64::MAX).into(),
+                usage.amount.units().into(),
+            ],
+        )?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::database;
+    use super::super::{Charge, Credit, Overdraft, Role};
+    use super::*;
+    use crate::account::AccountId;
+    use crate::schema::migrate;
+
+    const SCHEMA: Schema = Schema::of::<()>();
+    const NOW: Millis = 1_800_000_000_000;
+
+    fn at<T>(sql: &rusqlite::Connection, now: Millis, act: impl FnOnce(&mut Wallet<'_>) -> T) -> T {
+        let mut wallet = Wallet::load_or_register(sql, &SCHEMA, now, &AccountId::from_hash(&[7; 32])).unwrap();
+        let result = act(&mut wallet);
+        wallet.save().unwrap();
+        result
+    }
+
+    fn spend(sql: &rusqlite::Connection, now: Millis, key: &str) {
+        let charge =
+            Charge { key: key.into(), amount: Cents::new(1), overdraft: Overdraft::Deny, detail: "GET /".into() };
+        at(sql, now, |wallet| wallet.charge(&charge).unwrap()).unwrap();
+    }
+
+    fn rows(sql: &rusqlite::Connection, select: &str) -> Vec<Row> {
+        sql.run(select, &[]).unwrap()
+    }
+
+    #[test]
+    fn the_aggregate_ends_where_the_account_is_whatever_was_lost_repeated_or_late() {
+        let (account, aggregate) = (database(), database());
+        migrate(&account, Role::Account, &SCHEMA).unwrap();
+        migrate(&aggregate, Role::Aggregate, &SCHEMA).unwrap();
+        let credit = |key: &str| Credit {
+            account: AccountId::from_hash(&[7; 32]),
+            key: key.into(),
+            amount: Cents::new(100),
+            payment_intent: None,
+        };
+        at(&account, NOW, |wallet| wallet.credit(&credit("a")).unwrap());
+        let early = at(&account, NOW, |wallet| wallet.unsent().unwrap().unwrap());
+        for key in ["1", "2", "3"] {
+            spend(&account, NOW, key);
+        }
+        let later = at(&account, NOW, |wallet| wallet.unsent().unwrap().unwrap());
+        for snapshot in [&later, &early, &later] {
+            mirror(&aggregate, &SCHEMA, snapshot).unwrap();
+        }
+        assert_eq!(rows(&aggregate, "SELECT balance FROM users"), [[Value::Integer(970_000)]]);
+        assert_eq!(
+            rows(&aggregate, "SELECT calls, amount FROM all_usage"),
+            [[Value::Integer(3), Value::Integer(30_000)]]
+        );
+        assert_eq!(rows(&aggregate, "SELECT amount FROM all_payments"), [[Value::Integer(1_000_000)]]);
+
+        spend(&account, NOW, "4");
+        at(&account, NOW, |wallet| wallet.sent(&later).unwrap());
+        assert!(at(&account, NOW, |wallet| wallet.unsent().unwrap()).is_some(), "only what was sent is done with");
+        let tomorrow = NOW + DAY_MS;
+        let newest = at(&account, tomorrow, |wallet| wallet.unsent().unwrap().unwrap());
+        mirror(&aggregate, &SCHEMA, &newest).unwrap();
+        at(&account, tomorrow, |wallet| wallet.sent(&newest).unwrap());
+        assert_eq!(at(&account, tomorrow, |wallet| wallet.unsent().unwrap()), None);
+        assert_eq!(
+            rows(&account, "SELECT usage FROM users"),
+            [[Value::Text("[]".into())]],
+            "yesterday is told and over"
+        );
+        assert_eq!(rows(&aggregate, "SELECT calls FROM all_usage"), [[Value::Integer(4)]]);
+    }
+
+    #[test]
+    fn many_payments_go_in_several_messages() {
+        let (account, aggregate) = (database(), database());
+        migrate(&account, Role::Account, &SCHEMA).unwrap();
+        migrate(&aggregate, Role::Aggregate, &SCHEMA).unwrap();
+        for number in 0..250 {
+            let (key, amount) = (format!("cs{number}"), Cents::new(1));
+            let credit = Credit { account: AccountId::from_hash(&[7; 32]), key, amount, payment_intent: None };
+            at(&account, NOW, |wallet| wallet.credit(&credit).unwrap());
+        }
+        let mut messages = 0;
+        while let Some(snapshot) = at(&account, NOW, |wallet| wallet.unsent().unwrap()) {
+            mirror(&aggregate, &SCHEMA, &snapshot).unwrap();
+            at(&account, NOW, |wallet| wallet.sent(&snapshot).unwrap());
+            messages += 1;
+        }
+        assert_eq!(messages, 3);
+        assert_eq!(rows(&aggregate, "SELECT COUNT(*) FROM all_payments"), [[Value::Integer(250)]]);
+    }
+}

@@ -1,0 +1,55 @@
+//! What a charged call makes its object write, which is what Cloudflare bills.
+
+use std::fmt;
+
+use anyhow::Result;
+use tests::{Customer, World};
+
+use crate::http::{Connection, get};
+
+const LONE_CALLS: u32 = 5;
+const CALLS_IN_A_ROW: u32 = 500;
+/// Each costs a cent.
+pub(crate) const CALLS: u64 = LONE_CALLS as u64 + CALLS_IN_A_ROW as u64;
+
+/// Per charged call.
+pub(crate) struct PerCall {
+    rows: f64,
+    commands: f64,
+}
+
+/// Of calls that come alone, and of calls that come one right after the other.
+pub(crate) struct Rows {
+    pub(crate) lone: PerCall,
+    pub(crate) in_a_row: PerCall,
+}
+
+impl fmt::Display for PerCall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.2} rows written, {:.2} commands", self.rows, self.commands)
+    }
+}
+
+pub(crate) async fn count(world: &World, customer: &Customer) -> Result<Rows> {
+    let request = get("/ok", Some(&customer.token));
+    let mut connection = Connection::open(world.workerd.port())?;
+    let before = world.stats(customer).await;
+    for _ in 0..LONE_CALLS {
+        connection.call(&request)?;
+        world.settled(customer).await;
+    }
+    let between = world.stats(customer).await;
+    for _ in 0..CALLS_IN_A_ROW {
+        connection.call(&request)?;
+    }
+    world.settled(customer).await;
+    let after = world.stats(customer).await;
+    Ok(Rows { lone: per_call(before, between, LONE_CALLS), in_a_row: per_call(between, after, CALLS_IN_A_ROW) })
+}
+
+fn per_call(before: (u64, u64), after: (u64, u64), calls: u32) -> PerCall {
+    // The question itself is a command that the next answer counts.
+    let commands = after.0 - before.0 - 1;
+    let rows = after.1 - before.1;
+    PerCall { rows: rows as f64 / f64::from(calls), commands: commands as f64 / f64::from(calls) }
+}
