@@ -30,6 +30,9 @@
 
 mod account;
 mod error;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod http;
 mod jobs;
 mod money;

@@ -88,6 +88,10 @@ impl Customer {
     }
 }
 
+fn client() -> Result<Client> {
+    Ok(Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().timeout(DEADLINE).build()?)
+}
+
 impl World {
     /// Starts the worker of the tests.
     ///
@@ -118,9 +122,16 @@ impl World {
         }
         let workerd = Workerd::start(options).await?;
         stripe.set_webhook_url(&format!("{}/stripe-webhook", workerd.url()));
-        let client =
-            Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().timeout(DEADLINE).build()?;
-        Ok(Self { workerd, stripe, client, disk })
+        Ok(Self { workerd, stripe, client: client()?, disk })
+    }
+
+    /// Goes on with new connections: the runtime hangs up on those that carried garbage, some time after its answer.
+    ///
+    /// # Errors
+    /// When no client can be made.
+    pub fn reconnect(&mut self) -> Result<()> {
+        self.client = client()?;
+        Ok(())
     }
 
     /// Where the objects' files and the log lie.

@@ -48,12 +48,12 @@ pub(crate) enum Worker {
     Stripeflare,
 }
 
-/// What was measured of one [`Case`].
-#[derive(Default)]
-pub(crate) struct Samples {
-    rounds: Vec<Round>,
+/// A case and what was measured of it.
+pub(crate) struct Measured {
+    pub(crate) case: Case,
     /// All calls that were answered, the ones to warm up too.
     pub(crate) calls: u64,
+    rounds: Vec<Round>,
 }
 
 struct Round {
@@ -69,21 +69,22 @@ pub(crate) struct Plan {
 }
 
 /// Measures every case once a round.
-pub(crate) fn alternately(cases: &[Case], plan: Plan) -> Result<Vec<Samples>> {
-    let mut samples: Vec<Samples> = cases.iter().map(|_| Samples::default()).collect();
+pub(crate) fn alternately(cases: Vec<Case>, plan: Plan) -> Result<Vec<Measured>> {
+    let mut measured: Vec<_> = cases.into_iter().map(|case| Measured { case, calls: 0, rounds: Vec::new() }).collect();
+    let count = measured.len();
     for round in 0..plan.rounds {
-        for place in 0..cases.len() {
+        for place in 0..count {
             // Each case runs first, last, and after each of its neighbours.
-            let turned = (round + place) % cases.len();
-            let index = if round % 2 == 0 { turned } else { cases.len() - 1 - turned };
-            let measured = slice(&cases[index], plan.slice)?;
-            samples[index].calls += measured.sorted.len() as u64;
-            samples[index].calls += u64::from(WARM_UP_CALLS) * cases[index].connections as u64;
-            samples[index].rounds.push(measured);
+            let turned = (round + place) % count;
+            let Measured { case, calls, rounds } =
+                &mut measured[if round % 2 == 0 { turned } else { count - 1 - turned }];
+            let round = slice(case, plan.slice)?;
+            *calls += round.sorted.len() as u64 + u64::from(WARM_UP_CALLS) * case.connections as u64;
+            rounds.push(round);
             thread::sleep(PAUSE);
         }
     }
-    Ok(samples)
+    Ok(measured)
 }
 
 fn slice(case: &Case, length: Duration) -> Result<Round> {
@@ -129,7 +130,17 @@ fn warm_connection(port: u16, request: &[u8]) -> Result<Connection> {
     Ok(connection)
 }
 
-impl Samples {
+impl Round {
+    fn per_second(&self) -> f64 {
+        self.sorted.len() as f64 / self.elapsed.as_secs_f64()
+    }
+
+    fn p50(&self) -> f64 {
+        percentile(&self.sorted, 50).as_secs_f64()
+    }
+}
+
+impl Measured {
     /// In milliseconds, over all rounds.
     pub(crate) fn percentile_ms(&self, percent: usize) -> f64 {
         let mut all: Vec<Duration> = self.rounds.iter().flat_map(|round| round.sorted.iter().copied()).collect();
@@ -137,39 +148,37 @@ impl Samples {
         percentile(&all, percent).as_secs_f64() * 1e3
     }
 
+    /// Requests, over all rounds.
     pub(crate) fn per_second(&self) -> f64 {
-        let (count, elapsed) =
-            self.rounds.iter().fold((0, 0.0), |(count, elapsed), round| (count + round.sorted.len(), elapsed + round.elapsed.as_secs_f64()));
-        count as f64 / elapsed
+        let count: usize = self.rounds.iter().map(|round| round.sorted.len()).sum();
+        let elapsed: Duration = self.rounds.iter().map(|round| round.elapsed).sum();
+        count as f64 / elapsed.as_secs_f64()
     }
 
-    /// Of the latencies at p50, this by that, over all rounds.
+    /// Of the latencies at p50, this by that.
     pub(crate) fn latency_to(&self, anchor: &Self) -> Ratio {
-        Ratio::new(self.percentile_ms(50) / anchor.percentile_ms(50), self, anchor, |round| percentile(&round.sorted, 50).as_secs_f64())
+        self.ratio(anchor, self.percentile_ms(50) / anchor.percentile_ms(50), Round::p50)
     }
 
-    /// Of the requests per second, this by that, over all rounds.
+    /// Of the requests per second, this by that.
     pub(crate) fn throughput_to(&self, anchor: &Self) -> Ratio {
-        Ratio::new(self.per_second() / anchor.per_second(), self, anchor, |round| round.sorted.len() as f64 / round.elapsed.as_secs_f64())
+        self.ratio(anchor, self.per_second() / anchor.per_second(), Round::per_second)
+    }
+
+    fn ratio(&self, anchor: &Self, all: f64, of: impl Fn(&Round) -> f64) -> Ratio {
+        let rounds = self.rounds.iter().zip(&anchor.rounds);
+        let mut ratios: Vec<f64> = rounds.map(|(this, anchor)| of(this) / of(anchor)).collect();
+        ratios.sort_unstable_by(f64::total_cmp);
+        Ratio { all, low: percentile(&ratios, 10), high: percentile(&ratios, 90) }
     }
 }
 
-/// A ratio, and how far single rounds were from it.
-#[derive(Clone, Copy)]
+/// A ratio over all rounds, and how far single rounds were from it.
 pub(crate) struct Ratio {
     pub(crate) all: f64,
     /// Four rounds in five lie between these.
     pub(crate) low: f64,
     pub(crate) high: f64,
-}
-
-impl Ratio {
-    fn new(all: f64, this: &Samples, anchor: &Samples, of: impl Fn(&Round) -> f64) -> Self {
-        let mut ratios: Vec<f64> =
-            this.rounds.iter().zip(&anchor.rounds).map(|(this, anchor)| of(this) / of(anchor)).collect();
-        ratios.sort_unstable_by(f64::total_cmp);
-        Self { all, low: percentile(&ratios, 10), high: percentile(&ratios, 90) }
-    }
 }
 
 /// By the nearest rank.

@@ -6,12 +6,14 @@ use tempfile::TempDir;
 use tests::{Customer, World, built};
 
 use crate::http::{Connection, get};
-use crate::measure::{Case, Route, Samples, Subject, Worker};
+use crate::measure::{Case, Measured, Route, Subject, Worker};
 
 /// The most that a payment link takes, in cents: a call for each.
 const PAID: i64 = 1_000_000;
-/// The most connections of any case.
-const CONNECTIONS: usize = 16;
+/// How many call at once where throughput is measured.
+pub(crate) const CLIENTS: [usize; 2] = [8, 16];
+/// Objects and accounts, one for each client.
+const OWN: usize = CLIENTS[1];
 
 /// A worker that counts.
 struct Bare {
@@ -45,7 +47,7 @@ impl Subjects {
         let world = World::start().await?;
         let shared = world.customer(PAID).await?;
         let mut own = Vec::new();
-        for _ in 0..CONNECTIONS {
+        for _ in 0..OWN {
             own.push(world.customer(PAID).await?);
         }
         Ok(Self { world, shared, own, rust, js })
@@ -80,16 +82,15 @@ impl Subjects {
                 self.own.iter().map(|customer| get("/ok", Some(&customer.token))).collect()
             }
             (Route::WriteInOne, _) => vec![get("/hit/one", None)],
-            (Route::WriteInOwn, _) => (0..CONNECTIONS).map(|index| get(&format!("/hit/own-{index}"), None)).collect(),
+            (Route::WriteInOwn, _) => (0..OWN).map(|index| get(&format!("/hit/own-{index}"), None)).collect(),
         }
     }
 
-    /// Each call of the shared object wrote once, and each charged once; a figure of anything else means nothing.
-    pub(crate) async fn check(&self, measured: &[(&[Case], &[Samples])], charged_before: u64) -> Result<()> {
+    /// Each call of the shared object wrote once, and each charged once: else the figures mean nothing.
+    pub(crate) async fn check(&self, measured: &[Measured], charged_before: u64) -> Result<()> {
         let calls = |worker| -> u64 {
             let subject = Subject { route: Route::WriteInOne, worker };
-            let all = measured.iter().flat_map(|(cases, samples)| cases.iter().zip(*samples));
-            all.filter(|(case, _)| case.subject == subject).map(|(_, samples)| samples.calls).sum()
+            measured.iter().filter(|measured| measured.case.subject == subject).map(|measured| measured.calls).sum()
         };
         for worker in [Worker::BareRust, Worker::BareJs] {
             let body = Connection::open(self.port(worker))?.call(&get("/hit/one", None))?.to_vec();
@@ -99,7 +100,7 @@ impl Subjects {
         self.world.settled(&self.shared).await;
         let charged = calls(Worker::Stripeflare) + charged_before;
         let balance = self.world.balance(&self.shared).await;
-        ensure!(balance == (PAID as u64 - charged) as f64, "{charged} calls left a balance of {balance}");
+        ensure!(balance + charged as f64 == PAID as f64, "{charged} calls left a balance of {balance}");
         Ok(())
     }
 }

@@ -1,0 +1,80 @@
+//! Lines: `Authorization:` and a value, or the value of one more `Cookie` header.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use stripeflare::axum::http::header::{AUTHORIZATION, COOKIE};
+use stripeflare::axum::http::{HeaderMap, HeaderValue};
+use stripeflare::fuzzing::{Caller, caller};
+use stripeflare_fuzz::{TOKEN, VERSION};
+
+const NAME: &str = "access_token";
+
+fn of(headers: &HeaderMap) -> Caller {
+    caller(headers, NAME, VERSION)
+}
+
+fn with(headers: &HeaderMap, name: &'static str, value: &str) -> Caller {
+    let mut headers = headers.clone();
+    headers.append(name, HeaderValue::from_str(value).expect("plain text"));
+    of(&headers)
+}
+
+fuzz_target!(|input: &[u8]| {
+    let mut headers = HeaderMap::new();
+    for line in input.split(|byte| *byte == b'\n') {
+        let (name, value) = match line.strip_prefix(b"Authorization:") {
+            Some(value) => (AUTHORIZATION, value),
+            None => (COOKIE, line),
+        };
+        if let Ok(value) = HeaderValue::from_bytes(value) {
+            headers.append(name, value);
+        }
+    }
+    let found = of(&headers);
+
+    // Only a token that is there, word for word, opens anything.
+    let by_bearer = match &found {
+        Caller::Known { token, by_cookie } => {
+            assert!(token.is_first);
+            assert_eq!(token.exposed, TOKEN);
+            let place = if *by_cookie { COOKIE } else { AUTHORIZATION };
+            let holds = |value: &HeaderValue| value.as_bytes().windows(TOKEN.len()).any(|text| text == TOKEN.as_bytes());
+            assert_eq!(headers.get_all(place).iter().filter(|value| holds(value)).count(), 1);
+            !by_cookie
+        }
+        Caller::WrongBearer => true,
+        Caller::Visitor | Caller::TwoCookies | Caller::StaleCookie => false,
+    };
+    // It opens under its own version only.
+    let elsewhere = match &found {
+        Caller::Known { by_cookie: true, .. } => Caller::StaleCookie,
+        Caller::Known { by_cookie: false, .. } => Caller::WrongBearer,
+        _ => of(&headers),
+    };
+    assert_eq!(caller(&headers, NAME, "another version"), elsewhere);
+
+    // One more cookie is the only one or one too many, and nothing next to a bearer token.
+    let known = |found: &Caller, cookie| matches!(found, Caller::Known { by_cookie, .. } if *by_cookie == cookie);
+    let one_more = with(&headers, "cookie", &format!("a=b; {NAME}={TOKEN}; c"));
+    match &found {
+        _ if by_bearer => assert_eq!(one_more, found),
+        Caller::Visitor => assert!(known(&one_more, true), "{one_more:?}"),
+        _ => assert_eq!(one_more, Caller::TwoCookies),
+    }
+    // A cookie of another name changes nothing.
+    assert_eq!(with(&headers, "cookie", &format!("__Host-{NAME}={TOKEN}; {NAME}_2={TOKEN}")), found);
+    // A bearer token goes before all cookies; two of them open nothing.
+    let bearer = with(&headers, "authorization", &format!("Bearer {TOKEN}"));
+    if by_bearer {
+        assert_eq!(bearer, Caller::WrongBearer);
+    } else {
+        assert!(known(&bearer, false), "{bearer:?}");
+    }
+    // Another scheme is not ours to read.
+    assert_eq!(with(&headers, "authorization", &format!("Basic {TOKEN}")), found);
+    // Alone, cookies are judged as if nobody had sent a bearer token.
+    headers.remove(AUTHORIZATION);
+    if !by_bearer {
+        assert_eq!(of(&headers), found);
+    }
+});

@@ -1,0 +1,257 @@
+//! Ways in for the fuzz targets in `fuzz/`, which see nothing private. Compiled under `--cfg fuzzing` alone.
+//!
+//! They only translate: what must hold is asserted by the targets.
+
+use axum::body::{Body, to_bytes};
+use axum::extract::Request;
+use futures_util::FutureExt;
+use http::{HeaderMap, StatusCode};
+
+use crate::account::{AccountId, ReferenceKey, Token};
+use crate::http::Answer;
+use crate::money::Cents;
+use crate::stripe::{CheckoutSession, Event, Fact, Rules, Verdict};
+use crate::wallet::Kind;
+
+// Private to `http`, and compiled here once more so that it can stay so.
+#[allow(dead_code, reason = "a part of each is wanted")]
+#[path = "http/credentials.rs"]
+mod credentials;
+#[allow(dead_code, reason = "a part of each is wanted")]
+#[path = "http/idempotency.rs"]
+mod idempotency;
+
+/// What `http/idempotency.rs` finds beside itself.
+mod charge {
+    #[derive(Clone, Copy)]
+    pub(super) struct Settlement;
+}
+
+/// Checks a `Stripe-Signature` header; an error is named as in the code.
+pub fn signature(header: &[u8], body: &[u8], secrets: &[String], now_s: u64) -> Result<(), String> {
+    crate::stripe::verify(header, body, secrets, now_s).map_err(|error| format!("{error:?}"))
+}
+
+/// What an event's body says.
+pub enum Said {
+    /// A Checkout Session was paid, or not.
+    Checkout(Box<Checkout>),
+    /// A refund or a dispute.
+    Reversal(Reversal),
+    /// Nothing that is acted on.
+    Other,
+}
+
+/// A Checkout Session as it was read, to be judged.
+pub struct Checkout {
+    session: CheckoutSession,
+    /// It came from a connected account.
+    pub connected: bool,
+}
+
+/// What a session is judged by.
+pub struct Deployment<'a> {
+    /// Lowercase ISO code.
+    pub currency: &'a str,
+    /// Live keys, not test keys.
+    pub livemode: bool,
+    /// The session's payment link is the deployment's.
+    pub our_link: bool,
+    /// The session came from a connected account.
+    pub connected: bool,
+    /// Makes and reads references.
+    pub key: &'a Key,
+}
+
+/// What became of a session.
+#[derive(Debug, PartialEq)]
+pub enum Judged {
+    /// So much, to this account.
+    Credit(AccountId, Cents),
+    /// So much, in the currency's smallest unit, to nobody.
+    Unclaimed(i64),
+    /// No money has moved.
+    Nothing,
+}
+
+/// A refund or a dispute.
+#[derive(Debug)]
+pub struct Reversal {
+    /// Not a dispute.
+    pub is_refund: bool,
+    /// What it is about.
+    pub amount: Cents,
+    /// The money has left.
+    pub withdrawn: bool,
+    /// So much came back.
+    pub returned: Cents,
+    /// Nothing more is expected.
+    pub closed: bool,
+}
+
+/// Reads an event, as the webhook does.
+pub fn event(body: &[u8]) -> Result<Said, String> {
+    let event = Event::parse(body).map_err(|error| error.to_string())?;
+    Ok(match event.fact {
+        Fact::Checkout(mut session) => {
+            session.livemode |= event.livemode;
+            Said::Checkout(Box::new(Checkout { session: *session, connected: event.account.is_some() }))
+        }
+        Fact::Reversal(fact) => Said::Reversal(Reversal {
+            is_refund: fact.reversal.kind == Kind::Refund,
+            amount: fact.reversal.amount,
+            withdrawn: fact.reversal.withdrawn,
+            returned: fact.reversal.returned,
+            closed: fact.reversal.closed,
+        }),
+        Fact::Other => Said::Other,
+    })
+}
+
+impl Checkout {
+    /// Whether it says that it was paid.
+    pub fn is_paid(&self) -> bool {
+        self.session.payment_status.as_deref() == Some("paid")
+    }
+
+    /// Whether it is live.
+    pub fn livemode(&self) -> bool {
+        self.session.livemode
+    }
+
+    /// Whether it is a one-time payment.
+    pub fn is_payment(&self) -> bool {
+        self.session.mode.as_deref() == Some("payment")
+    }
+
+    /// The currency it was paid in.
+    pub fn currency(&self) -> Option<&str> {
+        self.session.currency.as_deref()
+    }
+
+    /// Total, tax and shipping, in the currency's smallest unit.
+    pub fn amounts(&self) -> (Option<i64>, Option<i64>, Option<i64>) {
+        let details = self.session.total_details.clone().unwrap_or_default();
+        (self.session.amount_total, details.amount_tax, details.amount_shipping)
+    }
+
+    /// The reference the payer came with.
+    pub fn reference(&self) -> Option<&str> {
+        self.session.client_reference_id.as_deref()
+    }
+
+    /// Puts another reference in its place.
+    pub fn set_reference(&mut self, reference: String) {
+        self.session.client_reference_id = Some(reference);
+    }
+
+    /// Decides about it.
+    pub fn judge(&self, by: &Deployment<'_>) -> Judged {
+        let rules = Rules {
+            currency: by.currency,
+            livemode: by.livemode,
+            our_link: by.our_link,
+            references: &by.key.0,
+            connected: by.connected,
+        };
+        match rules.judge(&self.session) {
+            Verdict::Credit(credit) => Judged::Credit(credit.account, credit.amount),
+            Verdict::Unclaimed(unclaimed) => Judged::Unclaimed(unclaimed.amount),
+            Verdict::Nothing => Judged::Nothing,
+        }
+    }
+}
+
+/// Signs and reads client reference ids.
+pub struct Key(ReferenceKey);
+
+impl Key {
+    /// The key of a deployment's secret and version.
+    pub fn new(db_secret: &str, version: &str) -> Self {
+        Self(ReferenceKey::new(db_secret, version))
+    }
+
+    /// The reference of an account.
+    pub fn sign(&self, account: &AccountId) -> String {
+        self.0.sign(account)
+    }
+
+    /// The account of a reference.
+    pub fn verify(&self, reference: &str) -> Option<AccountId> {
+        self.0.verify(reference)
+    }
+}
+
+/// An access token that was read.
+#[derive(Debug, PartialEq)]
+pub struct ReadToken {
+    /// The account it names.
+    pub account: AccountId,
+    /// Its whole text.
+    pub exposed: String,
+    /// How it prints in a log.
+    pub debug: String,
+    /// It is the one the account's id was made from.
+    pub is_first: bool,
+}
+
+/// Reads an access token.
+pub fn token(text: &str, version: &str) -> Option<ReadToken> {
+    text.parse().ok().map(|token| read_token(&token, version))
+}
+
+fn read_token(token: &Token, version: &str) -> ReadToken {
+    ReadToken {
+        account: token.account().clone(),
+        exposed: token.expose(),
+        debug: format!("{token:?}"),
+        is_first: token.is_first(version),
+    }
+}
+
+/// Who calls.
+#[derive(Debug, PartialEq)]
+#[allow(missing_docs, reason = "as in http/credentials.rs")]
+pub enum Caller {
+    Visitor,
+    Known { token: ReadToken, by_cookie: bool },
+    TwoCookies,
+    WrongBearer,
+    StaleCookie,
+}
+
+/// Finds out who calls.
+pub fn caller(headers: &HeaderMap, cookie: &str, version: &str) -> Caller {
+    match credentials::Caller::of(headers, cookie, version) {
+        credentials::Caller::Visitor => Caller::Visitor,
+        credentials::Caller::Known { token, by_cookie } => {
+            Caller::Known { token: read_token(&token, version), by_cookie }
+        }
+        credentials::Caller::TwoCookies => Caller::TwoCookies,
+        credentials::Caller::WrongBearer => Caller::WrongBearer,
+        credentials::Caller::StaleCookie => Caller::StaleCookie,
+    }
+}
+
+/// An `Idempotency-Key`, and the hash of what it stands for.
+#[derive(Debug, PartialEq)]
+#[allow(missing_docs, reason = "as in the wallet")]
+pub struct Idempotency {
+    pub key: String,
+    pub fingerprint: String,
+}
+
+/// Reads a request's `Idempotency-Key` and passes its body on.
+///
+/// # Panics
+/// When it waits for anything: the whole body is there.
+pub fn idempotency(request: Request) -> Result<(Option<Idempotency>, Vec<u8>), StatusCode> {
+    let (parts, body) = request.into_parts();
+    let (key, body) = idempotency::read(&parts, body)
+        .now_or_never()
+        .expect("an answer at once")
+        .map_err(|response| response.status())?;
+    let body: Body = body;
+    let body = to_bytes(body, usize::MAX).now_or_never().expect("a body at once").expect("a whole body");
+    Ok((key.map(|key| Idempotency { key: key.key, fingerprint: key.fingerprint }), body.into()))
+}
