@@ -32,26 +32,29 @@ fuzz_target!(|input: &[u8]| {
     }
     let found = of(&headers);
 
-    // Only a token that is there, word for word, opens anything.
+    // Only a token that is there, word for word, opens anything. It need not be ours: whoever knows a secret knows its id.
     let by_bearer = match &found {
         Caller::Known { token, by_cookie } => {
             assert!(token.is_first);
-            assert_eq!(token.exposed, TOKEN);
+            let text = token.exposed.as_bytes();
             let place = if *by_cookie { COOKIE } else { AUTHORIZATION };
-            let holds = |value: &HeaderValue| value.as_bytes().windows(TOKEN.len()).any(|text| text == TOKEN.as_bytes());
-            assert_eq!(headers.get_all(place).iter().filter(|value| holds(value)).count(), 1);
+            let holds = |value: &HeaderValue| value.as_bytes().windows(text.len()).any(|part| part == text);
+            assert!(headers.get_all(place).iter().any(holds));
             !by_cookie
         }
         Caller::WrongBearer => true,
         Caller::Visitor | Caller::TwoCookies | Caller::StaleCookie => false,
     };
     // It opens under its own version only.
-    let elsewhere = match &found {
-        Caller::Known { by_cookie: true, .. } => Caller::StaleCookie,
-        Caller::Known { by_cookie: false, .. } => Caller::WrongBearer,
-        _ => of(&headers),
-    };
-    assert_eq!(caller(&headers, NAME, "another version"), elsewhere);
+    let elsewhere = caller(&headers, NAME, "another version");
+    match (&found, &elsewhere) {
+        (Caller::Known { by_cookie: true, .. }, other) => assert_eq!(other, &Caller::StaleCookie),
+        (Caller::Known { by_cookie: false, .. }, other) => assert_eq!(other, &Caller::WrongBearer),
+        // It may be of that other version.
+        (Caller::StaleCookie, Caller::Known { by_cookie: true, .. }) => {}
+        (Caller::WrongBearer, Caller::Known { by_cookie: false, .. }) => {}
+        (found, other) => assert_eq!(other, found),
+    }
 
     // One more cookie is the only one or one too many, and nothing next to a bearer token.
     let known = |found: &Caller, cookie| matches!(found, Caller::Known { by_cookie, .. } if *by_cookie == cookie);

@@ -2,10 +2,9 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use proc_macro2::Span;
 use quote::ToTokens;
 use stripeflare::Cents;
-use syn::{Expr, ExprLit, ExprUnary, Ident, Lit, UnOp};
+use syn::{Expr, ExprLit, ExprUnary, Lit, UnOp};
 
 #[allow(dead_code, reason = "the whole file, of which a part is wanted")]
 #[path = "../../stripeflare-macros/src/errors.rs"]
@@ -22,14 +21,16 @@ mod handler {
     mod price;
 
     use crate::errors::Errors;
-    pub(crate) use model::Limit;
-    use model::{Amount, RawAmount, RawPrice};
+    use model::{Amount, Limit, RawAmount, RawPrice};
+    use proc_macro2::{Ident, Span};
 
     /// The units that are charged, and how many mistakes were reported.
-    pub(crate) fn units(key: syn::Ident, limit: Limit, value: syn::Expr) -> (Option<i64>, usize) {
+    pub(crate) fn units(key: &str, value: &syn::Expr) -> (Option<i64>, usize) {
+        let span = Span::call_site();
+        let limit = if key == "cents" { Limit::Exact } else { Limit::UpTo };
         let mut errors = Errors::new();
-        let amounts = vec![RawAmount { key, limit, value }];
-        let raw = RawPrice { span: proc_macro2::Span::call_site(), amounts, hold_seconds: None, is_broken: false };
+        let amounts = vec![RawAmount { key: Ident::new(key, span), limit, value: value.clone() }];
+        let raw = RawPrice { span, amounts, hold_seconds: None, is_broken: false };
         let units = price::check(&raw, &mut errors).map(|price| match price.amount {
             Amount::Units(units) => units,
             Amount::Const(_) => panic!("a literal is no constant"),
@@ -64,8 +65,8 @@ fuzz_target!(|text: &str| {
     };
     let expected = plain(&literal).parse::<Cents>().ok().filter(|amount| amount.is_positive());
 
-    for (key, limit) in [("cents", handler::Limit::Exact), ("max_cents", handler::Limit::UpTo)] {
-        let (units, mistakes) = handler::units(Ident::new(key, Span::call_site()), limit, value.clone());
+    for key in ["cents", "max_cents"] {
+        let (units, mistakes) = handler::units(key, &value);
         assert_eq!(units, expected.map(Cents::units), "{literal}");
         // Exactly one: a price or a reason, and never both.
         assert_eq!(mistakes, usize::from(units.is_none()), "{literal}");

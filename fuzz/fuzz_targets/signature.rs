@@ -55,10 +55,8 @@ fuzz_target!(|input: &[u8]| {
 
     let refused = |header: String, body: &[u8]| {
         let found = signature(header.as_bytes(), body, &secrets, NOW);
-        assert!(found.is_err(), "{header}");
-        if seconds.is_some() {
-            assert_eq!(found, Err("Mismatch".to_owned()), "{header}");
-        }
+        // A time with one digit more may be too long to be one.
+        assert!(matches!(found.as_ref().map_err(String::as_str), Err("Mismatch" | "Malformed")), "{header}: {found:?}");
     };
     let good = v1(&secrets[0], time, body);
     refused(format!("t={time},v1={}", v1(&foreign, time, body)), body);

@@ -30,6 +30,7 @@
 
 mod account;
 mod error;
+#[allow(unexpected_cfgs, reason = "set by `cargo fuzz`")]
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;

@@ -1,5 +1,7 @@
 //! Shared by the end-to-end tests and benchmarks: a worker on workerd, the Stripe stand-in beside it, and a client.
 
+pub mod audit;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -138,6 +140,12 @@ impl World {
     #[must_use]
     pub fn disk(&self) -> &Path {
         self.disk.path()
+    }
+
+    /// The client that all requests go through: it outlives a crash of the worker, and so may tasks that hold it.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.client
     }
 
     /// A request to the worker.

@@ -56,10 +56,11 @@ fn whole_answer(received: &[u8]) -> Result<Option<usize>> {
     if !text.starts_with("HTTP/1.1 200 ") {
         bail!("not answered with 200: {}", String::from_utf8_lossy(received));
     }
-    let length = text.lines().filter_map(|line| line.split_once(':'));
-    let length = length.filter(|(name, _)| name.eq_ignore_ascii_case("content-length")).map(|(_, value)| value.trim());
+    let mut headers = text.lines().filter_map(|line| line.split_once(':'));
+    let length = headers.find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
     // Every measured route has a body of known size; a stream would cost more than what is to be measured.
-    let length: usize = length.last().with_context(|| format!("no content-length: {text}"))?.parse()?;
+    let (_, length) = length.with_context(|| format!("no content-length: {text}"))?;
+    let length: usize = length.trim().parse()?;
     let body = head + 4;
     Ok((received.len() >= body + length).then_some(body))
 }

@@ -68,7 +68,6 @@ async fn main() -> Result<()> {
     let cases = CLIENTS.into_iter().flat_map(|clients| routes.map(|route| subjects.cases(route, clients))).flatten();
     measured.extend(alternately(cases.collect(), arguments.plan())?);
     report::throughput(&measured);
-    println!("\nLoad at the end: {}", report::load());
     subjects.check(&measured, rows::CALLS).await?;
 
     report::rows(&rows);

@@ -58,7 +58,9 @@ pub(crate) struct Measured {
 
 struct Round {
     sorted: Vec<Duration>,
-    elapsed: Duration,
+    /// Answered before the slice was over, which the last call of each connection was not.
+    in_time: usize,
+    slice: Duration,
 }
 
 /// How long and how often.
@@ -99,13 +101,14 @@ fn slice(case: &Case, length: Duration) -> Result<Round> {
         threads.into_iter().map(|thread| thread.join().map_err(|_| anyhow!("a thread panicked"))?).collect()
     });
     let measured = measured?;
-    let elapsed = measured.iter().map(|(_, elapsed)| *elapsed).max().unwrap_or_default();
-    let mut sorted: Vec<Duration> = measured.into_iter().flat_map(|(latencies, _)| latencies).collect();
+    // A call that hangs past the end must not count as time in which the other connections did nothing.
+    let in_time = measured.iter().map(|latencies| latencies.len() - 1).sum();
+    let mut sorted = measured.concat();
     sorted.sort_unstable();
-    Ok(Round { sorted, elapsed })
+    Ok(Round { sorted, in_time, slice: length })
 }
 
-fn connection(port: u16, request: &[u8], start: &Barrier, length: Duration) -> Result<(Vec<Duration>, Duration)> {
+fn connection(port: u16, request: &[u8], start: &Barrier, length: Duration) -> Result<Vec<Duration>> {
     let warm = warm_connection(port, request);
     // Also after an error, for the others wait there.
     start.wait();
@@ -119,7 +122,7 @@ fn connection(port: u16, request: &[u8], start: &Barrier, length: Duration) -> R
         latencies.push(now - last);
         last = now;
     }
-    Ok((latencies, last - begun))
+    Ok(latencies)
 }
 
 fn warm_connection(port: u16, request: &[u8]) -> Result<Connection> {
@@ -132,7 +135,7 @@ fn warm_connection(port: u16, request: &[u8]) -> Result<Connection> {
 
 impl Round {
     fn per_second(&self) -> f64 {
-        self.sorted.len() as f64 / self.elapsed.as_secs_f64()
+        self.in_time as f64 / self.slice.as_secs_f64()
     }
 
     fn p50(&self) -> f64 {
@@ -150,9 +153,7 @@ impl Measured {
 
     /// Requests, over all rounds.
     pub(crate) fn per_second(&self) -> f64 {
-        let count: usize = self.rounds.iter().map(|round| round.sorted.len()).sum();
-        let elapsed: Duration = self.rounds.iter().map(|round| round.elapsed).sum();
-        count as f64 / elapsed.as_secs_f64()
+        self.rounds.iter().map(Round::per_second).sum::<f64>() / self.rounds.len() as f64
     }
 
     /// Of the latencies at p50, this by that.

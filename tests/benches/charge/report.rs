@@ -20,12 +20,13 @@ pub(crate) fn machine() -> Result<()> {
     let cores = thread::available_parallelism()?;
     println!("{cores} cores, {}, load {}", String::from_utf8_lossy(&version).trim(), load());
     println!("Absolute figures drift by half from hour to hour, and with whatever else runs: compare only the ratios,");
-    println!("and only within one run. In brackets: where the ratios of four rounds in five lie.");
+    println!("only within one run, and only of an idle machine: on a busy one the scheduler decides, which hides what");
+    println!("differs. In brackets: where the ratios of four rounds in five lie.");
     Ok(())
 }
 
 /// Over 1, 5 and 15 minutes, where the system tells.
-pub(crate) fn load() -> String {
+fn load() -> String {
     let averages = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     match averages.split(' ').take(3).collect::<Vec<_>>().join(" ") {
         load if load.is_empty() => "unknown".to_owned(),
@@ -35,7 +36,7 @@ pub(crate) fn load() -> String {
 
 /// One client that calls in a row: what matters is the latency.
 pub(crate) fn latency(measured: &[Measured]) {
-    println!("\nOne client, one call after the other; ratios of p50");
+    println!("\nOne client, one call after the other; ratios of p50; load {}", load());
     table(&measured.iter().collect::<Vec<_>>(), Measured::latency_to, |route| match route {
         Route::Free => ", aim ≤ 1.2",
         Route::WriteInOne | Route::WriteInOwn => ", aim ≤ 1.5",
@@ -46,7 +47,7 @@ pub(crate) fn latency(measured: &[Measured]) {
 pub(crate) fn throughput(measured: &[Measured]) {
     for connections in CLIENTS {
         let measured = measured.iter().filter(|measured| measured.case.connections == connections);
-        println!("\n{connections} clients at once; ratios of requests/s");
+        println!("\n{connections} clients at once; ratios of requests/s; load {}", load());
         table(&measured.collect::<Vec<_>>(), Measured::throughput_to, |_| "");
     }
 }

@@ -4,6 +4,7 @@ mod aggregate;
 mod bad_input;
 mod charging;
 mod failing_handlers;
+mod faults;
 mod idempotency;
 mod login;
 mod objects;

@@ -125,16 +125,17 @@ async fn dynamic(Query(Dynamic { cents }): Query<Dynamic>) -> impl IntoResponse 
     ([("x-price", cents)], "dynamic")
 }
 
-/// What `/metered` says it used, in cents.
+/// What `/metered` says it used, in cents, and a maximum of its own below the attribute's.
 #[derive(Deserialize)]
 struct Metered {
     r#use: Cents,
+    max: Option<Cents>,
 }
 
 #[get("/metered")]
 #[priced(max_cents = 10)]
-async fn metered(Query(Metered { r#use }): Query<Metered>) -> Priced<&'static str> {
-    Priced::new("metered", r#use)
+async fn metered(Query(Metered { r#use, max }): Query<Metered>) -> Priced<&'static str> {
+    Priced::new("metered", max.map_or(r#use, |max| max.min(r#use)))
 }
 
 /// What `/charge` charges from inside.

@@ -1,0 +1,583 @@
+//! The ledger under faults: crashes, hang-ups, panics, crowds and a Stripe in trouble, each ending with the audit.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write as _;
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use cargo_stripeflare::stripe::{ApiFault, Delivery, PayRequest, Progress, StandInOptions};
+use futures_util::future::join_all;
+use reqwest::{Client, Method};
+use stripeflare::Cents;
+use tests::audit::{Audit, audit, audit_at_rest};
+use tests::{Customer, DEADLINE, World};
+
+/// `STRIPEFLARE_SEED` is another one.
+const SEED: u64 = 20_261_124;
+const KILLS: u64 = 20;
+const CONNECTIONS: u64 = 16;
+const CUSTOMERS: usize = 8;
+/// During each round of the kill test.
+const PAYMENTS: u64 = 4;
+
+/// Of a variable, or as usual.
+fn variable(name: &str, usual: u64) -> u64 {
+    std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(usual)
+}
+
+fn seed() -> u64 {
+    let seed = variable("STRIPEFLARE_SEED", SEED);
+    println!("seed {seed}");
+    seed
+}
+
+/// SplitMix64: chance that can be repeated.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, most: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % most
+    }
+}
+
+/// How a call is paid for.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Means {
+    /// Held, and captured after the answer.
+    Hold,
+    /// Held, and captured before the answer.
+    Key,
+    /// Charged before the answer.
+    Charge,
+    /// Never.
+    Nothing,
+}
+
+struct Call {
+    method: Method,
+    path: String,
+    body: &'static str,
+    key: Option<String>,
+    means: Means,
+    /// What it costs if it succeeds, in ten-thousandths of a cent.
+    price: i64,
+}
+
+impl Call {
+    /// Traffic of every kind.
+    fn any(dice: &mut Dice) -> Self {
+        let get = |path: &str, means, price| Self {
+            method: Method::GET,
+            path: path.to_owned(),
+            body: "",
+            key: None,
+            means,
+            price,
+        };
+        let echo = |body, means, price| Self { method: Method::POST, body, ..get("/echo", means, price) };
+        match dice.below(14) {
+            0..=2 => get("/ok", Means::Hold, 10_000),
+            3 => get("/fraction", Means::Hold, 2_500),
+            4 => get(&format!("/slow?ms={}", dice.below(150)), Means::Hold, 10_000),
+            5 => {
+                let used = 1 + i64::try_from(dice.below(9)).unwrap_or_default();
+                get(&format!("/metered?use={used}.5"), Means::Hold, used * 10_000 + 5_000)
+            }
+            6 => echo(r#"{"text":"a"}"#, Means::Hold, 10_000),
+            7 => echo("{", Means::Nothing, 0),
+            8 => get("/me", Means::Nothing, 0),
+            9 => get("/error", Means::Nothing, 0),
+            10 => get("/panic", Means::Nothing, 0),
+            11 | 12 => get("/dynamic?cents=1.5", Means::Charge, 15_000),
+            _ => Self { key: Some(format!("key-{}", dice.below(u64::MAX))), ..get("/ok", Means::Key, 10_000) },
+        }
+    }
+
+    fn request(&self, client: &Client, url: &str, customer: &Customer) -> reqwest::RequestBuilder {
+        let request = client.request(self.method.clone(), format!("{url}{}", self.path)).bearer_auth(&customer.token);
+        let request = match &self.key {
+            Some(key) => request.header("idempotency-key", key),
+            None => request,
+        };
+        request.header("content-type", "application/json").body(self.body)
+    }
+}
+
+enum Outcome {
+    /// Its status and `X-Price`.
+    Answered(u16, i64),
+    /// The connection broke: whether the call ran is not known.
+    Broken,
+    /// The connection never came about.
+    NotSent,
+    /// What must not be.
+    Hung,
+}
+
+struct Told {
+    customer: usize,
+    call: Call,
+    outcome: Outcome,
+}
+
+async fn tell(client: &Client, url: &str, customers: &[Customer], dice: &mut Dice) -> Told {
+    let customer = usize::try_from(dice.below(customers.len() as u64)).unwrap_or_default();
+    let call = Call::any(dice);
+    let answer = async {
+        let response = call.request(client, url, &customers[customer]).send().await?;
+        let price = response.headers().get("x-price").and_then(|price| price.to_str().ok()?.parse::<Cents>().ok());
+        let status = response.status().as_u16();
+        response.bytes().await?;
+        Ok(Outcome::Answered(status, price.map_or(0, Cents::units)))
+    };
+    let outcome = answer.await.unwrap_or_else(|error: reqwest::Error| match error {
+        error if error.is_connect() => Outcome::NotSent,
+        error if error.is_timeout() => Outcome::Hung,
+        _ => Outcome::Broken,
+    });
+    Told { customer, call, outcome }
+}
+
+/// One connection after the other's call until it is told to stop, or the worker is gone.
+async fn connection(
+    client: Client,
+    url: String,
+    customers: Arc<Vec<Customer>>,
+    mut dice: Dice,
+    stop: Arc<AtomicBool>,
+) -> Vec<Told> {
+    let mut all = Vec::new();
+    while !stop.load(Ordering::Relaxed) {
+        let told = tell(&client, &url, &customers, &mut dice).await;
+        let over = !matches!(told.outcome, Outcome::Answered(..));
+        all.push(told);
+        if over {
+            break;
+        }
+    }
+    all
+}
+
+/// Traffic on all connections, which ends with the worker or `stop`.
+struct Traffic {
+    stop: Arc<AtomicBool>,
+    connections: Vec<tokio::task::JoinHandle<Vec<Told>>>,
+}
+
+impl Traffic {
+    fn start(world: &World, customers: &Arc<Vec<Customer>>, seed: u64) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let start = |number| {
+            let dice = Dice(seed.wrapping_mul(1_000) + number);
+            let (client, url) = (world.client().clone(), world.workerd.url());
+            tokio::spawn(connection(client, url, Arc::clone(customers), dice, Arc::clone(&stop)))
+        };
+        Self { connections: (0..CONNECTIONS).map(start).collect(), stop }
+    }
+
+    async fn end(self) -> Result<Vec<Told>> {
+        self.stop.store(true, Ordering::Relaxed);
+        let mut all = Vec::new();
+        for connection in self.connections {
+            all.extend(tokio::time::timeout(DEADLINE * 2, connection).await??);
+        }
+        Ok(all)
+    }
+}
+
+/// What customers know, of one means of payment.
+#[derive(Default)]
+struct Known {
+    /// Answers with 200 that cost something, and how much.
+    paid: usize,
+    price: i64,
+    /// Calls that may have been charged, and how much that would be.
+    unknown: usize,
+    unknown_price: i64,
+}
+
+fn known(told: &[Told], customer: usize, means: &[Means]) -> Known {
+    let mut known = Known::default();
+    for Told { call, outcome, .. } in told.iter().filter(|it| it.customer == customer && means.contains(&it.call.means))
+    {
+        match outcome {
+            Outcome::Answered(200, price) => {
+                known.paid += 1;
+                known.price += price;
+            }
+            // A call that is charged before its answer may have been, when the account could not say so.
+            Outcome::Answered(500.., _) if call.means != Means::Hold => {
+                known.unknown += 1;
+                known.unknown_price += call.price;
+            }
+            Outcome::Broken => {
+                known.unknown += 1;
+                known.unknown_price += call.price;
+            }
+            _ => {}
+        }
+    }
+    known
+}
+
+fn violations(found: &Audit) {
+    assert!(found.violations.is_empty(), "{found}");
+}
+
+/// PaymentIntents whose webhook was answered with a 2xx.
+fn acknowledged(world: &World) -> BTreeSet<String> {
+    let delivered = |progress| progress == Progress::Delivered;
+    let events: BTreeSet<String> =
+        world.stripe.deliveries().into_iter().filter(|it| delivered(it.progress)).map(|it| it.event).collect();
+    let events = world.stripe.events().into_iter().filter(|event| events.contains(event["id"].as_str().unwrap()));
+    events.filter_map(|event| event["data"]["object"]["payment_intent"].as_str().map(str::to_owned)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn twenty_crashes_lose_no_cent_and_invent_none() -> Result<()> {
+    let seed = seed();
+    let begun = Instant::now();
+    let mut dice = Dice(seed);
+    let delivery = Delivery {
+        duplicates: 2,
+        reorder: Duration::from_millis(150),
+        retry: Duration::from_millis(50),
+        seed,
+        ..Delivery::default()
+    };
+    let options = StandInOptions { delivery, redirect_wait: Duration::ZERO, ..StandInOptions::default() };
+    let mut world = World::with(options, &[]).await?;
+    let mut customers = Vec::new();
+    let mut paid = vec![100_000; CUSTOMERS];
+    for cents in &paid {
+        customers.push(world.customer(*cents).await?);
+    }
+    let customers = Arc::new(customers);
+    let mut told = Vec::new();
+    // Held when the worker was killed: by account, the hold and its amount.
+    let mut left: BTreeMap<String, BTreeMap<String, i64>> = BTreeMap::new();
+
+    // The last round ends in peace.
+    for round in 0..=KILLS {
+        let traffic = Traffic::start(&world, &customers, seed + round);
+        let mut most = 300 + dice.below(600);
+        for _ in 0..PAYMENTS {
+            let pause = dice.below(most);
+            most -= pause;
+            tokio::time::sleep(Duration::from_millis(pause)).await;
+            let customer = usize::try_from(dice.below(CUSTOMERS as u64))?;
+            let cents = 100 + i64::try_from(dice.below(400))?;
+            world.stripe.pay(&PayRequest::new(cents, &customers[customer].reference)).await?;
+            paid[customer] += cents;
+        }
+        tokio::time::sleep(Duration::from_millis(most)).await;
+        if round == KILLS {
+            told.extend(traffic.end().await?);
+            break;
+        }
+        world.workerd.kill9().await?;
+        told.extend(traffic.end().await?);
+
+        let found = audit(world.disk())?;
+        violations(&found);
+        let credited: BTreeSet<String> =
+            found.accounts.values().flat_map(|account| account.payment_intents.clone()).collect();
+        let lost: Vec<String> = acknowledged(&world).difference(&credited).cloned().collect();
+        assert!(lost.is_empty(), "Stripe was told that these are stored: {lost:?}");
+        for (id, account) in found.accounts {
+            left.entry(id).or_default().extend(account.open);
+        }
+        world.workerd.restart().await?;
+    }
+    world.stripe.wait_idle(DEADLINE * 2).await?;
+    let stays = |found: &Audit| {
+        let open = |(id, account): (&String, &tests::audit::Figures)| {
+            account.open.keys().filter(|hold| !left[id].contains_key(*hold)).count()
+        };
+        found.accounts.iter().map(open).sum::<usize>() == 0
+    };
+    let settled = async {
+        while !stays(&audit(world.disk())?) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        anyhow::Ok(())
+    };
+    tokio::time::timeout(DEADLINE, settled).await.expect("what no crash left behind is settled")?;
+    let found = audit_at_rest(world.disk(), DEADLINE).await?;
+    assert!(found.is_clean(), "{found}\n{}", world.workerd.log());
+
+    let mut statuses: BTreeMap<u16, usize> = BTreeMap::new();
+    let count = |which: fn(&Outcome) -> bool| told.iter().filter(|it| which(&it.outcome)).count();
+    for it in &told {
+        if let Outcome::Answered(status, _) = it.outcome {
+            *statuses.entry(status).or_default() += 1;
+        }
+    }
+    println!(
+        "{} calls: {statuses:?}, {} broken, {} not sent, {} hung",
+        told.len(),
+        count(|it| matches!(it, Outcome::Broken)),
+        count(|it| matches!(it, Outcome::NotSent)),
+        count(|it| matches!(it, Outcome::Hung))
+    );
+    assert_eq!(count(|it| matches!(it, Outcome::Hung)), 0, "every request ends");
+    let mut uncharged = 0;
+    for (index, customer) in customers.iter().enumerate() {
+        let account = &found.accounts[customer.account()];
+        let held = known(&told, index, &[Means::Hold, Means::Key]);
+        let at_once = known(&told, index, &[Means::Charge]);
+        let lost: Vec<i64> = left[customer.account()]
+            .iter()
+            .filter(|(hold, _)| !account.captured.contains(*hold))
+            .map(|(_, amount)| *amount)
+            .collect();
+        let (captures, charges) = (account.count("capture"), account.count("charge"));
+        println!(
+            "{}: {} held calls answered 200, {} unknown, {captures} captures, {} holds left by crashes; \
+             {} charged at once, {} unknown, {charges} charges",
+            customer.account(),
+            held.paid,
+            held.unknown,
+            lost.len(),
+            at_once.paid,
+            at_once.unknown
+        );
+        assert_eq!(account.credited, paid[index] * 10_000, "every payment, once");
+        assert!(captures <= held.paid + held.unknown, "nothing is captured twice");
+        assert!(captures + lost.len() >= held.paid, "a 200 is captured, or its hold was there when the worker died");
+        assert!((at_once.paid..=at_once.paid + at_once.unknown).contains(&charges), "a charge comes before its answer");
+        let keyed = known(&told, index, &[Means::Key]);
+        assert!(
+            (keyed.paid..=keyed.paid + keyed.unknown).contains(&account.keys.len()),
+            "so does a capture with a key"
+        );
+        let price = held.price + at_once.price;
+        assert!(account.charged <= price + held.unknown_price + at_once.unknown_price, "no cent invented");
+        assert!(account.charged >= price - lost.iter().sum::<i64>(), "no cent lost but by a crash");
+        uncharged += held.paid.saturating_sub(captures);
+    }
+    let keyed: Vec<&Told> = told
+        .iter()
+        .filter(|it| it.call.means == Means::Key && matches!(it.outcome, Outcome::Answered(200, _)))
+        .take(100)
+        .collect();
+    for Told { customer, call, .. } in &keyed {
+        let request = call.request(world.client(), &world.workerd.url(), &customers[*customer]);
+        let again = world.send(request).await;
+        assert_eq!((again.status, again.header("idempotent-replayed")), (200, "true".into()), "{again:?}");
+    }
+    let after = audit_at_rest(world.disk(), DEADLINE).await?;
+    assert!(after.is_clean(), "{after}");
+    let charged = |found: &Audit| found.accounts.values().map(|account| account.charged).sum::<i64>();
+    assert_eq!(charged(&after), charged(&found), "a replay is not charged");
+    let deliveries = world.stripe.deliveries();
+    let tries: usize = deliveries.iter().map(|delivery| delivery.tries.len()).sum();
+    println!(
+        "{uncharged} answers or more were never charged, because a crash came first; {} keys replayed\n\
+         {} deliveries of webhooks in {tries} tries; {KILLS} crashes in {:.1} s\n{after}",
+        keyed.len(),
+        deliveries.len(),
+        begun.elapsed().as_secs_f64()
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn webhooks_repeated_reordered_and_refused_are_credited_once() -> Result<()> {
+    // For a long run: STRIPEFLARE_PAYMENTS=1000 STRIPEFLARE_COPIES=10.
+    let (payments, copies) = (variable("STRIPEFLARE_PAYMENTS", 100), variable("STRIPEFLARE_COPIES", 5));
+    let seed = seed();
+    let delivery = Delivery {
+        duplicates: u32::try_from(copies)? - 1,
+        reorder: Duration::from_millis(100),
+        retry: Duration::from_millis(20),
+        seed,
+        ..Delivery::default()
+    };
+    let options = StandInOptions { delivery, redirect_wait: Duration::ZERO, ..StandInOptions::default() };
+    // Without the link's id the worker has to ask Stripe whose link it is, and cannot accept a payment meanwhile.
+    let world = World::with(options, &[("STRIPE_PAYMENT_LINK_ID", "")]).await?;
+    let customers = [world.newcomer().await, world.newcomer().await, world.newcomer().await];
+    let mut paid = [0; 3];
+    let refused = |world: &World| {
+        world.stripe.deliveries().iter().flat_map(|it| it.tries.clone()).filter(|it| *it == Ok(503)).count()
+    };
+    let faults = [ApiFault::Broken, ApiFault::RateLimited, ApiFault::Garbage, ApiFault::Disconnect];
+    for (phase, fault) in faults.into_iter().enumerate() {
+        world.stripe.set_api_fault(Some(fault));
+        let before = refused(&world);
+        for index in (0..payments as usize).skip(phase).step_by(faults.len()) {
+            let cents = 50 + i64::try_from(index)?;
+            world.stripe.pay(&PayRequest::new(cents, &customers[index % 3].reference)).await?;
+            paid[index % 3] += cents;
+        }
+        let refuses = async {
+            while refused(&world) == before {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(DEADLINE, refuses).await?;
+        assert!(acknowledged(&world).is_empty(), "{fault:?}");
+    }
+    world.stripe.set_api_fault(None);
+    world.stripe.wait_idle(DEADLINE * 4).await?;
+    let found = audit_at_rest(world.disk(), DEADLINE).await?;
+    assert!(found.is_clean(), "{found}");
+    for (customer, cents) in customers.iter().zip(paid) {
+        assert_eq!(found.accounts[customer.account()].credited, cents * 10_000);
+    }
+    assert_eq!(acknowledged(&world).len(), payments as usize);
+    println!("{payments} payments, {} deliveries, {} answers of 503\n{found}", payments * copies, refused(&world));
+    Ok(())
+}
+
+#[tokio::test]
+async fn of_three_hundred_calls_at_once_256_are_held_and_the_rest_are_too_many() -> Result<()> {
+    let world = World::start().await?;
+    let customer = world.customer(1_000).await?;
+    let calls = join_all((0..300).map(|_| world.get(&customer, "/slow?ms=5000")));
+    let held = async {
+        while audit(world.disk())?.accounts[customer.account()].open.len() < 256 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        anyhow::Ok(())
+    };
+    let (replies, held) = futures_util::future::join(calls, tokio::time::timeout(DEADLINE, held)).await;
+    held.expect("all holds are open at once")?;
+    let count = |status| replies.iter().filter(|reply| reply.status == status).count();
+    assert_eq!((count(200), count(429)), (256, 44));
+    world.settled(&customer).await;
+    let found = audit_at_rest(world.disk(), DEADLINE).await?;
+    assert!(found.is_clean(), "{found}");
+    assert_eq!(found.accounts[customer.account()].charged, 2_560_000);
+    Ok(())
+}
+
+#[tokio::test]
+async fn one_panic_in_a_hundred_calls_harms_no_other() -> Result<()> {
+    let seed = seed();
+    let world = World::start().await?;
+    let customer = world.customer(10_000).await?;
+    let connection = |number: u64| {
+        let (world, customer) = (&world, &customer);
+        async move {
+            let mut dice = Dice(seed + number);
+            let (mut fine, mut panicked) = (0, 0);
+            for _ in 0..100 {
+                if dice.below(100) == 0 {
+                    assert_eq!(world.get(customer, "/panic").await.status, 500);
+                    panicked += 1;
+                } else {
+                    let reply = world.get(customer, &format!("/slow?ms={}", dice.below(10))).await;
+                    assert_eq!((reply.status, reply.body.as_str()), (200, "slow"), "{reply:?}");
+                    fine += 1;
+                }
+            }
+            (fine, panicked)
+        }
+    };
+    let counts = join_all((0..CONNECTIONS).map(connection)).await;
+    let (fine, panicked) = counts.iter().fold((0, 0), |sum, it| (sum.0 + it.0, sum.1 + it.1));
+    world.settled(&customer).await;
+    let found = audit_at_rest(world.disk(), DEADLINE).await?;
+    assert!(found.is_clean(), "{found}");
+    println!("{fine} answered, {panicked} panicked");
+    assert!(panicked > 0);
+    assert_eq!(found.accounts[customer.account()].count("capture"), fine, "whoever panicked pays nothing");
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_a_crash_left_held_is_free_again_when_its_time_is_over() -> Result<()> {
+    let mut world = World::start().await?;
+    let customer = world.customer(50).await?;
+    for _ in 0..49 {
+        assert_eq!(world.get(&customer, "/ok").await.status, 200);
+    }
+    world.settled(&customer).await;
+    let stream = sent(&world, &customer, "/outlive?ms=20000", usize::MAX)?;
+    let held = async {
+        while audit(world.disk())?.accounts[customer.account()].open.is_empty() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        anyhow::Ok(())
+    };
+    tokio::time::timeout(DEADLINE, held).await.expect("the handler runs")?;
+    world.workerd.kill9().await?;
+    drop(stream);
+    world.workerd.restart().await?;
+    assert_eq!(world.get(&customer, "/ok").await.status, 429, "the last cent is held");
+    // A second of its own, and the half minute that a capture may take.
+    let free = async {
+        while world.get(&customer, "/ok").await.status == 429 {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    };
+    tokio::time::timeout(DEADLINE * 2, free).await.expect("it is released");
+    world.settled(&customer).await;
+    let found = audit_at_rest(world.disk(), DEADLINE).await?;
+    assert!(found.is_clean(), "{found}");
+    let account = &found.accounts[customer.account()];
+    assert_eq!((account.balance, account.count("capture"), account.expired), (0, 50, 0));
+    Ok(())
+}
+
+/// A connection that has sent so much of a request and reads nothing.
+fn sent(world: &World, customer: &Customer, path: &str, most: usize) -> Result<TcpStream> {
+    let mut stream = TcpStream::connect(("127.0.0.1", world.workerd.port()))?;
+    let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {}\r\n\r\n", customer.token);
+    stream.write_all(&request.as_bytes()[..request.len().min(most)])?;
+    Ok(stream)
+}
+
+#[tokio::test]
+async fn clients_that_hang_up_pay_at_most_once() -> Result<()> {
+    const EACH: usize = 20;
+    let world = World::start().await?;
+    let customer = world.customer(1_000).await?;
+    let figures = || audit(world.disk()).map(|found| found.accounts[customer.account()].clone());
+    let until = |what: &'static str, holds: fn(&tests::audit::Figures) -> bool| async move {
+        let wait = async {
+            while !holds(&figures()?) {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            anyhow::Ok(())
+        };
+        tokio::time::timeout(DEADLINE, wait).await.expect(what)
+    };
+
+    for most in (0..EACH).map(|index| index * 3) {
+        drop(sent(&world, &customer, "/ok", most)?);
+    }
+    let streams = (0..EACH).map(|_| sent(&world, &customer, "/slow?ms=2000", usize::MAX));
+    let streams = streams.collect::<Result<Vec<_>>>()?;
+    until("the handlers run", |account| account.open.len() == EACH).await?;
+    drop(streams);
+    until("they end", |account| account.open.is_empty()).await?;
+    let during = figures()?.count("capture");
+    assert!(during <= EACH);
+
+    let streams = (0..EACH).map(|_| sent(&world, &customer, "/ok", usize::MAX)).collect::<Result<Vec<_>>>()?;
+    let wait = async {
+        while figures()?.count("capture") < during + EACH {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        anyhow::Ok(())
+    };
+    tokio::time::timeout(DEADLINE, wait).await.expect("each is charged, though nobody reads the answer")?;
+    drop(streams);
+    let found = audit_at_rest(world.disk(), DEADLINE).await?;
+    assert!(found.is_clean(), "{found}");
+    let captures = found.accounts[customer.account()].count("capture");
+    println!("hung up before: 0 charged; during: {during} of {EACH}; after: {} of {EACH}", captures - during);
+    assert_eq!(captures, during + EACH);
+    assert_eq!(world.get(&customer, "/ok").await.status, 200, "and the worker is well");
+    Ok(())
+}
