@@ -7,8 +7,7 @@ use stripeflare::AccountId;
 pub const VERSION: &str = "1";
 
 /// The first token of an account under [`VERSION`], from the secret of bytes 0 to 31.
-pub const TOKEN: &str =
-    "xbgolvgdylkzikrg4n6edofr5u.aaaqeayeaudaocajbifqydiob4ibceqtcqkrmfyydenbwha5dypq";
+pub const TOKEN: &str = "xbgolvgdylkzikrg4n6edofr5u.aaaqeayeaudaocajbifqydiob4ibceqtcqkrmfyydenbwha5dypq";
 
 /// The secret behind the references among the seeds.
 pub const DB_SECRET: &str = "a secret of at least thirty-two characters";
