@@ -76,7 +76,7 @@ async fn main() -> Result<()> {
     report::size("tests/worker", &size::of_worker("tests/worker")?, "")?;
     report::size("tests/bare", &size::of_worker("tests/bare")?, "")?;
     if arguments.size {
-        println!("    per added route: {} gzipped, aim ≤ 4 KiB", report::kib(size::per_route()?));
+        report::per_route(&size::per_route()?);
     }
     Ok(())
 }

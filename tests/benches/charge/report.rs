@@ -11,6 +11,7 @@ use cargo_stripeflare::provision;
 
 use crate::measure::{Measured, Ratio, Route, Subject, Worker};
 use crate::rows::Rows;
+use crate::size::PerRoute;
 use crate::subjects::CLIENTS;
 
 /// What the figures depend on.
@@ -105,6 +106,11 @@ pub(crate) fn size(worker: &str, artifacts: &Artifacts, aim: &str) -> Result<()>
     Ok(())
 }
 
-pub(crate) fn kib(bytes: u64) -> String {
+/// What the next route will add.
+pub(crate) fn per_route(added: &PerRoute) {
+    println!("    per added route: {}, gzipped {}, aim ≤ 4 KiB", kib(added.raw), kib(added.gzipped));
+}
+
+fn kib(bytes: u64) -> String {
     format!("{:.1} KiB", bytes as f64 / 1024.0)
 }

@@ -8,24 +8,41 @@ use anyhow::{Context, Result};
 use cargo_stripeflare::build::{self, Artifacts, Options};
 use tests::built;
 
-/// Some routes share what is generic per type, so the first few cost more.
+/// The first ones pay for what all share.
 const FEW: usize = 4;
 const ADDED: usize = 8;
+/// What the fields of the bodies are made of, and an expression that uses such a field.
+const TYPES: [(&str, &str); 7] = [
+    ("String", "input.FIELD.len()"),
+    ("u32", "input.FIELD as usize"),
+    ("Vec<String>", "input.FIELD.iter().map(String::len).sum::<usize>()"),
+    ("Option<String>", "input.FIELD.as_deref().map_or(7, |text| text.split_whitespace().count())"),
+    ("f64", "(input.FIELD * 100.0) as usize"),
+    ("bool", "usize::from(input.FIELD)"),
+    ("Vec<i64>", "input.FIELD.iter().filter(|number| number.is_positive()).count()"),
+];
+
+/// Bytes that one more route adds, the JavaScript counted.
+pub(crate) struct PerRoute {
+    pub(crate) raw: u64,
+    pub(crate) gzipped: u64,
+}
 
 /// Of a worker that lies in this repository.
 pub(crate) fn of_worker(worker: &str) -> Result<Artifacts> {
     Artifacts::in_dir(&built(worker)?)
 }
 
-/// The gzipped bytes that a typical priced route adds, JSON in and out.
-pub(crate) fn per_route() -> Result<u64> {
+/// What a typical priced route adds, JSON in and out.
+pub(crate) fn per_route() -> Result<PerRoute> {
     let dir = write_project()?;
-    let mut sizes = [0; 2];
-    for (size, routes) in sizes.iter_mut().zip([FEW, FEW + ADDED]) {
+    let build = |routes| {
         fs::write(dir.join("src/lib.rs"), source(routes))?;
-        *size = build::build(&Options { quiet: true, ..Options::release(&dir) })?.gzip_bytes;
-    }
-    Ok(sizes[1].saturating_sub(sizes[0]) / ADDED as u64)
+        build::build(&Options { quiet: true, ..Options::release(&dir) })
+    };
+    let (few, more) = (build(FEW)?, build(FEW + ADDED)?);
+    let each = |few: u64, more: u64| more.saturating_sub(few) / ADDED as u64;
+    Ok(PerRoute { raw: each(few.raw_bytes, more.raw_bytes), gzipped: each(few.gzip_bytes, more.gzip_bytes) })
 }
 
 /// A worker of its own, built exactly as those of the repository are.
@@ -54,55 +71,67 @@ crate-type = ["cdylib"]
 serde = {{ version = "1", features = ["derive"] }}
 stripeflare = {{ path = {:?} }}
 
-{profile}"#,
+{profile}
+# Here it is a dependency, there it is not.
+[profile.release.package.stripeflare]
+overflow-checks = true
+"#,
             root.join("stripeflare")
         ),
     )?;
     Ok(dir)
 }
 
-/// Every route has types and fields of its own: what is the same in two routes would be compiled once.
+/// Every route has other fields and other work to do: what is the same in two would hardly show when gzipped.
 fn source(routes: usize) -> String {
     let mut source = String::from(
         "use serde::{Deserialize, Serialize};\nuse stripeflare::prelude::*;\n\n\
          #[derive(StripeUser)]\npub struct User {\n    tier: String,\n}\n",
     );
-    let mut names = String::new();
     for route in 0..routes {
+        let fields = |salt: usize, count: usize| {
+            (0..count)
+                .map(move |field| (format!("field_{field}_{salt}"), TYPES[(route * salt + field * 3) % TYPES.len()]))
+        };
+        let (inputs, outputs) = (fields(5, 2 + route % 4), fields(3, 1 + route % 3));
+        let declared = |fields: &mut dyn Iterator<Item = (String, (&str, &str))>| -> String {
+            fields.map(|(name, (of, _))| format!("    {name}: {of},\n")).collect()
+        };
+        let used: Vec<_> = inputs.clone().map(|(name, (_, used))| used.replace("FIELD", &name)).collect();
+        let filled: String = outputs.clone().map(|(name, _)| format!("{name}: Default::default(), ")).collect();
         let _ = write!(
             source,
             r#"
 #[derive(Deserialize)]
 struct In{route} {{
-    text_{route}: String,
-    count_{route}: u32,
-}}
+{}}}
 
 #[derive(Serialize)]
 struct Out{route} {{
-    answer_{route}: String,
-    words_{route}: usize,
-}}
+    total_{route}: String,
+{}}}
 
 #[post("/route-{route}")]
 #[priced(cents = {cents})]
 async fn route_{route}(Json(input): Json<In{route}>) -> Result<Json<Out{route}>> {{
-    if input.count_{route} > {cents}00 {{
+    let total = {};
+    if total > {cents}00 {{
         return Err(Error::new(StatusCode::UNPROCESSABLE_ENTITY, "At most {cents}00."));
     }}
-    let words_{route} = input.text_{route}.split_whitespace().count();
-    let answer_{route} = format!("{{}} times {{words_{route}}} words in {route}", input.count_{route});
-    Ok(Json(Out{route} {{ answer_{route}, words_{route} }}))
+    Ok(Json(Out{route} {{ total_{route}: format!("{{total}} in {route}"), {filled}}}))
 }}
 "#,
-            cents = route + 1
+            declared(&mut inputs.clone()),
+            declared(&mut outputs.clone()),
+            used.join(" + "),
+            cents = route + 1,
         );
-        let _ = write!(names, "route_{route}, ");
     }
+    let names: Vec<_> = (0..routes).map(|route| format!("route_{route}")).collect();
     let _ = write!(
         source,
         "\n#[stripeflare::main]\nfn app() -> App<User> {{\n    App::new().routes(routes![{}])\n}}\n",
-        names.trim_end_matches(", ")
+        names.join(", ")
     );
     source
 }
