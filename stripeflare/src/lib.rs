@@ -30,7 +30,6 @@
 
 mod account;
 mod error;
-#[allow(unexpected_cfgs, reason = "set by `cargo fuzz`")]
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;

@@ -221,14 +221,18 @@ impl FromStr for Cents {
     }
 }
 
-/// A JSON number in cents: `500`, `0.25`.
+/// Below this many cents, about 2.7 billion dollars, every amount is the shortest decimal of its double.
+const EXACT_AS_DOUBLE: i64 = (1 << 38) * SCALE;
+
+/// A JSON number in cents: `500`, `0.25`. A fraction so large that a double would not hold it is a decimal string.
 impl Serialize for Cents {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if self.0 % SCALE == 0 {
             serializer.serialize_i64(self.0 / SCALE)
-        } else {
-            // A double holds every such amount closely enough that its shortest form is the decimal again.
+        } else if self.0.abs() < EXACT_AS_DOUBLE {
             serializer.serialize_f64(self.0 as f64 / SCALE as f64)
+        } else {
+            serializer.collect_str(self)
         }
     }
 }
@@ -293,6 +297,9 @@ mod tests {
             ("0", 0),
             ("0.25", 2_500),
             ("500", 5_000_000),
+            ("274877906943.9999", EXACT_AS_DOUBLE - 1),
+            ("274878399065.0994", 2_748_783_990_650_994),
+            ("549755813888.0003", 5_497_558_138_880_003),
             ("-1.0001", -10_001),
             ("900719925474.0991", Cents::MAX.units()),
             ("-900719925474.0991", -Cents::MAX.units()),
@@ -301,7 +308,7 @@ mod tests {
             assert_eq!(amount.units(), units);
             assert_eq!(amount.to_string(), text);
             let json = serde_json::to_string(&amount).unwrap();
-            assert_eq!(json, text);
+            assert_eq!(json.trim_matches('"'), text);
             assert_eq!(serde_json::from_str::<Cents>(&json).unwrap(), amount);
         }
     }
