@@ -158,25 +158,26 @@ impl Measured {
 
     /// Of the latencies at p50, this by that.
     pub(crate) fn latency_to(&self, anchor: &Self) -> Ratio {
-        self.ratio(anchor, self.percentile_ms(50) / anchor.percentile_ms(50), Round::p50)
+        self.ratio(anchor, Round::p50)
     }
 
     /// Of the requests per second, this by that.
     pub(crate) fn throughput_to(&self, anchor: &Self) -> Ratio {
-        self.ratio(anchor, self.per_second() / anchor.per_second(), Round::per_second)
+        self.ratio(anchor, Round::per_second)
     }
 
-    fn ratio(&self, anchor: &Self, all: f64, of: impl Fn(&Round) -> f64) -> Ratio {
+    /// Round by round: over all rounds together, one busy minute of the machine would decide.
+    fn ratio(&self, anchor: &Self, of: impl Fn(&Round) -> f64) -> Ratio {
         let rounds = self.rounds.iter().zip(&anchor.rounds);
         let mut ratios: Vec<f64> = rounds.map(|(this, anchor)| of(this) / of(anchor)).collect();
         ratios.sort_unstable_by(f64::total_cmp);
-        Ratio { all, low: percentile(&ratios, 10), high: percentile(&ratios, 90) }
+        Ratio { median: percentile(&ratios, 50), low: percentile(&ratios, 10), high: percentile(&ratios, 90) }
     }
 }
 
-/// A ratio over all rounds, and how far single rounds were from it.
+/// The ratios of all rounds.
 pub(crate) struct Ratio {
-    pub(crate) all: f64,
+    pub(crate) median: f64,
     /// Four rounds in five lie between these.
     pub(crate) low: f64,
     pub(crate) high: f64,

@@ -22,7 +22,7 @@ pub(crate) fn machine() -> Result<()> {
     println!("{cores} cores, {}, load {}", String::from_utf8_lossy(&version).trim(), load());
     println!("Absolute figures drift by half from hour to hour, and with whatever else runs: compare only the ratios,");
     println!("only within one run, and only of an idle machine: on a busy one the scheduler decides, which hides what");
-    println!("differs. In brackets: where the ratios of four rounds in five lie.");
+    println!("differs. A ratio is the median of all rounds; four rounds in five lie between those in brackets.");
     Ok(())
 }
 
@@ -65,8 +65,8 @@ fn table(measured: &[&Measured], ratio: fn(&Measured, &Measured) -> Ratio, aim: 
         for (anchor, aim) in [(Worker::BareRust, aim(route)), (Worker::BareJs, "")] {
             let subject = Subject { route, worker: anchor };
             let Some(found) = measured.iter().find(|measured| measured.case.subject == subject) else { continue };
-            let Ratio { all, low, high } = ratio(this, found);
-            println!("    {all:.2} × {} [{low:.2} to {high:.2}]{aim}", name(subject));
+            let Ratio { median, low, high } = ratio(this, found);
+            println!("    {median:.2} × {} [{low:.2} to {high:.2}]{aim}", name(subject));
         }
     }
 }
