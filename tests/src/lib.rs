@@ -21,6 +21,8 @@ pub const DEADLINE: Duration = Duration::from_secs(30);
 
 /// Builds a worker of this repository, once per process, and answers its `build` folder.
 ///
+/// With the variable `STRIPEFLARE_DEV_BUILD` it is built quickly instead of as it is deployed.
+///
 /// # Errors
 /// When it does not compile, or the tools cannot be installed.
 pub fn built(worker: &str) -> Result<PathBuf> {
@@ -30,7 +32,9 @@ pub fn built(worker: &str) -> Result<PathBuf> {
         return Ok(dir.clone());
     }
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("the tests lie in the repository")?;
-    let dir = build::build(&Options { quiet: true, ..Options::release(root.join(worker)) })?.dir;
+    let release = std::env::var_os("STRIPEFLARE_DEV_BUILD").is_none();
+    let options = Options { quiet: true, release, wasm_opt: release, ..Options::release(root.join(worker)) };
+    let dir = build::build(&options)?.dir;
     built.insert(worker.to_owned(), dir.clone());
     Ok(dir)
 }
