@@ -9,18 +9,26 @@ use tokio::process::{Child, ChildStdin, Command};
 ///
 /// Destructors are not enough: a test's statics are never dropped, and a killed process drops nothing.
 #[derive(Debug)]
-pub(crate) struct Guard {
+pub struct Guard {
     shell: Child,
     /// Closes when we end.
     _stdin: ChildStdin,
 }
 
 impl Guard {
-    pub(crate) fn over_process(pid: u32) -> Result<Self> {
+    /// Over one process.
+    ///
+    /// # Errors
+    /// When there is no shell.
+    pub fn over_process(pid: u32) -> Result<Self> {
         Self::start(&pid.to_string())
     }
 
-    pub(crate) fn over_group(pid: u32) -> Result<Self> {
+    /// Over the group that a process leads.
+    ///
+    /// # Errors
+    /// When there is no shell.
+    pub fn over_group(pid: u32) -> Result<Self> {
         Self::start(&format!("-{pid}"))
     }
 
@@ -36,7 +44,7 @@ impl Guard {
     }
 
     /// To be called before what it guards is gone and its number free for another process.
-    pub(crate) async fn disarm(&mut self) {
+    pub async fn disarm(&mut self) {
         let _ = self.shell.kill().await;
     }
 }

@@ -6,7 +6,6 @@
 // A Checkout Session is one long `json!`.
 #![recursion_limit = "256"]
 
-mod guard;
 mod process;
 mod progress;
 
@@ -14,6 +13,7 @@ pub mod build;
 pub mod cli;
 pub mod dev;
 pub mod dev_vars;
+pub mod guard;
 pub mod project;
 pub mod provision;
 pub mod stripe;

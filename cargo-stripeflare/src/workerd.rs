@@ -25,6 +25,18 @@ pub const COMPATIBILITY_DATE: &str = "2026-04-20";
 /// The folder inside the disk that holds the objects' SQLite files.
 pub const UNIQUE_KEY: &str = "stripeflare";
 
+/// Stands before a worker with pages, as wrangler's assets do: `/demo` is `demo.html`, and what is no page goes on.
+const FRONT: &str = r#"export default {
+  async fetch(request, env) {
+    const { pathname } = new URL(request.url);
+    if (request.method === "GET" && !pathname.endsWith("/")) {
+      const page = await env.PAGES.fetch(`http://pages${pathname}.html`);
+      if (page.ok) return new Response(page.body, { headers: { "content-type": "text/html; charset=utf-8" } });
+    }
+    return env.WORKER.fetch(request);
+  }
+};"#;
+
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Bind errors are tried again, for a socket that the last run has not given back yet.
@@ -57,6 +69,8 @@ pub struct WorkerdOptions {
     pub compatibility_flags: Vec<String>,
     /// Let workerd log the exceptions that no worker catches.
     pub verbose: bool,
+    /// A folder of pages: its `demo.html` is answered at `/demo`.
+    pub pages: Option<PathBuf>,
 }
 
 impl WorkerdOptions {
@@ -70,6 +84,7 @@ impl WorkerdOptions {
             compatibility_date: COMPATIBILITY_DATE.to_owned(),
             compatibility_flags: Vec::new(),
             verbose: true,
+            pages: None,
         }
     }
 
@@ -257,18 +272,38 @@ impl Workerd {
             Script::Js(script) => format!("(name = \"index.js\", esModule = {})", text(script)),
         };
         let objects = self.objects_root().canonicalize()?;
-        let config = config(&self.options, self.port, &modules, &objects);
+        let pages = self.options.pages.as_ref().map(|pages| pages.canonicalize()).transpose()?;
+        let config = config(&self.options, self.port, &modules, &objects, pages.as_deref());
         let path = dir.canonicalize()?.join("config.capnp");
         write_private(&path, &config).with_context(|| format!("cannot write {}", path.display()))?;
         Ok(path)
     }
 }
 
-fn config(options: &WorkerdOptions, port: u16, modules: &str, objects: &Path) -> String {
+fn config(options: &WorkerdOptions, port: u16, modules: &str, objects: &Path, pages: Option<&Path>) -> String {
     let flags: Vec<String> = options.compatibility_flags.iter().map(|flag| text(flag)).collect();
     let mut bindings = String::from("(name = \"DORM_NAMESPACE\", durableObjectNamespace = \"DORM\")");
     for (name, value) in &options.vars {
         let _ = write!(bindings, ",\n    (name = {}, text = {})", text(name), text(value));
+    }
+    let (mut first, mut services, mut front) = ("main", String::new(), String::new());
+    if let Some(pages) = pages {
+        first = "front";
+        services = format!(
+            "(name = \"front\", worker = .front),\n    (name = \"pages\", disk = (path = {})),",
+            text(&pages.to_string_lossy())
+        );
+        front = format!(
+            r#"
+const front :Workerd.Worker = (
+  modules = [(name = "front.js", esModule = {script})],
+  compatibilityDate = {date},
+  bindings = [(name = "PAGES", service = "pages"), (name = "WORKER", service = "main")],
+);
+"#,
+            script = text(FRONT),
+            date = text(&options.compatibility_date),
+        );
     }
     format!(
         r#"using Workerd = import "/workerd/workerd.capnp";
@@ -279,8 +314,9 @@ const config :Workerd.Config = (
     # The worker may fetch the local stand-in for Stripe.
     (name = "internet", network = (allow = ["public", "private"], tlsOptions = (trustBrowserCas = true))),
     (name = "objects", disk = (path = {objects}, writable = true)),
+    {services}
   ],
-  sockets = [(name = "http", address = "127.0.0.1:{port}", http = (), service = "main")],
+  sockets = [(name = "http", address = "127.0.0.1:{port}", http = (), service = "{first}")],
 );
 
 const main :Workerd.Worker = (
@@ -294,7 +330,7 @@ const main :Workerd.Worker = (
   durableObjectNamespaces = [(className = "DORM", uniqueKey = "{UNIQUE_KEY}", enableSql = true)],
   durableObjectStorage = (localDisk = "objects"),
 );
-"#,
+{front}"#,
         objects = text(&objects.to_string_lossy()),
         date = text(&options.compatibility_date),
         flags = flags.join(", "),
@@ -365,7 +401,7 @@ mod tests {
     #[test]
     fn the_configuration_has_the_variables() {
         let options = WorkerdOptions::new(Script::Js(String::new()), "/tmp").var("DB_SECRET", "x\"y");
-        let config = config(&options, 8080, "", Path::new("/disk"));
+        let config = config(&options, 8080, "", Path::new("/disk"), None);
         assert!(config.contains(r#"(name = "DB_SECRET", text = "x\"y")"#), "{config}");
         assert!(config.contains(r#"address = "127.0.0.1:8080""#), "{config}");
     }

@@ -1,8 +1,10 @@
 //! Shared by the end-to-end tests and benchmarks: a worker on workerd, the Stripe stand-in beside it, and a client.
 
 pub mod audit;
+pub mod browser;
 
 use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -112,10 +114,27 @@ impl World {
     /// # Errors
     /// When anything cannot be built or started.
     pub async fn with(stripe: StandInOptions, vars: &[(&str, &str)]) -> Result<Self> {
-        let dir = tokio::task::spawn_blocking(|| built("tests/worker")).await??;
+        Self::of("tests/worker", stripe, vars).await
+    }
+
+    /// Starts any worker of this repository, with its pages. Where the payer goes afterwards may be a path of it.
+    ///
+    /// # Errors
+    /// When anything cannot be built or started.
+    pub async fn of(worker: &'static str, mut stripe: StandInOptions, vars: &[(&str, &str)]) -> Result<Self> {
+        let dir = tokio::task::spawn_blocking(move || built(worker)).await??;
         let disk = tempfile::tempdir()?;
+        let mut port = None;
+        if let Some(path) = stripe.after_payment.take_if(|url| url.starts_with('/')) {
+            let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
+            stripe.after_payment = Some(format!("http://localhost:{free}{path}"));
+            port = Some(free);
+        }
         let stripe = StandIn::start(stripe).await?;
+        let pages = dir.with_file_name("public");
         let mut options = WorkerdOptions::new(Script::Built(dir), disk.path());
+        options.pages = Some(pages).filter(|pages| pages.is_dir());
+        options.port = port;
         options.vars = stripe.vars();
         options.vars.remove("SKIP_LOGIN");
         options.vars.insert("DB_SECRET".into(), "a secret that only these tests ever use".into());
@@ -150,6 +169,12 @@ impl World {
     #[must_use]
     pub fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// Where a browser goes: it keeps cookies of this name as it does those of HTTPS.
+    #[must_use]
+    pub fn address(&self, path: &str) -> String {
+        format!("http://localhost:{}{path}", self.workerd.port())
     }
 
     /// A request to the worker.

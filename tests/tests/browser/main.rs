@@ -1,0 +1,3 @@
+//! A real browser against the real worker, paying on the stand-in's page.
+
+mod paying;

@@ -1,0 +1,48 @@
+//! Paying, as somebody with a browser does it.
+
+use anyhow::Result;
+use cargo_stripeflare::stripe::StandInOptions;
+use tests::World;
+use tests::browser::Browser;
+
+async fn world(worker: &'static str, after_payment: &str) -> Result<World> {
+    let stripe = StandInOptions { after_payment: Some(after_payment.to_owned()), ..StandInOptions::default() };
+    World::of(worker, stripe, &[]).await
+}
+
+#[tokio::test]
+async fn the_demo_page_shows_what_was_paid_and_what_calls_cost() -> Result<()> {
+    let world = world("examples/quickstart", "/demo?session_id={CHECKOUT_SESSION_ID}").await?;
+    let browser = Browser::open().await?;
+    browser.goto(&world.address("/demo")).await?;
+    browser.sees("You have not paid yet.").await?;
+    browser.sees("$0.00").await?;
+    browser.press("Reverse").await?;
+    browser.sees("There is not enough credit for this call.").await?;
+    browser.check("demo-without-credit").await?;
+
+    browser.press("Add credit").await?;
+    browser.check("payment").await?;
+    browser.pay("payer@example.com", "visa").await?;
+    assert!(browser.current_url().await?.as_str().starts_with(&world.address("/demo")));
+    browser.sees("$5.00").await?;
+    browser.press("Reverse").await?;
+    browser.sees("desserts").await?;
+    browser.sees("$4.99").await?;
+    browser.check("demo").await
+}
+
+#[tokio::test]
+async fn a_page_that_costs_leads_to_payment_and_opens_afterwards_also_without_javascript() -> Result<()> {
+    let world = world("tests/worker", "/ok").await?;
+    for browser in [Browser::open().await?, Browser::without_javascript().await?] {
+        browser.goto(&world.address("/ok")).await?;
+        browser.sees("Your balance is 0 cents.").await?;
+        browser.check("402").await?;
+        browser.press("Add credit").await?;
+        browser.pay("payer@example.com", "mastercard").await?;
+        assert_eq!(browser.current_url().await?.as_str(), world.address("/ok"));
+        browser.sees("ok").await?;
+    }
+    Ok(())
+}
