@@ -116,21 +116,22 @@ impl Browser {
     /// # Errors
     /// When it cannot within [`DEADLINE`]; the error shows the page.
     pub async fn sees(&self, text: &str) -> Result<()> {
-        let mut shown = String::new();
-        let wait = async {
-            loop {
-                // Between two pages there is none.
-                shown = self.text().await.unwrap_or_default();
-                if shown.contains(text) {
-                    return;
-                }
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-        };
-        let seen = tokio::time::timeout(DEADLINE, wait).await;
-        if seen.is_err() {
-            let url = self.current_url().await?;
-            bail!("{text:?} is not on the page {url}, but this:\n{shown}");
+        // Between two pages there is none.
+        let seen = until(async || self.text().await.is_ok_and(|shown| shown.contains(text))).await;
+        if !seen {
+            bail!("{text:?} is not on the page {}, but this:\n{}", self.current_url().await?, self.text().await?);
+        }
+        Ok(())
+    }
+
+    /// Waits until the page's address begins so.
+    ///
+    /// # Errors
+    /// When it does not within [`DEADLINE`]; the error shows the page.
+    pub async fn arrives(&self, address: &str) -> Result<()> {
+        let arrived = until(async || self.current_url().await.is_ok_and(|url| url.as_str().starts_with(address))).await;
+        if !arrived {
+            bail!("{address} is not reached, but {}:\n{}", self.current_url().await?, self.text().await?);
         }
         Ok(())
     }
@@ -156,7 +157,7 @@ impl Browser {
         Ok(field.send_keys(text).await?)
     }
 
-    /// Fills in the payment page that it is on, pays five dollars and comes back. `method` is one of the page's choices.
+    /// Fills in the payment page that it is on and pays five dollars. `method` is one of the page's choices.
     ///
     /// # Errors
     /// When it is no payment page.
@@ -218,6 +219,15 @@ impl Browser {
         std::fs::create_dir_all(&dir)?;
         Ok(std::fs::write(dir.join(format!("{name}.png")), self.screenshot().await?)?)
     }
+}
+
+async fn until(is: impl AsyncFn() -> bool) -> bool {
+    let wait = async {
+        while !is().await {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, wait).await.is_ok()
 }
 
 fn capabilities(profile: &Path, javascript: bool) -> Map<String, Value> {
