@@ -1,44 +1,135 @@
 //! What an object does later: it tells the aggregate of changes and forgets what is old.
 
 use std::cell::Cell;
-use std::time::Duration;
 
 use super::class::Inner;
 use super::client::Address;
 use super::command::{Command, Reply};
 use super::storage::Storage;
+use crate::schema::{remember, remembered};
 use crate::wallet::outbox::Snapshot;
-use crate::wallet::{Millis, SqlError, WalletError};
+use crate::wallet::{Millis, Sql, SqlError, Wallet, WalletError};
 
 /// How long changes wait for each other.
-const FLUSH: Duration = Duration::from_secs(2);
+const FLUSH_MS: Millis = 2_000;
 /// The longest pause after errors.
-const MAX_BACKOFF: Duration = Duration::from_secs(300);
+const MAX_PAUSE_MS: Millis = 300_000;
+
+/// What waits for the alarm, in the order it is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Work {
+    /// Forgets what is old.
+    CleanUp,
+    /// Tells the aggregate what changed.
+    Mirror,
+}
+
+impl Work {
+    const ALL: [Self; 2] = [Self::CleanUp, Self::Mirror];
+
+    /// Under which its failures are remembered.
+    fn key(self) -> String {
+        format!("failures of {self:?}")
+    }
+}
+
+/// When to come again for some work; `None`: something new has to happen first.
+type Next = Option<Millis>;
+
+impl Inner {
+    /// One bounded batch of it.
+    async fn work(&self, work: Work) -> Result<Next, String> {
+        match work {
+            Work::CleanUp => self.in_account(|wallet| wallet.forget_answers()),
+            Work::Mirror => self.mirror().await,
+        }
+    }
+
+    /// Errors are logged and tried again later, each work's by itself; the alarm always succeeds.
+    pub(super) async fn ring(&self) {
+        self.alarm.forget();
+        // No two alarms of one object ring at once.
+        let mut plan = self.alarm.plan.take().unwrap_or_else(|| Plan::load(&self.storage));
+        for work in Work::ALL {
+            if !plan.is_due(work, now()) {
+                continue;
+            }
+            let outcome = self.work(work).await;
+            if let Err(cause) = &outcome {
+                worker::console_error!("{work:?} failed and is tried again later: {cause}");
+            }
+            if let Some(failures) = plan.note(work, outcome.ok(), now())
+                && let Err(error) = remember(&self.storage, &work.key(), failures)
+            {
+                worker::console_error!("the failures of {work:?} could not be stored: {error}");
+            }
+        }
+        if let Some(at) = plan.next()
+            && let Err(error) = self.alarm.set(&self.storage, at)
+        {
+            // The next command to this object sets it.
+            worker::console_error!("the alarm could not be set: {error}");
+        }
+        self.alarm.plan.set(Some(plan));
+    }
+
+    /// Work on the account's own tables: one transaction, its row saved if it changed.
+    fn in_account(&self, act: fn(&mut Wallet<'_>) -> Result<Next, WalletError>) -> Result<Next, String> {
+        let run = || -> Result<Next, WalletError> {
+            let Some(mut wallet) = self.existing(now())? else { return Ok(None) };
+            let next = act(&mut wallet)?;
+            // The aggregate hears of it in this very ring.
+            wallet.save()?;
+            Ok(next)
+        };
+        self.storage.transaction(run).map_err(|error| error.to_string())
+    }
+
+    /// Tells the aggregate the newest state.
+    async fn mirror(&self) -> Result<Next, String> {
+        let unsent = self.storage.transaction(|| self.unsent()).map_err(|error| error.to_string())?;
+        let Some(snapshot) = unsent else { return Ok(None) };
+        let command = Command::Mirror { snapshot: snapshot.clone() };
+        match self.stubs.call(&Address::Aggregate, command, Vec::new()).await {
+            Ok(Reply::Done) => {}
+            Ok(_) => return Err("the aggregate answered with something else".into()),
+            Err(error) => return Err(error.to_string()),
+        }
+        let acknowledge = || -> Result<Next, WalletError> {
+            let Some(mut wallet) = self.existing(now())? else { return Ok(None) };
+            wallet.sent(&snapshot)?;
+            // More may have happened meanwhile.
+            Ok(wallet.unsent()?.map(|_| now() + FLUSH_MS))
+        };
+        self.storage.transaction(acknowledge).map_err(|error| error.to_string())
+    }
+
+    fn unsent(&self) -> Result<Option<Box<Snapshot>>, WalletError> {
+        let wallet = self.existing(now())?;
+        Ok(wallet.map_or(Ok(None), |wallet| wallet.unsent())?.map(Box::new))
+    }
+}
 
 /// When this object's alarm is due, as far as this instance knows.
 #[derive(Default)]
 pub(super) struct Alarm {
     due: Cell<Option<Millis>>,
-    failures: Cell<u32>,
+    plan: Cell<Option<Plan>>,
 }
 
 fn now() -> Millis {
     worker::Date::now().as_millis() as Millis
 }
 
-fn millis(duration: Duration) -> Millis {
-    duration.as_millis() as Millis
-}
-
 impl Alarm {
     /// Sets it for changes that are to be told.
     pub(super) fn set_soon(&self, storage: &Storage) -> Result<(), SqlError> {
-        self.set(storage, now() + millis(FLUSH))
+        self.set(storage, now() + FLUSH_MS)
     }
 
     /// Sets it, unless it is due before that. One that is overdue was lost, and is set again.
     fn set(&self, storage: &Storage, at: Millis) -> Result<(), SqlError> {
-        let overdue = now() - millis(FLUSH);
+        let overdue = now() - FLUSH_MS;
         if self.due.get().is_none_or(|due| due > at || due < overdue) {
             storage.set_alarm(at)?;
             self.due.set(Some(at));
@@ -50,63 +141,118 @@ impl Alarm {
     pub(super) fn forget(&self) {
         self.due.set(None);
     }
+}
 
-    fn backoff(&self) -> Duration {
-        self.failures.set(self.failures.get().saturating_add(1));
-        FLUSH.saturating_mul(1 << self.failures.get().min(16)).min(MAX_BACKOFF)
+/// What each work came to the last time.
+#[derive(Default)]
+struct Plan([Known; Work::ALL.len()]);
+
+#[derive(Clone, Copy, Default)]
+struct Known {
+    next: Next,
+    /// In a row; they outlive the instance, so that pauses go on growing.
+    failures: i64,
+}
+
+impl Plan {
+    /// For an instance that just woke up: it tries all.
+    fn load(sql: &dyn Sql) -> Self {
+        Self(
+            Work::ALL
+                .map(|work| Known { next: None, failures: remembered(sql, &work.key()).ok().flatten().unwrap_or(0) }),
+        )
+    }
+
+    /// What failed waits its pause; everything else costs little to look at.
+    fn is_due(&self, work: Work, now: Millis) -> bool {
+        let known = self.0[work as usize];
+        known.failures == 0 || known.next.is_none_or(|next| next <= now)
+    }
+
+    /// What it came to; `None`: it failed. Answers how often it has failed in a row if that is to be remembered.
+    fn note(&mut self, work: Work, next: Option<Next>, now: Millis) -> Option<i64> {
+        let known = &mut self.0[work as usize];
+        let before = known.failures;
+        *known = match next {
+            Some(next) => Known { next, failures: 0 },
+            None => Known { next: Some(now + pause(before + 1)), failures: before + 1 },
+        };
+        (known.failures != before).then_some(known.failures)
+    }
+
+    /// The earliest of all.
+    fn next(&self) -> Next {
+        self.0.iter().filter_map(|known| known.next).min()
     }
 }
 
-impl Inner {
-    /// Errors are logged and tried again later; the alarm itself always succeeds.
-    pub(super) async fn ring(&self) {
-        self.alarm.forget();
-        let next = match self.flush().await {
-            Ok(next) => {
-                self.alarm.failures.set(0);
-                next
-            }
-            Err(cause) => {
-                worker::console_error!("the aggregate could not be told of a change: {cause}");
-                Some(now() + millis(self.alarm.backoff()))
-            }
-        };
-        if let Some(at) = next
-            && let Err(error) = self.alarm.set(&self.storage, at)
-        {
-            // The next command to this object sets it.
-            worker::console_error!("the alarm could not be set: {error}");
+fn pause(failures: i64) -> Millis {
+    (FLUSH_MS << failures.clamp(0, 16)).min(MAX_PAUSE_MS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::{Schema, migrate};
+    use crate::wallet::Role;
+    use crate::wallet::testing::database;
+
+    const NOW: Millis = 1_800_000_000_000;
+    const HOUR: Millis = 3_600_000;
+
+    #[test]
+    fn what_fails_for_hours_is_tried_at_least_every_five_minutes_and_then_goes_on() {
+        let (mut plan, mut now, mut tries) = (Plan::default(), NOW, 0);
+        while now < NOW + 5 * HOUR {
+            assert!(plan.is_due(Work::Mirror, now));
+            plan.note(Work::Mirror, None, now);
+            assert!(!plan.is_due(Work::Mirror, now));
+            let next = plan.next().expect("an alarm");
+            assert!(next > now && next <= now + 300_000, "{}", next - now);
+            (now, tries) = (next, tries + 1);
         }
+        assert!((60..80).contains(&tries), "{tries} tries in five hours");
+        plan.note(Work::Mirror, Some(None), now);
+        assert_eq!(plan.next(), None);
+        plan.note(Work::Mirror, None, now);
+        assert_eq!(plan.next(), Some(now + 2 * FLUSH_MS), "the next error is the first again");
     }
 
-    /// Tells the aggregate the newest state, forgets what is old, and answers when to come again.
-    async fn flush(&self) -> Result<Option<Millis>, String> {
-        let unsent = self.storage.transaction(|| self.unsent()).map_err(|error| error.to_string())?;
-        let Some(snapshot) = unsent else {
-            return self.storage.transaction(|| self.clean_up()).map_err(|error| error.to_string());
-        };
-        let command = Command::Mirror { snapshot: snapshot.clone() };
-        match self.stubs.call(&Address::Aggregate, command, Vec::new()).await {
-            Ok(Reply::Done) => {}
-            Ok(_) => return Err("it answered with something else".into()),
-            Err(error) => return Err(error.to_string()),
+    #[test]
+    fn pauses_go_on_growing_when_the_object_slept_between() {
+        let sql = database();
+        migrate(&sql, Role::Account, &Schema::of::<()>()).unwrap();
+        let mut pauses = Vec::new();
+        for _ in 0..9 {
+            let mut plan = Plan::load(&sql);
+            assert!(plan.is_due(Work::Mirror, NOW));
+            let failures = plan.note(Work::Mirror, None, NOW).expect("a number to remember");
+            remember(&sql, &Work::Mirror.key(), failures).unwrap();
+            pauses.push((plan.next().unwrap() - NOW) / 1_000);
         }
-        let acknowledge = || -> Result<Option<Millis>, WalletError> {
-            let Some(mut wallet) = self.existing(now())? else { return Ok(None) };
-            wallet.sent(&snapshot)?;
-            // More may have happened meanwhile.
-            if wallet.unsent()?.is_some() { Ok(Some(now() + millis(FLUSH))) } else { self.clean_up() }
-        };
-        self.storage.transaction(acknowledge).map_err(|error| error.to_string())
+        assert_eq!(pauses, [4, 8, 16, 32, 64, 128, 256, 300, 300]);
+        let mut plan = Plan::load(&sql);
+        assert_eq!(plan.note(Work::Mirror, Some(None), NOW), Some(0));
+        assert_eq!(plan.note(Work::Mirror, Some(None), NOW), None, "nothing is written as long as nothing fails");
     }
 
-    fn unsent(&self) -> Result<Option<Box<Snapshot>>, WalletError> {
-        let wallet = self.existing(now())?;
-        Ok(wallet.map_or(Ok(None), |wallet| wallet.unsent())?.map(Box::new))
+    #[test]
+    fn work_that_fails_keeps_no_other_waiting() {
+        let mut plan = Plan::default();
+        for _ in 0..40 {
+            plan.note(Work::Mirror, None, NOW);
+        }
+        plan.note(Work::CleanUp, Some(Some(NOW + 1)), NOW);
+        assert_eq!(plan.next(), Some(NOW + 1));
+        assert!(plan.is_due(Work::CleanUp, NOW), "there may be more by now");
+        assert!(!plan.is_due(Work::Mirror, NOW + 299_999));
+        assert!(plan.is_due(Work::Mirror, NOW + 300_000));
     }
 
-    fn clean_up(&self) -> Result<Option<Millis>, WalletError> {
-        let wallet = self.existing(now())?;
-        wallet.map_or(Ok(None), |wallet| wallet.forget_answers())
+    #[test]
+    fn every_work_has_its_place() {
+        for (place, work) in Work::ALL.into_iter().enumerate() {
+            assert_eq!(work as usize, place);
+        }
     }
 }

@@ -14,7 +14,7 @@ use super::client::Stubs;
 use super::command::{Command, Envelope, Reply, Stats};
 use super::storage::Storage;
 use crate::money::Cents;
-use crate::schema::{Schema, StripeUser, is_set_up, migrate};
+use crate::schema::{Schema, StripeUser, migrate, role_of};
 use crate::wallet::{
     Account, Claim, HoldId, IdempotencyKey, Millis, Role, Settled, Wallet, WalletError, directory, outbox,
     record_unclaimed,
@@ -47,8 +47,8 @@ pub(super) struct Inner {
     pub(super) schema: Schema,
     /// To other objects, from the alarm.
     pub(super) stubs: Stubs,
-    /// The tables are there and of this deploy's version.
-    migrated: Cell<bool>,
+    /// Once the tables are there and of this deploy's version.
+    role: Cell<Option<Role>>,
     pub(super) alarm: Alarm,
     stats: Cell<Stats>,
 }
@@ -69,7 +69,7 @@ impl<U: StripeUser> Object<U> {
             storage,
             schema,
             stubs: Stubs::new(env.clone(), version),
-            migrated: Cell::new(false),
+            role: Cell::new(None),
             alarm: Alarm::default(),
             stats: Cell::default(),
         };
@@ -100,12 +100,12 @@ impl<U: StripeUser> Object<U> {
 impl Inner {
     fn answer(&self, envelope: Envelope) -> Reply {
         let before = self.stats.get();
-        let migrated = self.migrated.get();
+        let role = self.role.get();
         let result = self.storage.transaction(|| self.run(envelope, worker::Date::now().as_millis() as Millis));
         self.stats.set(Stats { commands: before.commands + 1, rows_written: self.storage.rows_written() });
         result.unwrap_or_else(|error| {
             // The tables and the alarm may have been made in the transaction that is gone.
-            self.migrated.set(migrated);
+            self.role.set(role);
             self.alarm.forget();
             Reply::Failed(error.to_string())
         })
@@ -224,19 +224,26 @@ impl Inner {
 
     /// The account, unless nobody has paid yet: then nothing is written, no table either.
     pub(super) fn existing(&self, now: Millis) -> Result<Option<Wallet<'_>>, WalletError> {
-        if !self.migrated.get() {
-            if !is_set_up(&self.storage)? {
-                return Ok(None);
-            }
-            self.set_up(Role::Account)?;
+        if self.role()? != Some(Role::Account) {
+            return Ok(None);
         }
         Wallet::load(&self.storage, &self.schema, now)
     }
 
+    /// What this object is, with its tables brought up to date; `None` before it was ever written to.
+    pub(super) fn role(&self) -> Result<Option<Role>, WalletError> {
+        if self.role.get().is_none()
+            && let Some(role) = role_of(&self.storage)?
+        {
+            self.set_up(role)?;
+        }
+        Ok(self.role.get())
+    }
+
     fn set_up(&self, role: Role) -> Result<(), WalletError> {
-        if !self.migrated.get() {
+        if self.role.get().is_none() {
             migrate(&self.storage, role, &self.schema)?;
-            self.migrated.set(true);
+            self.role.set(Some(role));
         }
         Ok(())
     }

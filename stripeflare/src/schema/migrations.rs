@@ -109,20 +109,36 @@ pub(crate) fn migrate(sql: &dyn Sql, role: Role, schema: &Schema) -> Result<(), 
     Ok(())
 }
 
-/// Whether [`migrate`] ever ran on this database.
-pub(crate) fn is_set_up(sql: &dyn Sql) -> Result<bool, SqlError> {
-    Ok(!sql.run("SELECT 1 FROM sqlite_master WHERE name = 'meta'", &[])?.is_empty())
+/// The role whose tables [`migrate`] made in this database, if it ever ran.
+pub(crate) fn role_of(sql: &dyn Sql) -> Result<Option<Role>, SqlError> {
+    let select = "SELECT name FROM sqlite_master WHERE name IN ('entries', 'places', 'all_payments')";
+    let Some(row) = sql.run(select, &[])?.pop() else { return Ok(None) };
+    Ok(Some(match Reader::new(row).text()?.as_str() {
+        "entries" => Role::Account,
+        "places" => Role::Directory,
+        _ => Role::Aggregate,
+    }))
 }
 
 fn recorded(sql: &dyn Sql, what: &str) -> Result<usize, SqlError> {
-    match sql.run("SELECT value FROM meta WHERE key = ?", &[what.into()])?.pop() {
-        Some(row) => Ok(Reader::new(row).integer()? as usize),
-        None => Ok(0),
-    }
+    Ok(remembered(sql, what)?.unwrap_or(0) as usize)
 }
 
 fn record(sql: &dyn Sql, what: &str, version: usize) -> Result<(), SqlError> {
-    let parameters = [what.into(), Value::Integer(version as i64)];
+    remember(sql, what, version as i64)
+}
+
+/// A number that the object itself keeps, in a database that [`migrate`] has set up.
+pub(crate) fn remembered(sql: &dyn Sql, what: &str) -> Result<Option<i64>, SqlError> {
+    match sql.run("SELECT value FROM meta WHERE key = ?", &[what.into()])?.pop() {
+        Some(row) => Ok(Some(Reader::new(row).integer()?)),
+        None => Ok(None),
+    }
+}
+
+/// Keeps it.
+pub(crate) fn remember(sql: &dyn Sql, what: &str, value: i64) -> Result<(), SqlError> {
+    let parameters = [what.into(), Value::Integer(value)];
     sql.run(
         "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
         &parameters,
@@ -163,15 +179,24 @@ mod tests {
     #[test]
     fn every_path_to_the_newest_version_ends_alike() {
         let (stepwise, at_once) = (database(), database());
-        assert!(!is_set_up(&stepwise).unwrap());
+        assert_eq!(role_of(&stepwise).unwrap(), None);
         migrate(&stepwise, Role::Account, &schema(&[TIER, ORDER])).unwrap();
         assert_eq!(columns(&stepwise), ["tier", "order"]);
-        assert!(is_set_up(&stepwise).unwrap());
+        assert_eq!(role_of(&stepwise).unwrap(), Some(Role::Account));
         for _ in 0..2 {
             migrate(&stepwise, Role::Account, &schema(&[TIER, ORDER, NICKNAME])).unwrap();
         }
         migrate(&at_once, Role::Account, &schema(&[TIER, ORDER, NICKNAME])).unwrap();
         assert_eq!(columns(&stepwise), columns(&at_once));
+    }
+
+    #[test]
+    fn a_database_shows_its_role() {
+        for role in [Role::Account, Role::Directory, Role::Aggregate] {
+            let sql = database();
+            migrate(&sql, role, &schema(&[TIER])).unwrap();
+            assert_eq!(role_of(&sql).unwrap(), Some(role));
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ mod migrations;
 pub use column::{
     Column, ColumnDef, ColumnError, ColumnReader, ColumnType, ColumnWriter, DefaultValue, Dropped, IndexDef, Step,
 };
-pub(crate) use migrations::{Schema, is_set_up, migrate};
+pub(crate) use migrations::{Schema, migrate, remember, remembered, role_of};
 
 /// A row of your own columns beside the wallet's, usually through `#[derive(StripeUser)]`.
 ///
