@@ -1,6 +1,7 @@
 //! End to end: the real worker on the real runtime, paid through the Stripe stand-in.
 
 mod aggregate;
+mod attacks;
 mod bad_input;
 mod charging;
 mod failing_handlers;

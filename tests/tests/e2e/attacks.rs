@@ -1,0 +1,367 @@
+//! What somebody may try who wants another's money, one test per attack.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Result;
+use cargo_stripeflare::stripe::{DisputeEnd, DisputeRequest, PayRequest, StandInOptions};
+use reqwest::{Method, RequestBuilder};
+use serde_json::Value;
+use tests::{Customer, DEADLINE, Reply, World};
+
+/// A request that carries a cookie header and comes from one of our own pages.
+fn with_cookies(world: &World, path: &str, cookies: &str) -> RequestBuilder {
+    world.request(Method::GET, path).header("cookie", cookies).header("sec-fetch-site", "same-origin")
+}
+
+fn secret(customer: &Customer) -> &str {
+    customer.token.split_once('.').map(|(_, secret)| secret).unwrap_or_default()
+}
+
+/// Pays as somebody else than the account's owner does, and waits for the webhook.
+async fn pay(world: &World, request: &PayRequest) -> Result<Value> {
+    let session = world.stripe.pay(request).await?;
+    world.stripe.wait_idle(DEADLINE).await?;
+    Ok(session)
+}
+
+#[tokio::test]
+async fn guessed_and_truncated_tokens_and_other_spellings_of_one() -> Result<()> {
+    let world = World::start().await?;
+    let victim = world.customer(500).await?;
+    let stranger = world.newcomer().await;
+    let stranger_secret = secret(&stranger);
+    let (id, token, secret) = (victim.account(), victim.token.as_str(), secret(&victim));
+    let last = secret.chars().last().unwrap_or_default();
+    let mut tries: Vec<String> = (0..token.len()).map(|length| token[..length].to_owned()).collect();
+    tries.extend([
+        format!("{id}.{stranger_secret}"),
+        format!("{}.{secret}", stranger.account()),
+        format!("{id}.{}", "a".repeat(secret.len())),
+        format!("{id}.{id}"),
+        token.to_uppercase(),
+        format!("{}.{secret}", id.to_uppercase()),
+        format!("{token}="),
+        format!("{token}a"),
+        format!("{token}.{secret}"),
+        format!("{id}..{secret}"),
+        format!("{id}%2e{secret}"),
+        format!("\"{token}\""),
+        // The last character holds one bit of the secret and four that must be zero.
+        format!("{}{}", &token[..token.len() - 1], if last == 'a' { 'b' } else { 'r' }),
+        victim.reference.clone(),
+        format!("{}.{secret}", victim.reference),
+    ]);
+    for wrong in tries {
+        for path in ["/me", "/ok"] {
+            let bearer = world.send(world.request(Method::GET, path).bearer_auth(&wrong)).await;
+            assert_eq!(bearer.status, 401, "Bearer {wrong} on {path}");
+            let cookie = world.send(with_cookies(&world, path, &format!("__Host-access_token={wrong}"))).await;
+            assert_eq!(cookie.status, 401, "the cookie {wrong} on {path}");
+        }
+    }
+    for elsewhere in [format!("/ok?access_token={token}"), format!("/ok?token={token}")] {
+        assert_eq!(world.visit(&elsewhere).await.status, 402, "an address is no place for a token");
+    }
+    assert_eq!(world.balance(&victim).await, 500.0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_token_for_somebodys_unregistered_account() -> Result<()> {
+    let world = World::start().await?;
+    // The attacker knows the account's id, from the reference in a payment link, before anybody has paid.
+    let (victim, attacker) = (world.newcomer().await, world.newcomer().await);
+    let forged = Customer { token: format!("{}.{}", victim.account(), secret(&attacker)), ..victim.clone() };
+    let refused = async |when: &str| {
+        for path in ["/me", "/ok", "/account"] {
+            assert_eq!(world.get(&forged, path).await.status, 401, "{path}, {when}");
+        }
+    };
+    refused("before it is paid for").await;
+    world.pay(&victim, 300).await?;
+    refused("afterwards").await;
+    assert_eq!(world.balance(&victim).await, 300.0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn paying_into_somebodys_account_to_pull_its_balance() -> Result<()> {
+    let world = World::start().await?;
+    let victim = world.customer(500).await?;
+    let attacker = world.customer(100).await?;
+    // The same card and the same email address as the victim's.
+    pay(&world, &PayRequest::new(50, &victim.reference)).await?;
+    pay(&world, &PayRequest::new(50, &attacker.reference)).await?;
+    assert_eq!(world.balance(&victim).await, 550.0, "a gift");
+    assert_eq!(world.balance(&attacker).await, 150.0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn reference_ids_edited_or_of_another_deployment_on_the_same_stripe_account() -> Result<()> {
+    let world = World::start().await?;
+    let elsewhere =
+        World::with(StandInOptions::default(), &[("DB_SECRET", "the secret of quite another deployment")]).await?;
+    let (victim, attacker) = (world.customer(100).await?, world.newcomer().await);
+    let (id, tag) = victim.reference.split_once('-').unwrap();
+    let foreign = elsewhere.newcomer().await.reference;
+    let edited = [
+        format!("{id}-{}", attacker.reference.split_once('-').unwrap().1),
+        format!("{id}-"),
+        id.to_owned(),
+        format!("{id}-{}", &tag[..tag.len() - 1]),
+        format!("{id}-{tag}a"),
+        format!("{}-{tag}", attacker.account()),
+        victim.reference.to_uppercase(),
+        foreign,
+    ];
+    for reference in &edited {
+        pay(&world, &PayRequest::new(900, reference)).await?;
+    }
+    assert_eq!((world.balance(&victim).await, world.balance(&attacker).await), (100.0, 0.0));
+    assert_eq!(world.get(&attacker, "/me").await.json()["registered"], false);
+    Ok(())
+}
+
+#[tokio::test]
+async fn another_products_payment_link() -> Result<()> {
+    let world = World::start().await?;
+    let attacker = world.customer(100).await?;
+    // Sold on the same Stripe account for less than it says, or with a discount that is not ours.
+    let other = world.stripe.add_payment_link("usd", None);
+    let link = other["id"].as_str().map(str::to_owned);
+    pay(&world, &PayRequest { payment_link: link, ..PayRequest::new(9_000, &attacker.reference) }).await?;
+    assert_eq!(world.balance(&attacker).await, 100.0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn cookie_tossing() -> Result<()> {
+    let world = World::start().await?;
+    let (victim, attacker) = (world.customer(500).await?, world.customer(100).await?);
+    // What a subdomain can plant has no `__Host-`: it is not looked at, alone or beside the victim's own.
+    let planted = format!("access_token={}", attacker.token);
+    let own = format!("__Host-access_token={}", victim.token);
+    for cookies in [format!("{planted}; {own}"), format!("{own}; {planted}"), format!("{own}; __host-{planted}")] {
+        let me = world.send(with_cookies(&world, "/me", &cookies)).await;
+        assert_eq!(me.json()["client_reference_id"], victim.reference.as_str(), "{cookies}");
+    }
+    let topup = world.send(with_cookies(&world, "/topup", &planted)).await;
+    assert!(!topup.header("location").contains(attacker.account()), "the victim pays for an account of its own");
+    // Two of the real name cannot both be the victim's, and nobody knows which one is.
+    for path in ["/me", "/ok", "/topup"] {
+        let two = world.send(with_cookies(&world, path, &format!("__Host-{planted}; {own}"))).await;
+        assert_eq!(two.status, 400, "{path}");
+    }
+    assert_eq!((world.balance(&victim).await, world.balance(&attacker).await), (500.0, 100.0));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_dispute_used_to_freeze_a_rival() -> Result<()> {
+    let world = World::start().await?;
+    let rival = world.customer(500).await?;
+    let session = pay(&world, &PayRequest::new(50, &rival.reference)).await?;
+    let intent = world.stripe.object("payment_intent", session["payment_intent"].as_str().unwrap()).unwrap();
+    let charge = intent["latest_charge"].as_str().unwrap();
+    for _ in 0..3 {
+        let dispute = world.stripe.open_dispute(&DisputeRequest::new(charge))?;
+        world.stripe.wait_idle(DEADLINE).await?;
+        assert_eq!(available(&world, &rival).await, "500", "no more is frozen than the attacker paid");
+        let id = dispute["id"].as_str().unwrap();
+        world.stripe.withdraw_disputed(id)?;
+        world.stripe.close_dispute(id, DisputeEnd::Lost)?;
+        world.stripe.wait_idle(DEADLINE).await?;
+        assert_eq!(available(&world, &rival).await, "500", "and no more is taken back");
+    }
+    Ok(())
+}
+
+/// What is left to spend, by a call that costs nothing.
+async fn available(world: &World, customer: &Customer) -> String {
+    let reply = world.get(customer, "/metered?use=0").await;
+    assert_eq!(reply.status, 200, "{reply:?}");
+    reply.header("x-balance")
+}
+
+#[tokio::test]
+async fn header_injection_through_names_and_emails_from_stripe() -> Result<()> {
+    let world = World::start().await?;
+    let name = "Eve\r\nSet-Cookie: __Host-access_token=evil\r\n\r\n<h1>\u{1f600}\u{0}";
+    for name in [name, "Zoë Ö", "\u{202e}", &"x".repeat(20_000)] {
+        let victim = world.newcomer().await;
+        let request = PayRequest {
+            name: Some(name.to_owned()),
+            email: format!("{name}@example.com"),
+            ..PayRequest::new(50, &victim.reference)
+        };
+        pay(&world, &request).await?;
+        for path in ["/me", "/ok", "/account"] {
+            let reply = world.get(&victim, path).await;
+            assert_eq!(reply.status, 200, "{path} {reply:?}");
+            assert_eq!(reply.header("set-cookie"), "", "{path}");
+        }
+    }
+    Ok(())
+}
+
+/// What must be nowhere, and what it is.
+struct Secrets(Vec<(String, Vec<u8>)>);
+
+impl Secrets {
+    fn of(world: &World) -> Self {
+        let mut secrets = Self(Vec::new());
+        secrets.add("DB_SECRET", DB_SECRET);
+        for (name, value) in world.stripe.vars() {
+            // The others are public.
+            if ["STRIPE_SECRET", "STRIPE_WEBHOOK_SIGNING_SECRET"].contains(&name.as_str()) {
+                secrets.add(&name, &value);
+            }
+        }
+        secrets
+    }
+
+    fn add(&mut self, what: &str, secret: &str) {
+        assert!(secret.len() >= 16, "{what} is too short to be looked for: {secret}");
+        self.0.push((what.to_owned(), secret.as_bytes().to_vec()));
+    }
+
+    /// A token's secret in its spelling and as bytes.
+    fn add_token(&mut self, what: &str, token: &str) {
+        let secret = token.split_once('.').map(|(_, secret)| secret).unwrap_or_default();
+        self.add(what, secret);
+        self.0.push((format!("{what}, as bytes"), bytes_of(secret)));
+    }
+
+    fn found_in(&self, content: &[u8]) -> Vec<&str> {
+        self.0.iter().filter(|(_, secret)| contains(content, secret)).map(|(what, _)| what.as_str()).collect()
+    }
+
+    fn must_not_be_in(&self, where_: &str, content: &[u8]) {
+        let found = self.found_in(content);
+        assert!(found.is_empty(), "{where_} tells {found:?}");
+    }
+}
+
+/// Lowercase base32.
+fn bytes_of(text: &str) -> Vec<u8> {
+    let (mut bits, mut count, mut bytes) = (0_u32, 0, Vec::new());
+    for character in text.bytes() {
+        let value = if character.is_ascii_digit() { character - b'2' + 26 } else { character - b'a' };
+        bits = (bits << 5 | u32::from(value)) & 0xfff;
+        count += 5;
+        if count >= 8 {
+            count -= 8;
+            bytes.push(u8::try_from(bits >> count & 0xff).unwrap());
+        }
+    }
+    bytes
+}
+
+/// All files below a folder, but the configuration, which has the variables in it.
+fn files(dir: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(dir)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            found.extend(files(&path)?);
+        } else if path.file_name().is_none_or(|name| name != "config.capnp") {
+            found.push(path);
+        }
+    }
+    Ok(found)
+}
+
+fn contains(content: &[u8], part: &[u8]) -> bool {
+    content.windows(part.len()).any(|window| window == part)
+}
+
+/// How many objects have it in a file of theirs.
+fn objects_with(world: &World, part: &[u8]) -> Result<usize> {
+    let mut objects = BTreeSet::new();
+    for file in files(&world.workerd.objects_dir())? {
+        if contains(&std::fs::read(&file)?, part) {
+            objects.insert(file.with_extension(""));
+        }
+    }
+    Ok(objects.len())
+}
+
+/// As the worker of the tests has it.
+const DB_SECRET: &str = "a secret that only these tests ever use";
+
+#[tokio::test]
+async fn secrets_and_session_ids_are_in_no_log_error_page_or_file() -> Result<()> {
+    let world = World::start().await?;
+    let mut secrets = Secrets::of(&world);
+    let (mut answers, mut intents): (Vec<(String, Reply)>, Vec<String>) = (Vec::new(), Vec::new());
+    let navigation = |path: &str, cookie: &str| {
+        let request = world.request(Method::GET, path).header("sec-fetch-mode", "navigate");
+        request.header("sec-fetch-dest", "document").header("sec-fetch-site", "none").header("cookie", cookie)
+    };
+    for name in ["first", "second"] {
+        let customer = world.newcomer().await;
+        secrets.add_token(&format!("the token of the {name}"), &customer.token);
+        let session = world.pay(&customer, 500).await?;
+        secrets.add("a session id", session["id"].as_str().unwrap());
+        let cookie = format!("__Host-access_token={}", customer.token);
+        for path in ["/me", "/ok", "/row", "/account", "/error", "/err", "/panic", "/exception", "/large", "/nowhere"] {
+            answers.push((path.to_owned(), world.get(&customer, path).await));
+            answers.push((format!("{path} in a browser"), world.send(navigation(path, &cookie)).await));
+        }
+        for path in ["/dynamic?cents=x", "/metered?use=-1", "/charge?cents=0", "/charge?cents=1", "/echo"] {
+            answers.push((path.to_owned(), world.post(&customer, path, "{\"text\":\"a\"}").await));
+            answers.push((path.to_owned(), world.get(&customer, path).await));
+        }
+        let key = world.request(Method::GET, "/ok").bearer_auth(&customer.token).header("idempotency-key", "key-0001");
+        answers.push(("with a key".to_owned(), world.send(key).await));
+        for wrong in [format!("{}x", customer.token), format!("{}.{}", "a".repeat(26), secret(&customer))] {
+            answers.push((
+                "a wrong token".to_owned(),
+                world.send(world.request(Method::GET, "/me").bearer_auth(&wrong)).await,
+            ));
+        }
+        let event = world.stripe.events().pop().unwrap().to_string();
+        for (body, signature) in [(event.as_str(), "t=1,v1=00"), ("{", "t=1,v1=00")] {
+            let request = world.request(Method::POST, "/stripe-webhook").header("stripe-signature", signature);
+            answers.push(("a forged webhook".to_owned(), world.send(request.body(body.to_owned())).await));
+        }
+        let intent = world.stripe.object("payment_intent", session["payment_intent"].as_str().unwrap()).unwrap();
+        world.stripe.open_dispute(&DisputeRequest::new(intent["latest_charge"].as_str().unwrap()))?;
+        intents.push(intent["id"].as_str().unwrap().to_owned());
+        let unclaimed = pay(&world, &PayRequest { client_reference_id: None, ..PayRequest::new(700, "") }).await?;
+        secrets.add("a session id of nobody", unclaimed["id"].as_str().unwrap());
+        world.settled(&customer).await;
+    }
+    for (what, reply) in &answers {
+        secrets.must_not_be_in(what, reply.body.as_bytes());
+        secrets.must_not_be_in(what, format!("{:?}", reply.headers).as_bytes());
+    }
+    // What is no secret is found: in the account, in the directory and in the aggregate.
+    for intent in &intents {
+        let everywhere = async {
+            while objects_with(&world, intent.as_bytes()).unwrap() < 3 {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        tokio::time::timeout(DEADLINE, everywhere).await?;
+    }
+    for file in files(world.disk())? {
+        secrets.must_not_be_in(&file.display().to_string(), &std::fs::read(file)?);
+    }
+    let log = world.workerd.log();
+    assert!(log.contains("webhook refused"), "there is a log: {log}");
+    secrets.must_not_be_in("the log", log.as_bytes());
+    Ok(())
+}
+
+#[test]
+fn a_secret_that_is_told_would_be_found() {
+    let mut secrets = Secrets(Vec::new());
+    secrets.add_token("a token", &format!("{}.{}", "b".repeat(26), "mfrggzdfmztwq2lknnwg23tpobyxe43u"));
+    assert_eq!(secrets.found_in(b"x abcdefghijklmnopqrst x"), ["a token, as bytes"]);
+    assert_eq!(secrets.found_in(b"mfrggzdfmztwq2lknnwg23tpobyxe43u"), ["a token"]);
+    assert!(secrets.found_in(b"abc").is_empty());
+}
