@@ -222,7 +222,7 @@ pub enum Caller {
 
 /// Finds out who calls.
 pub fn caller(headers: &HeaderMap, cookie: &str, version: &str) -> Caller {
-    match credentials::Caller::of(headers, cookie, version) {
+    match credentials::Caller::of(headers, cookie) {
         credentials::Caller::Visitor => Caller::Visitor,
         credentials::Caller::Known { token, by_cookie } => {
             Caller::Known { token: read_token(&token, version), by_cookie }

@@ -26,6 +26,11 @@ pub enum ChargeOutcome {
         /// Balance less open holds.
         available: Cents,
     },
+    /// More than the access token may spend; nothing was charged.
+    TokenCap {
+        /// What it may spend yet, today or in all.
+        left: Cents,
+    },
     /// Nobody has ever paid into this account; nothing was charged.
     Unregistered,
     /// The key charged another amount before; nothing was charged now.
@@ -63,11 +68,11 @@ pub(crate) fn run_as(version: &'static str) {
 
 /// Charges an account from a scheduled job, a queue or any other place that has no request.
 ///
-/// `payer` is an account id or an access token. `key` names this charge among all of the account: a job that runs again
+/// `payer` is an account id, or an access token, whose caps count. `key` names this charge among all of the account: a job that runs again
 /// with the same key charges once.
 ///
 /// # Errors
-/// When `payer` is neither, `amount` is not more than nothing, a variable is missing, or the account could not be asked.
+/// When `payer` is neither, or a token that opens no account, `amount` is not more than nothing, a variable is missing, or the account could not be asked.
 /// In the last case the charge may have been made: try again with the same key.
 pub async fn charge_user(
     env: &Env,
@@ -78,10 +83,10 @@ pub async fn charge_user(
 ) -> Result<ChargeOutcome> {
     let deployment = Deployment::new(env, VERSION.get()).map_err(std::io::Error::other)?;
     let invalid = |problem: &'static str| Error::from(std::io::Error::other(problem));
-    let account: AccountId = match payer.parse::<Token>() {
-        Ok(token) if token.is_first(deployment.version) => token.account().clone(),
-        Ok(_) => return Err(invalid("charge_user: this access token opens no account")),
-        Err(_) => {
+    let token = payer.parse::<Token>().ok();
+    let account: AccountId = match &token {
+        Some(token) => token.account().clone(),
+        None => {
             payer.parse().map_err(|_| invalid("charge_user: the payer is neither an account id nor an access token"))?
         }
     };
@@ -89,7 +94,10 @@ pub async fn charge_user(
         return Err(invalid("charge_user: the amount is more than nothing, the key 1 to 255 bytes"));
     }
     let charge = Charge { key: format!("job:{key}"), amount, overdraft, detail: "charge_user".into() };
-    match deployment.stubs.call(&Address::Account(account), Command::Charge { charge }, Vec::new()).await? {
+    let (to, token) = (Address::Account(account), token.map(|token| token.proof(deployment.version)));
+    match deployment.stubs.call_for(&to, token, Command::Charge { charge }, Vec::new()).await? {
+        Reply::Denied(_) => Err(invalid("charge_user: this access token opens no account, or not any more")),
+        Reply::Refused(Refusal::TokenCap { left, .. }) => Ok(ChargeOutcome::TokenCap { left }),
         Reply::Charged(charged) if charged.already => Ok(ChargeOutcome::AlreadyCharged),
         Reply::Charged(charged) => Ok(ChargeOutcome::Charged { available: charged.available }),
         Reply::Refused(Refusal::Unregistered) => Ok(ChargeOutcome::Unregistered),

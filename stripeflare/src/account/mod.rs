@@ -6,13 +6,19 @@ mod token;
 
 pub use id::{AccountId, ParseAccountIdError};
 pub(crate) use reference::ReferenceKey;
-pub(crate) use token::Token;
+pub(crate) use token::{Proof, Token};
 
 /// Lowercase base32 of RFC 4648, without padding.
 const BASE32: base32::Alphabet = base32::Alphabet::Rfc4648Lower { padding: false };
 
 fn encode(bytes: &[u8]) -> String {
     base32::encode(BASE32, bytes)
+}
+
+/// `N` random bytes as text.
+#[allow(dead_code, reason = "the login mints")]
+pub(crate) fn random_text<const N: usize>() -> String {
+    encode(&random::<N>())
 }
 
 /// Exactly `N` bytes; a text has one spelling only.

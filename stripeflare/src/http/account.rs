@@ -8,12 +8,11 @@ use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 use worker::send::{SendFuture, SendWrapper};
 
+use super::Answer;
 use super::context::Context;
-use super::{Answer, endings};
 use crate::account::AccountId;
 use crate::money::Cents;
-use crate::object::{Command, Reply};
-use crate::schema::{ColumnReader, StripeUser};
+use crate::schema::{ColumnReader, Schema, StripeUser};
 use crate::wallet::{self, Overdraft};
 
 /// The caller's account: the wallet's own facts through methods, your columns by dereference.
@@ -60,13 +59,13 @@ impl<U> Account<U> {
         self.loaded().0.balance
     }
 
-    /// The owner's name, once a payment login told it.
+    /// The owner's name, once a payment login told it; a token that only spends does not see it.
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         self.loaded().0.name.as_deref()
     }
 
-    /// The owner's email, once a payment login told it.
+    /// The owner's email, once a payment login told it; a token that only spends does not see it.
     #[must_use]
     pub fn email(&self) -> Option<&str> {
         self.loaded().0.email.as_deref()
@@ -130,17 +129,7 @@ impl<U: StripeUser> Account<U> {
             let filled = Rc::clone(&inner);
             context.slot.wait(Box::new(move |row| fill(&filled.row, row)));
         } else {
-            let id = context.account()?;
-            let row = match context.token()? {
-                None => wallet::Account::unregistered(id, crate::schema::Schema::of::<U>().initial_row()),
-                Some(_) => {
-                    let command = Command::Read { account: id.clone() };
-                    match endings::call(&context.deployment, &id, command).await? {
-                        Reply::Row(row) => *row,
-                        _ => return Err(Answer::unavailable("the account answered a read with something else")),
-                    }
-                }
-            };
+            let row = context.row(|| Schema::of::<U>().initial_row()).await?;
             fill(&inner.row, &row).map_err(Answer::unavailable)?;
         }
         Ok(Self(SendWrapper(inner)))

@@ -1,15 +1,16 @@
 use axum::Json;
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, RETRY_AFTER};
 use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 use std::fmt::Display;
 
 use super::context::Inner;
+use super::pages::page;
 use crate::account::AccountId;
 use crate::money::Cents;
 use crate::object::ObjectError;
-use crate::wallet::Refusal;
+use crate::wallet::{Cap, MAX_TOKENS, Refusal};
 
 pub(crate) const X_PRICE: HeaderName = HeaderName::from_static("x-price");
 pub(crate) const X_BALANCE: HeaderName = HeaderName::from_static("x-balance");
@@ -102,6 +103,25 @@ impl Inner {
             Refusal::KeyReused => {
                 Answer::new(StatusCode::CONFLICT, "key_reused", "This key was used for another amount.").into()
             }
+            Refusal::TokenCap { left, .. } if left >= price => {
+                held(&format!("This token may spend {left} cents more, held by calls that still run."))
+            }
+            Refusal::TokenCap { cap, limit, left } => {
+                let (per, cap) = match cap {
+                    Cap::Day => (" a day", "today"),
+                    Cap::Total => ("", "in all"),
+                };
+                let message = format!(
+                    "This call needs {price} cents. The token it came with may spend {limit} cents{per}, and has {left} left {cap}."
+                );
+                let mut response: Response = Answer::new(StatusCode::PAYMENT_REQUIRED, "token_cap", message).into();
+                response.headers_mut().insert(X_PRICE, header(0));
+                response
+            }
+            Refusal::TooManyTokens => {
+                let message = format!("An account has at most {MAX_TOKENS} access tokens. End one that is not used.");
+                Answer::new(StatusCode::CONFLICT, "too_many_tokens", message).into()
+            }
         }
     }
 
@@ -111,7 +131,11 @@ impl Inner {
         let link = self.deployment.payment_link(account);
         let newcomer = matches!(self.token(), Ok(None));
         let mut response = if self.manner.navigation {
-            (StatusCode::PAYMENT_REQUIRED, Html(page(price, balance))).into_response()
+            let body = format!(
+                "<p>This page needs {price} cents of credit. Your balance is {balance} cents.</p>\
+                 <p><a class=\"button\" href=\"/topup\">Add credit</a></p>"
+            );
+            page(StatusCode::PAYMENT_REQUIRED, "Credit needed", &body)
         } else {
             let body = PaymentRequired {
                 error: "payment_required",
@@ -138,13 +162,4 @@ fn held(message: &str) -> Response {
     let mut response: Response = Answer::new(StatusCode::TOO_MANY_REQUESTS, "held", message).into();
     response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
     response
-}
-
-fn page(price: Cents, balance: Cents) -> String {
-    format!(
-        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
-         <title>Credit needed</title><style>body{{font:1.1rem/1.5 system-ui;max-width:30rem;margin:15vh auto;padding:0 1rem;color-scheme:light dark}}\
-         a{{display:inline-block;padding:.6rem 1.2rem;border-radius:.5rem;background:#5b4bdb;color:#fff;text-decoration:none}}</style>\
-         <h1>Credit needed</h1><p>This page needs {price} cents of credit. Your balance is {balance} cents.</p><p><a href=\"/topup\">Add credit</a></p></html>"
-    )
 }

@@ -9,10 +9,8 @@ use worker::send::SendFuture;
 
 use super::answer::header;
 use super::context::Context;
-use super::{Answer, endings, webhook};
+use super::webhook;
 use crate::money::Cents;
-use crate::object::{Command, Reply};
-use crate::wallet;
 
 pub(super) fn routes() -> Router {
     Router::new()
@@ -43,14 +41,7 @@ async fn show_me(request: Request) -> Result<Response, Response> {
     let context = Context::from(&request.into_parts().0)?;
     context.give_cookie();
     context.mark_personal();
-    let id = context.account()?;
-    let row = match context.token()? {
-        None => wallet::Account::unregistered(id, Vec::new()),
-        Some(_) => match endings::call(&context.deployment, &id, Command::Read { account: id.clone() }).await? {
-            Reply::Row(row) => *row,
-            _ => return Err(Answer::unavailable("the account answered a read with something else")),
-        },
-    };
+    let row = context.row(Vec::new).await?;
     let registered = row.is_registered();
     Ok(Json(Me {
         paymentLink: context.deployment.payment_link(&row.id),
@@ -67,13 +58,14 @@ async fn show_me(request: Request) -> Result<Response, Response> {
 
 /// `GET /topup`: to Stripe, with the reference of whoever came, so that a lost cookie never gets the money.
 async fn topup(request: Request) -> Response {
-    send_to_stripe(&request).unwrap_or_else(|answer| answer)
+    send_to_stripe(request).await.unwrap_or_else(|answer| answer)
 }
 
-fn send_to_stripe(request: &Request) -> Result<Response, Response> {
-    let context = request.extensions().get::<Context>().ok_or(StatusCode::INTERNAL_SERVER_ERROR.into_response())?;
+async fn send_to_stripe(request: Request) -> Result<Response, Response> {
+    let context = Context::from(&request.into_parts().0)?;
     context.give_cookie();
-    let link = context.deployment.payment_link(&context.account()?);
+    // Asked, so that nobody pays into an account that the cookie opens no more.
+    let link = context.deployment.payment_link(&context.row(Vec::new).await?.id);
     Ok((StatusCode::SEE_OTHER, [(LOCATION, header(link)), (CACHE_CONTROL, header("private, no-store"))])
         .into_response())
 }

@@ -13,6 +13,7 @@ use crate::money::Cents;
 use crate::object::{Command, Reply};
 use crate::wallet::{
     Charge as ChargeCommand, Ending, HoldId, IdempotencyKey, KeptAnswer, Millis, Outcome, Overdraft, Refusal, Settled,
+    TokenId,
 };
 
 /// A call of a priced route, before its extractors ran.
@@ -48,10 +49,9 @@ impl Call {
     /// The answer instead of the handler's: 402, 429, or 503 when the account could not be asked.
     pub async fn reserve(self) -> Result<Charge, Response> {
         let Self { context, price, key } = self;
-        let Some(token) = context.spending_token()? else {
+        let Some(token) = context.spending_token()?.cloned() else {
             return Err(context.refused(price.amount, Refusal::Unregistered));
         };
-        let account = token.account().clone();
         let begun_at = now();
         let hold = HoldId::generate(begun_at);
         let command = Command::Reserve {
@@ -63,10 +63,12 @@ impl Call {
         };
         // From here on a hold may be there, so it gets an ending whatever happens.
         let key = key.map(|key| key.key);
-        let mut charge = Charge { context, price, account, hold, key, begun_at, available: Cents::ZERO, open: true };
-        match endings::call(&charge.context.deployment, &charge.account, command).await? {
-            Reply::Reserved { available, row } => {
-                charge.available = available;
+        let account = token.account().clone();
+        let mut charge =
+            Charge { context, price, account, hold, key, token: None, begun_at, available: Cents::ZERO, open: true };
+        match endings::call_for(&charge.context.deployment, &token, command).await? {
+            Reply::Reserved { available, token, row } => {
+                (charge.available, charge.token) = (available, token);
                 if let Some(row) = row {
                     charge.context.slot.fill(&row).map_err(Answer::unavailable)?;
                 }
@@ -75,6 +77,11 @@ impl Call {
             Reply::Refused(refusal) => {
                 charge.open = false;
                 Err(charge.context.refused(price.amount, refusal))
+            }
+            Reply::Denied(why) => {
+                charge.open = false;
+                charge.context.deny(why)?;
+                Err(charge.context.refused(price.amount, Refusal::Unregistered))
             }
             Reply::Claimed(claim) => {
                 charge.open = false;
@@ -94,6 +101,8 @@ pub struct Charge {
     hold: HoldId,
     /// The caller's idempotency key.
     key: Option<String>,
+    /// What the hold counts against.
+    token: Option<TokenId>,
     begun_at: Millis,
     /// After the hold.
     available: Cents,
@@ -184,7 +193,7 @@ impl Charge {
     }
 
     fn ending(&self, outcome: Outcome) -> Ending {
-        Ending { hold: self.hold.clone(), outcome, key: self.key.clone() }
+        Ending { hold: self.hold.clone(), outcome, key: self.key.clone(), token: self.token.clone() }
     }
 
     fn capture(&self, amount: Cents, late: bool) -> Outcome {
@@ -247,10 +256,11 @@ impl Inner {
         let account = token.account().clone();
         let key = HoldId::generate(now()).as_str().to_owned();
         let charge = ChargeCommand { key, amount, overdraft, detail: detail.to_owned() };
-        match endings::call(&self.deployment, &account, Command::Charge { charge }).await? {
-            Reply::Charged(charged) => Ok((account, charged.available)),
-            Reply::Refused(refusal) => Err(self.refused(amount, refusal)),
-            _ => Err(Answer::unavailable("the account answered a charge with something else")),
+        match self.ask(token, Command::Charge { charge }).await? {
+            Some(Reply::Charged(charged)) => Ok((account, charged.available)),
+            Some(Reply::Refused(refusal)) => Err(self.refused(amount, refusal)),
+            None => Err(self.refused(amount, Refusal::Unregistered)),
+            Some(_) => Err(Answer::unavailable("the account answered a charge with something else")),
         }
     }
 }

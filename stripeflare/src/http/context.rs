@@ -14,10 +14,10 @@ use worker::send::SendWrapper;
 use worker::worker_sys::Context as JsContext;
 
 use super::credentials::{Caller, Manner};
-use super::{Answer, Config};
+use super::{Answer, Config, endings};
 use crate::account::{AccountId, Token};
-use crate::object::{Stubs, describe};
-use crate::wallet;
+use crate::object::{Command, Reply, Stubs, describe};
+use crate::wallet::{self, Denied};
 
 /// One deployment of one version, as every kind of event sees it.
 #[derive(Clone)]
@@ -55,6 +55,8 @@ pub(crate) struct Inner {
     pub(crate) deployment: Deployment,
     js: JsContext,
     caller: Caller,
+    /// The account says that the cookie opens it no more.
+    disowned: Cell<bool>,
     pub(crate) manner: Manner,
     visitor: OnceCell<Token>,
     /// Name and further attributes.
@@ -74,11 +76,12 @@ impl std::ops::Deref for Context {
 impl Context {
     pub(crate) fn new(deployment: Deployment, js: JsContext, request: &Request) -> Self {
         let (headers, cookie_kind) = (request.headers(), deployment.config.cookie(request.uri()));
-        let caller = Caller::of(headers, cookie_kind.0, deployment.version);
+        let caller = Caller::of(headers, cookie_kind.0);
         Self(SendWrapper(Rc::new(Inner {
             deployment,
             js,
             caller,
+            disowned: Cell::new(false),
             manner: Manner::of(headers),
             visitor: OnceCell::new(),
             cookie_kind,
@@ -106,15 +109,11 @@ impl Inner {
     /// The answer to a credential that opens nothing.
     pub(crate) fn token(&self) -> Result<Option<(&Token, bool)>, Response> {
         match &self.caller {
+            Caller::Known { .. } if self.disowned.get() => Ok(None),
             Caller::Known { token, by_cookie } => Ok(Some((token, *by_cookie))),
             Caller::Visitor => Ok(None),
             Caller::StaleCookie if self.manner.navigation => Ok(None),
-            Caller::StaleCookie | Caller::WrongBearer => Err(Answer::new(
-                StatusCode::UNAUTHORIZED,
-                "wrong_token",
-                "This access token opens no account. Call without it to get a new one.",
-            )
-            .into()),
+            Caller::StaleCookie | Caller::WrongBearer => Err(denied(Denied::Wrong)),
             Caller::TwoCookies => Err(Answer::new(
                 StatusCode::BAD_REQUEST,
                 "two_cookies",
@@ -138,6 +137,48 @@ impl Inner {
             .into()),
             known => Ok(known.map(|(token, _)| token)),
         }
+    }
+
+    /// Asks the account of the token that came, on its behalf.
+    ///
+    /// `None`: the cookie opens it no more, and the caller is a visitor from here on.
+    ///
+    /// # Errors
+    /// The answer to a token that does not do, or when the account could not be asked.
+    pub(crate) async fn ask(&self, token: &Token, command: Command) -> Result<Option<Reply>, Response> {
+        match endings::call_for(&self.deployment, token, command).await? {
+            Reply::Denied(why) => self.deny(why).map(|()| None),
+            reply => Ok(Some(reply)),
+        }
+    }
+
+    /// The account says that the token does not do: a person with an old cookie becomes a visitor.
+    ///
+    /// # Errors
+    /// The answer to anybody else.
+    pub(crate) fn deny(&self, why: Denied) -> Result<(), Response> {
+        let by_cookie = matches!(self.caller, Caller::Known { by_cookie: true, .. });
+        if why == Denied::Rights || !by_cookie || !self.manner.navigation {
+            return Err(denied(why));
+        }
+        self.disowned.set(true);
+        Ok(())
+    }
+
+    /// The row of the caller's account; a visitor's has these columns.
+    ///
+    /// # Errors
+    /// As [`Inner::ask`].
+    pub(crate) async fn row(&self, columns: fn() -> wallet::Row) -> Result<wallet::Account, Response> {
+        if let Some((token, _)) = self.token()? {
+            let account = token.account().clone();
+            match self.ask(token, Command::Read { account }).await? {
+                Some(Reply::Row(row)) => return Ok(*row),
+                Some(_) => return Err(Answer::unavailable("the account answered a read with something else")),
+                None => {}
+            }
+        }
+        Ok(wallet::Account::unregistered(self.account()?, columns()))
     }
 
     /// The token this visitor gets, made when first asked for.
@@ -190,6 +231,24 @@ impl Inner {
             worker::console_error!("waitUntil: {}", describe(&exception));
         }
     }
+}
+
+fn denied(why: Denied) -> Response {
+    let (status, error, message) = match why {
+        Denied::Wrong => (
+            StatusCode::UNAUTHORIZED,
+            "wrong_token",
+            "This access token opens no account. Call without it to get a new one.",
+        ),
+        Denied::Expired => (StatusCode::UNAUTHORIZED, "token_expired", "The time of this access token is over."),
+        Denied::Merged => (
+            StatusCode::UNAUTHORIZED,
+            "account_merged",
+            "The account of this access token went into another one, and its money with it. Use that one's token.",
+        ),
+        Denied::Rights => (StatusCode::FORBIDDEN, "rights", "This access token only spends. Use one that manages."),
+    };
+    Answer::new(status, error, message).into()
 }
 
 type Fill = Box<dyn FnOnce(&wallet::Account) -> Result<(), String>>;

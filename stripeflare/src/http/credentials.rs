@@ -13,19 +13,19 @@ const PURPOSE: [HeaderName; 2] = [HeaderName::from_static("sec-purpose"), Header
 pub(crate) enum Caller {
     /// Nobody we know; asks no object.
     Visitor,
-    /// A token that opens its account.
+    /// A token, of whose account the object knows whether it opens it.
     Known { token: Token, by_cookie: bool },
     /// Two cookies in one request: one of them was planted.
     TwoCookies,
-    /// A bearer token that opens nothing.
+    /// A bearer token that cannot open anything.
     WrongBearer,
-    /// A cookie that opens nothing, any more.
+    /// A cookie that cannot open anything.
     StaleCookie,
 }
 
 impl Caller {
-    pub(crate) fn of(headers: &HeaderMap, cookie: &str, version: &str) -> Self {
-        let opens = |text: &str| text.parse::<Token>().ok().filter(|token| token.is_first(version));
+    pub(crate) fn of(headers: &HeaderMap, cookie: &str) -> Self {
+        let opens = |text: &str| text.parse::<Token>().ok();
         if let Some(bearer) = bearer(headers) {
             return bearer.and_then(opens).map_or(Self::WrongBearer, |token| Self::Known { token, by_cookie: false });
         }
@@ -116,24 +116,20 @@ mod tests {
         let bearer = format!("bEaReR {text}");
         let cookie = format!("a=b; access_token={text}; c");
         for (name, value, by_cookie) in [("authorization", &bearer, false), ("cookie", &cookie, true)] {
-            match Caller::of(&headers(&[(name, value.as_bytes())]), "access_token", "1") {
+            match Caller::of(&headers(&[(name, value.as_bytes())]), "access_token") {
                 Caller::Known { token: known, by_cookie: how } => assert_eq!((known, how), (token.clone(), by_cookie)),
                 other => panic!("{other:?}"),
             }
         }
         assert!(matches!(
-            Caller::of(&headers(&[("cookie", cookie.as_bytes())]), "__Host-access_token", "1"),
+            Caller::of(&headers(&[("cookie", cookie.as_bytes())]), "__Host-access_token"),
             Caller::Visitor
-        ));
-        assert!(matches!(
-            Caller::of(&headers(&[("cookie", cookie.as_bytes())]), "access_token", "2"),
-            Caller::StaleCookie
         ));
     }
 
     #[test]
     fn garbage_is_nobody_or_refused_but_never_an_error() {
-        let of = |name, value: &[u8]| Caller::of(&headers(&[(name, value)]), "access_token", "1");
+        let of = |name, value: &[u8]| Caller::of(&headers(&[(name, value)]), "access_token");
         assert!(matches!(of("cookie", b";;;=; =x; \xff\xfe=1; access_token"), Caller::Visitor));
         assert!(matches!(of("cookie", b"access_token=; other=1"), Caller::StaleCookie));
         assert!(matches!(of("cookie", b"access_token=\xff"), Caller::Visitor));

@@ -11,7 +11,7 @@ use worker::Delay;
 
 use super::context::Inner;
 use super::{Deployment, now};
-use crate::account::AccountId;
+use crate::account::{AccountId, Proof, Token};
 use crate::object::{Address, Command, ObjectError, Reply};
 use crate::wallet::{Ending, HoldId, Millis};
 
@@ -40,11 +40,25 @@ pub(super) fn decide(context: &Inner, account: &AccountId, ending: Ending) {
     context.wait_until(deliver(context.deployment.clone(), account.clone(), hold));
 }
 
-/// Sends a command, and the endings that wait for its account along with it.
+/// Sends a command of ours, and the endings that wait for its account along with it.
 pub(super) async fn call(deployment: &Deployment, account: &AccountId, command: Command) -> Result<Reply, ObjectError> {
+    carry(deployment, account, None, command).await
+}
+
+/// The same on behalf of whoever has the token.
+pub(super) async fn call_for(deployment: &Deployment, token: &Token, command: Command) -> Result<Reply, ObjectError> {
+    carry(deployment, token.account(), Some(token.proof(deployment.version)), command).await
+}
+
+async fn carry(
+    deployment: &Deployment,
+    account: &AccountId,
+    token: Option<Proof>,
+    command: Command,
+) -> Result<Reply, ObjectError> {
     let carried = take(account);
     let holds: Vec<HoldId> = carried.iter().map(|ending| ending.hold.clone()).collect();
-    let reply = deployment.stubs.call(&Address::Account(account.clone()), command, carried).await;
+    let reply = deployment.stubs.call_for(&Address::Account(account.clone()), token, command, carried).await;
     report(account, &holds, reply.is_ok());
     reply
 }

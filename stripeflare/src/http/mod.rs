@@ -11,6 +11,7 @@ mod credentials;
 mod endings;
 mod glue;
 mod idempotency;
+mod pages;
 mod payments;
 mod price;
 mod route;

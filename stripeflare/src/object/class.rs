@@ -16,8 +16,8 @@ use super::storage::Storage;
 use crate::money::Cents;
 use crate::schema::{Schema, StripeUser, migrate, role_of};
 use crate::wallet::{
-    Account, Claim, HoldId, IdempotencyKey, Millis, Role, Settled, Wallet, WalletError, directory, outbox,
-    record_unclaimed,
+    Account, Claim, Denied, HoldId, IdempotencyKey, Millis, Refusal, Role, Settled, Wallet, WalletError, directory,
+    outbox, record_unclaimed,
 };
 
 #[wasm_bindgen(inline_js = r#"
@@ -148,16 +148,30 @@ impl Inner {
             _ => {}
         }
         let Some(mut wallet) = self.existing(now)? else {
+            // Only a first token can be one of an account that nobody has paid for.
+            if envelope.token.is_some_and(|token| !token.first) {
+                return Ok(Reply::Denied(Denied::Wrong));
+            }
             return Ok(match envelope.command {
                 Command::Settle => Reply::Done,
                 Command::Read { account } => {
                     Reply::Row(Box::new(Account::unregistered(account, self.schema.initial_row())))
                 }
-                _ => Reply::Refused(crate::wallet::Refusal::Unregistered),
+                _ => Reply::Refused(Refusal::Unregistered),
             });
         };
         for ending in &envelope.endings {
             wallet.settle(ending)?;
+        }
+        if let Some(token) = &envelope.token
+            && let Err(denied) = wallet.authenticate(token)?
+        {
+            self.save(wallet)?;
+            return Ok(Reply::Denied(denied));
+        }
+        if matches!(envelope.command, Command::Mint { .. }) && !wallet.may_manage() {
+            self.save(wallet)?;
+            return Ok(Reply::Denied(Denied::Rights));
         }
         let reply = match envelope.command {
             Command::Reserve { hold, amount, seconds, row, key } => {
@@ -172,6 +186,10 @@ impl Inner {
             }
             Command::Charge { charge } => match wallet.charge(&charge)? {
                 Ok(charged) => Reply::Charged(charged),
+                Err(refusal) => Reply::Refused(refusal),
+            },
+            Command::Mint { token } => match wallet.mint(&token)? {
+                Ok(()) => Reply::Done,
                 Err(refusal) => Reply::Refused(refusal),
             },
             Command::Read { .. } => return Ok(Reply::Row(Box::new(self.save(wallet)?))),
@@ -208,9 +226,9 @@ impl Inner {
         if let Some(key) = key {
             wallet.name(key, hold)?;
         }
-        let available = wallet.available()?;
+        let (available, token) = (wallet.available()?, wallet.capped_token());
         let account = self.save(wallet)?;
-        Ok(Reply::Reserved { available, row: row.then(|| Box::new(account)) })
+        Ok(Reply::Reserved { available, token, row: row.then(|| Box::new(account)) })
     }
 
     /// Writes the row, and sees to it that the aggregate will hear of it.

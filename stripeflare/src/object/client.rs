@@ -11,7 +11,7 @@ use worker::{Delay, Env};
 
 use super::command::{Command, Envelope, Reply};
 use super::describe;
-use crate::account::AccountId;
+use crate::account::{AccountId, Proof};
 use crate::wallet::Ending;
 
 /// The binding every deployment names in its wrangler.toml.
@@ -80,10 +80,22 @@ impl Stubs {
         &self.env
     }
 
-    /// Sends a command; every command is idempotent, so a dead stub is replaced and asked again.
+    /// Sends a command of ours.
     pub(crate) async fn call(
         &self,
         to: &Address,
+        command: Command,
+        endings: Vec<Ending>,
+    ) -> Result<Reply, ObjectError> {
+        self.call_for(to, None, command, endings).await
+    }
+
+    /// Sends a command on behalf of a caller, if there is one. Every command is idempotent, so a dead stub is replaced and
+    /// asked again.
+    pub(crate) async fn call_for(
+        &self,
+        to: &Address,
+        token: Option<Proof>,
         command: Command,
         endings: Vec<Ending>,
     ) -> Result<Reply, ObjectError> {
@@ -92,7 +104,7 @@ impl Stubs {
             Address::Aggregate => format!("{}-admin-readonly", self.version),
             Address::Directory(key) => format!("{}-directory-{}", self.version, shard(key)),
         };
-        let envelope = serde_json::to_string(&Envelope { endings, command }).expect("commands are plain JSON");
+        let envelope = serde_json::to_string(&Envelope { endings, token, command }).expect("commands are plain JSON");
         let mut backoff = BACKOFF_MS.into_iter();
         loop {
             let cause = match self.ask(&name, &envelope).await {

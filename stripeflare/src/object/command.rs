@@ -1,17 +1,20 @@
 use serde::{Deserialize, Serialize};
 
-use crate::account::AccountId;
+use crate::account::{AccountId, Proof};
 use crate::money::{Cents, units};
 use crate::wallet::outbox::Snapshot;
 use crate::wallet::{
-    Account, Charge, Charged, Claim, Credit, Ending, HoldId, IdempotencyKey, KeptAnswer, Refusal, Reversal, Settled,
-    Unclaimed,
+    Account, Charge, Charged, Claim, Credit, Denied, Ending, HoldId, IdempotencyKey, KeptAnswer, NewToken, Refusal,
+    Reversal, Settled, TokenId, Unclaimed,
 };
 
 /// What travels to an object: endings that happened to be due, and one command.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Envelope {
     pub(crate) endings: Vec<Ending>,
+    /// The token of the caller on whose behalf the command goes; commands of ours are trusted and have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) token: Option<Proof>,
     pub(crate) command: Command,
 }
 
@@ -40,6 +43,8 @@ pub(crate) enum Command {
     },
     /// Charges at once.
     Charge { charge: Charge },
+    /// Makes a token: one that manages may ask for it, and so may we.
+    Mint { token: Box<NewToken> },
     /// Credits a payment.
     Credit { credit: Credit },
     /// A fact about a refund or dispute.
@@ -66,6 +71,8 @@ pub(crate) enum Reply {
         /// Balance less open holds, this one among them.
         #[serde(with = "units")]
         available: Cents,
+        /// The token with a cap that the hold counts against.
+        token: Option<TokenId>,
         row: Option<Box<Account>>,
     },
     Ended {
@@ -75,6 +82,8 @@ pub(crate) enum Reply {
     },
     Charged(Charged),
     Refused(Refusal),
+    /// The caller's token does not do; the endings were carried out all the same.
+    Denied(Denied),
     /// The caller's key stands for a call already.
     Claimed(Claim),
     /// What waited for a payment.

@@ -26,12 +26,14 @@ pub(crate) struct Account {
     pub(crate) email: Option<String>,
     pub(crate) card_fingerprint: Option<String>,
     pub(crate) verified_email: Option<String>,
+    /// The account that all of this one's money goes to; its tokens have ended.
+    pub(crate) merged_into: Option<AccountId>,
     /// The owner's columns.
     pub(crate) columns: Row,
 }
 
 impl Account {
-    pub(super) const SELECT: &str = "SELECT account_id, registered_at, revision, sent_revision, balance, frozen, holds, usage, name, email, card_fingerprint, verified_email";
+    pub(super) const SELECT: &str = "SELECT account_id, registered_at, revision, sent_revision, balance, frozen, holds, usage, name, email, card_fingerprint, verified_email, merged_into";
 
     pub(super) fn read(row: Row) -> Result<Self, SqlError> {
         let mut row = Reader::new(row);
@@ -48,6 +50,11 @@ impl Account {
             email: row.optional_text()?,
             card_fingerprint: row.optional_text()?,
             verified_email: row.optional_text()?,
+            merged_into: row
+                .optional_text()?
+                .map(|id| id.parse())
+                .transpose()
+                .map_err(|error| SqlError(format!("users.merged_into: {error}")))?,
             columns: row.rest(),
         })
     }
@@ -67,8 +74,14 @@ impl Account {
             email: None,
             card_fingerprint: None,
             verified_email: None,
+            merged_into: None,
             columns,
         }
+    }
+
+    /// Takes out what only a token that manages may see.
+    pub(crate) fn hide_person(&mut self) {
+        (self.name, self.email, self.card_fingerprint, self.verified_email) = (None, None, None, None);
     }
 
     pub(crate) fn is_registered(&self) -> bool {

@@ -2,7 +2,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::Millis;
+use super::{Millis, TokenId};
 use crate::account::random;
 use crate::money::{Cents, units};
 
@@ -40,6 +40,9 @@ pub(crate) struct Hold {
     pub(crate) amount: Cents,
     /// From this moment on the hold counts as released.
     pub(crate) expires_at: Millis,
+    /// The token with a cap that it counts against.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) token: Option<TokenId>,
 }
 
 /// How a hold ends. Every hold gets one ending, decided once.
@@ -49,6 +52,9 @@ pub(crate) struct Ending {
     pub(crate) outcome: Outcome,
     /// The caller's idempotency key, if it sent one.
     pub(crate) key: Option<String>,
+    /// As in its [`Hold`], for when that is gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) token: Option<TokenId>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -178,7 +178,7 @@ mod tests {
 
     fn end(hold: &HoldId, late: bool) -> Ending {
         let outcome = Outcome::Capture { amount: Cents::new(1), detail: "GET /".into(), late };
-        Ending { hold: hold.clone(), outcome, key: Some("k".into()) }
+        Ending { hold: hold.clone(), outcome, key: Some("k".into()), token: None }
     }
 
     #[test]

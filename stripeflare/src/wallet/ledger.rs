@@ -3,7 +3,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::hold::DELIVERY_MS;
-use super::{Account, Ending, Hold, HoldId, Millis, Outcome, Reader, Sql, SqlError, Value, outbox};
+use super::tokens::Caller;
+use super::{Account, Cap, Ending, Hold, HoldId, Millis, Outcome, Reader, Sql, SqlError, TokenId, Value, outbox};
 use crate::account::AccountId;
 use crate::money::{Cents, units};
 use crate::schema::Schema;
@@ -41,6 +42,17 @@ pub(crate) enum Refusal {
     },
     /// The key was used before for another amount.
     KeyReused,
+    /// More than the caller's token may spend.
+    TokenCap {
+        cap: Cap,
+        #[serde(with = "units")]
+        limit: Cents,
+        /// Without open holds, which count as spent.
+        #[serde(with = "units")]
+        left: Cents,
+    },
+    /// The account has as many tokens as it may have.
+    TooManyTokens,
 }
 
 /// What became of an ending.
@@ -118,6 +130,8 @@ pub(crate) struct Wallet<'a> {
     pub(super) sql: &'a dyn Sql,
     pub(super) now: Millis,
     pub(super) account: Account,
+    /// Whose token was [authenticated](Wallet::authenticate); `None` for commands of ours.
+    pub(super) caller: Option<Caller>,
     changed: bool,
 }
 
@@ -126,7 +140,7 @@ impl<'a> Wallet<'a> {
     pub(crate) fn load(sql: &'a dyn Sql, schema: &Schema, now: Millis) -> Result<Option<Self>, WalletError> {
         let select = format!("{}{} FROM users", Account::SELECT, schema.select_list());
         let Some(row) = sql.run(&select, &[])?.pop() else { return Ok(None) };
-        Ok(Some(Self { sql, now, account: Account::read(row)?, changed: false }))
+        Ok(Some(Self { sql, now, account: Account::read(row)?, caller: None, changed: false }))
     }
 
     /// The account, registered now if nobody paid before.
@@ -178,13 +192,13 @@ impl<'a> Wallet<'a> {
         self.open_holds().any(|open| open.id.as_str() == hold)
     }
 
-    fn open_holds(&self) -> impl Iterator<Item = &Hold> {
+    pub(super) fn open_holds(&self) -> impl Iterator<Item = &Hold> {
         self.account.holds.iter().filter(|hold| hold.expires_at > self.now)
     }
 
     /// Sets money aside for so many seconds. A repeated request is the same hold.
     ///
-    /// Checked in this order: the id, the number of holds, the money.
+    /// Checked in this order: the id, the number of holds, the caps of the caller's token, the money.
     pub(crate) fn reserve(
         &mut self,
         id: &HoldId,
@@ -199,11 +213,14 @@ impl<'a> Wallet<'a> {
         if self.open_holds().count() >= MAX_HOLDS {
             return Ok(Err(Refusal::TooManyHolds { available }));
         }
+        if let Some(refusal) = self.cap_on(amount)? {
+            return Ok(Err(refusal));
+        }
         if available < amount {
             return Ok(Err(Refusal::Insufficient { balance: self.spendable()?, available }));
         }
         let expires_at = self.now + Millis::from(seconds) * 1_000 + DELIVERY_MS;
-        self.account.holds.push(Hold { id: id.clone(), amount, expires_at });
+        self.account.holds.push(Hold { id: id.clone(), amount, expires_at, token: self.capped_token() });
         self.changed = true;
         Ok(Ok(()))
     }
@@ -217,7 +234,7 @@ impl<'a> Wallet<'a> {
                 return Ok(Settled::Gone);
             }
         }
-        let open = self.open_holds().find(|hold| hold.id == ending.hold).map(|hold| hold.amount);
+        let open = self.open_holds().find(|hold| hold.id == ending.hold).cloned();
         match (&ending.outcome, open) {
             (Outcome::Release, Some(_)) => {
                 self.close(&ending.hold);
@@ -225,9 +242,9 @@ impl<'a> Wallet<'a> {
             }
             (Outcome::Release, None) => Ok(Settled::Released),
             (Outcome::Capture { amount, detail, .. }, Some(held)) => {
-                assert!(*amount <= held, "a capture is at most what was held");
+                assert!(*amount <= held.amount, "a capture is at most what was held");
                 if amount.is_positive() {
-                    self.write("capture", ending.hold.as_str(), -*amount, Some(detail))?;
+                    self.capture(&ending.hold, *amount, detail, held.token.as_ref())?;
                 }
                 self.close(&ending.hold);
                 Ok(Settled::Captured)
@@ -239,15 +256,27 @@ impl<'a> Wallet<'a> {
                 if !late || self.available()? < *amount {
                     return Ok(Settled::Gone);
                 }
-                self.write("capture", ending.hold.as_str(), -*amount, Some(detail))?;
+                self.capture(&ending.hold, *amount, detail, ending.token.as_ref())?;
                 Ok(Settled::Captured)
             }
         }
     }
 
+    /// The entry that a hold becomes, counted against the caps of its token.
+    pub(super) fn capture(
+        &mut self,
+        hold: &HoldId,
+        amount: Cents,
+        detail: &str,
+        token: Option<&TokenId>,
+    ) -> Result<(), WalletError> {
+        self.write("capture", hold.as_str(), -amount, Some(detail))?;
+        Ok(self.count_spent(token, amount)?)
+    }
+
     /// Charges at once, without a hold.
     ///
-    /// Checked in this order: the key, the money.
+    /// Checked in this order: the key, the caps of the caller's token, the money.
     pub(crate) fn charge(&mut self, charge: &Charge) -> Result<Result<Charged, Refusal>, WalletError> {
         assert!(charge.amount.is_positive(), "a charge is for more than nothing");
         let key = format!("charge:{}", charge.key);
@@ -259,6 +288,9 @@ impl<'a> Wallet<'a> {
                 Err(Refusal::KeyReused)
             });
         }
+        if let Some(refusal) = self.cap_on(charge.amount)? {
+            return Ok(Err(refusal));
+        }
         let enough = match charge.overdraft {
             Overdraft::Deny => available >= charge.amount,
             Overdraft::Allow => available.is_positive(),
@@ -267,6 +299,7 @@ impl<'a> Wallet<'a> {
             return Ok(Err(Refusal::Insufficient { balance: self.spendable()?, available }));
         }
         self.write("charge", &key, -charge.amount, Some(&charge.detail))?;
+        self.count_spent(self.capped_token().as_ref(), charge.amount)?;
         Ok(Ok(Charged { already: false, available: self.available()? }))
     }
 
@@ -282,7 +315,7 @@ impl<'a> Wallet<'a> {
         Ok(true)
     }
 
-    /// Writes the row, if anything changed, and answers it.
+    /// Writes the row, if anything changed, and answers what the caller may see of it.
     pub(crate) fn save(mut self) -> Result<Account, WalletError> {
         if self.changed {
             let now = self.now;
@@ -299,6 +332,9 @@ impl<'a> Wallet<'a> {
                     now.into(),
                 ],
             )?;
+        }
+        if !self.may_manage() {
+            self.account.hide_person();
         }
         Ok(self.account)
     }
@@ -374,11 +410,12 @@ mod tests {
             hold: hold.clone(),
             outcome: Outcome::Capture { amount: Cents::new(cents), detail: "GET /".into(), late },
             key: None,
+            token: None,
         }
     }
 
     fn release(hold: &HoldId) -> Ending {
-        Ending { hold: hold.clone(), outcome: Outcome::Release, key: None }
+        Ending { hold: hold.clone(), outcome: Outcome::Release, key: None, token: None }
     }
 
     /// One transaction at one moment, then the rules that always hold.

@@ -14,6 +14,7 @@ pub(crate) mod outbox;
 mod reversal;
 mod sql;
 mod tables;
+mod tokens;
 mod unclaimed;
 
 pub(crate) use account::Account;
@@ -25,6 +26,8 @@ pub(crate) use reversal::{Kind, Reversal};
 pub use sql::Value;
 pub(crate) use sql::{Reader, Row, Sql, SqlError};
 pub(crate) use tables::Role;
+#[allow(unused_imports, reason = "the login mints")]
+pub(crate) use tokens::{Cap, Caps, Denied, MAX_TOKENS, NewToken, TokenId};
 pub(crate) use unclaimed::{Unclaimed, record_unclaimed};
 
 #[cfg(test)]

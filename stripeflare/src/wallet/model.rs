@@ -333,6 +333,7 @@ impl Real {
             hold: hold_id(hold),
             outcome: Outcome::Capture { amount: Cents::from_units(amount), detail: "GET /".into(), late },
             key: None,
+            token: None,
         };
         Ok(match *step {
             Step::Wait { .. } => Said::Done,
@@ -350,9 +351,12 @@ impl Real {
             }
             // `per_mille` holds the units by now: only the model knows what was held.
             Step::Capture { hold, per_mille, late } => Said::Settled(wallet.settle(&capture(hold, per_mille, late))?),
-            Step::Release { hold } => {
-                Said::Settled(wallet.settle(&Ending { hold: hold_id(hold), outcome: Outcome::Release, key: None })?)
-            }
+            Step::Release { hold } => Said::Settled(wallet.settle(&Ending {
+                hold: hold_id(hold),
+                outcome: Outcome::Release,
+                key: None,
+                token: None,
+            })?),
             Step::Charge { key, units, overdraft } => {
                 let overdraft = if overdraft { Overdraft::Allow } else { Overdraft::Deny };
                 let (key, amount) = (key.to_string(), Cents::from_units(units));

@@ -4,10 +4,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Account, Millis, Reader, Row, Sql, SqlError, Value, Wallet, WalletError};
+use crate::account::AccountId;
 use crate::money::{Cents, units};
 use crate::schema::Schema;
 
-const DAY_MS: Millis = 24 * 60 * 60 * 1_000;
+pub(super) const DAY_MS: Millis = 24 * 60 * 60 * 1_000;
 /// Payments one message carries at most; the rest follow in the next.
 const BATCH: i64 = 100;
 
@@ -118,6 +119,7 @@ pub(crate) fn mirror(sql: &dyn Sql, schema: &Schema, snapshot: &Snapshot) -> Res
         ("email", account.email.clone().into()),
         ("card_fingerprint", account.card_fingerprint.clone().into()),
         ("verified_email", account.verified_email.clone().into()),
+        ("merged_into", account.merged_into.as_ref().map(AccountId::as_str).into()),
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .into();
@@ -173,7 +175,6 @@ mod tests {
     use super::super::testing::database;
     use super::super::{Charge, Credit, Overdraft, Role};
     use super::*;
-    use crate::account::AccountId;
     use crate::schema::migrate;
 
     const SCHEMA: Schema = Schema::of::<()>();

@@ -81,7 +81,13 @@ impl<I: Iterator<Item = Value>> Reader<I> {
     }
 
     pub(crate) fn cents(&mut self) -> Result<Cents, SqlError> {
-        Cents::checked_from_units(self.integer()?).ok_or_else(|| SqlError("a number that is no amount".into()))
+        self.optional_cents()?.ok_or_else(|| SqlError("NULL where an amount belongs".into()))
+    }
+
+    pub(crate) fn optional_cents(&mut self) -> Result<Option<Cents>, SqlError> {
+        let amount =
+            |units| Cents::checked_from_units(units).ok_or_else(|| SqlError("a number that is no amount".into()));
+        self.optional_integer()?.map(amount).transpose()
     }
 
     pub(crate) fn optional_integer(&mut self) -> Result<Option<i64>, SqlError> {

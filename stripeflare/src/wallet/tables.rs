@@ -37,7 +37,8 @@ const USERS: &str = "CREATE TABLE users (
         name TEXT,
         email TEXT,
         card_fingerprint TEXT,
-        verified_email TEXT
+        verified_email TEXT,
+        merged_into TEXT
     ) WITHOUT ROWID";
 
 const ACCOUNT: &[&str] = &[
@@ -49,6 +50,24 @@ const ACCOUNT: &[&str] = &[
         amount INTEGER NOT NULL,
         balance INTEGER NOT NULL,
         detail TEXT
+    ) WITHOUT ROWID",
+    // A first token without a hash has ended. Few rows: whoever looks for a hash reads them all, and no index is written.
+    "CREATE TABLE tokens (
+        id TEXT PRIMARY KEY,
+        hash TEXT,
+        old_hash TEXT,
+        old_until INTEGER,
+        label TEXT NOT NULL,
+        manage INTEGER NOT NULL,
+        login INTEGER NOT NULL,
+        cap_day INTEGER,
+        cap_total INTEGER,
+        spent_day_date INTEGER NOT NULL DEFAULT 0,
+        spent_day INTEGER NOT NULL DEFAULT 0,
+        spent_total INTEGER NOT NULL DEFAULT 0,
+        created_at INTEGER NOT NULL,
+        last_used_day INTEGER,
+        expires_at INTEGER
     ) WITHOUT ROWID",
     "CREATE TABLE payments (
         key TEXT PRIMARY KEY,

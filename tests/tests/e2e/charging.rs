@@ -121,7 +121,7 @@ async fn a_handler_sees_its_account_with_the_reserve() -> Result<()> {
     let customer = world.customer(50).await?;
     assert_eq!(world.get(&customer, "/row").await.body, "50 free");
     assert_eq!(world.get(&customer, "/row").await.body, "49 free", "the last call's charge came along");
-    let visitor = world.visit("/account").await;
+    let visitor = world.visit("/whoami").await;
     assert!(visitor.body.ends_with(" 0 free 0 None"), "{visitor:?}");
     Ok(())
 }

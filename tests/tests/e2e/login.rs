@@ -119,14 +119,14 @@ async fn a_token_that_opens_nothing_is_said_so() -> Result<()> {
         &customer.token[1..],
         &customer.token[..customer.token.len() - 1],
     ] {
-        for path in ["/ok", "/me", "/account"] {
+        for path in ["/ok", "/me", "/whoami"] {
             let bearer = world.send(world.request(Method::GET, path).bearer_auth(wrong)).await;
             assert_eq!((bearer.status, bearer.header("set-cookie")), (401, String::new()), "{path} {wrong}");
             let stale = world.request(Method::GET, path).header("cookie", format!("__Host-access_token={wrong}"));
             assert_eq!(world.send(stale).await.status, 401, "{path} {wrong}");
         }
     }
-    let stale = world.request(Method::GET, "/account").header("cookie", format!("__Host-access_token={stolen}"));
+    let stale = world.request(Method::GET, "/whoami").header("cookie", format!("__Host-access_token={stolen}"));
     let navigated = world.send(stale.header("sec-fetch-mode", "navigate").header("sec-fetch-dest", "document")).await;
     assert_eq!(navigated.status, 200);
     assert!(navigated.header("set-cookie").starts_with("__Host-access_token="), "replaced by a visitor's");

@@ -36,7 +36,7 @@ async fn a_priced_call_is_one_command_and_few_rows() -> Result<()> {
 #[tokio::test]
 async fn a_visitor_touches_no_object() -> Result<()> {
     let world = World::start().await?;
-    for path in ["/free", "/ok", "/me", "/topup", "/account", "/dynamic?cents=1", "/missing"] {
+    for path in ["/free", "/ok", "/me", "/topup", "/whoami", "/dynamic?cents=1", "/missing"] {
         world.visit(path).await;
     }
     assert_eq!(world.workerd.object_files()?.iter().filter(|file| !file.ends_with("metadata.sqlite")).count(), 0);
@@ -47,7 +47,7 @@ async fn a_visitor_touches_no_object() -> Result<()> {
 async fn who_never_paid_leaves_no_table_no_row_and_no_alarm() -> Result<()> {
     let world = World::start().await?;
     let stranger = world.newcomer().await;
-    for path in ["/ok", "/me", "/account", "/dynamic?cents=1", "/row"] {
+    for path in ["/ok", "/me", "/whoami", "/dynamic?cents=1", "/row"] {
         world.get(&stranger, path).await;
     }
     world.post(&stranger, "/charge?cents=1", "").await;

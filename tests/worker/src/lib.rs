@@ -31,8 +31,8 @@ async fn free() -> &'static str {
     "free"
 }
 
-#[get("/account")]
-async fn account(account: Account<User>) -> String {
+#[get("/whoami")]
+async fn whoami(account: Account<User>) -> String {
     let (tier, logins, nickname) = (&account.tier, account.logins, &account.nickname);
     format!("{} {} {tier} {logins} {nickname:?}", account.id(), account.balance())
 }
@@ -201,7 +201,7 @@ fn plain_router() -> Router {
 fn app() -> App<User> {
     App::new()
         .routes(routes![
-            free, account, ok, row, fraction, echo, large, error, err, panic, exception, slow, outlive, dynamic,
+            free, whoami, ok, row, fraction, echo, large, error, err, panic, exception, slow, outlive, dynamic,
             metered, charge, name
         ])
         .merge(plain_router())
