@@ -61,6 +61,10 @@ pub async fn stats(env: &Env, account: &str) -> Result<Stats> {
 
 thread_local!(static VERSION: Cell<&'static str> = const { Cell::new("1") });
 
+pub(crate) fn version() -> &'static str {
+    VERSION.get()
+}
+
 /// Remembers the version of `#[stripeflare::main]`, for functions that see the environment alone.
 pub(crate) fn run_as(version: &'static str) {
     VERSION.set(version);

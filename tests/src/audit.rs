@@ -724,7 +724,15 @@ struct Aggregate {
     accounts: BTreeMap<String, (i64, i64, i64)>,
     payments: BTreeMap<String, BTreeMap<String, Payment>>,
     usage: BTreeMap<String, Usage>,
-    unclaimed: Vec<String>,
+    unclaimed: Vec<Unclaimed>,
+}
+
+struct Unclaimed {
+    key: String,
+    /// By the operator, or because it was credited after all.
+    assigned_to: Option<String>,
+    assigned_amount: Option<i64>,
+    done: bool,
 }
 
 impl Aggregate {
@@ -745,10 +753,22 @@ impl Aggregate {
         for (account, day, figures) in usage {
             self.usage.entry(account).or_default().insert(day, figures);
         }
-        let select = "SELECT key, amount, currency, reason FROM unclaimed ORDER BY at, key";
-        for (key, unclaimed) in rows(sql, select, |row| Ok((row.get(0)?, (row.get(1)?, row.get(2)?, row.get(3)?))))? {
-            self.unclaimed.push(key);
-            audit.unclaimed.push(unclaimed);
+        let select =
+            "SELECT key, assigned_to, assigned_amount, done, amount, currency, reason FROM unclaimed ORDER BY at, key";
+        let read = |row: &Row<'_>| {
+            let unclaimed = Unclaimed {
+                key: row.get(0)?,
+                assigned_to: row.get(1)?,
+                assigned_amount: row.get(2)?,
+                done: row.get(3)?,
+            };
+            Ok((unclaimed, (row.get(4)?, row.get(5)?, row.get(6)?)))
+        };
+        for (unclaimed, figures) in rows(sql, select, read)? {
+            if !unclaimed.done {
+                audit.unclaimed.push(figures);
+            }
+            self.unclaimed.push(unclaimed);
         }
         Ok(())
     }
@@ -756,17 +776,17 @@ impl Aggregate {
 
 /// What only several files together can show.
 fn across(accounts: &BTreeMap<String, Account>, places: &Places, aggregate: &Aggregate, audit: &mut Audit) {
-    let (mut sessions, mut intents) = (BTreeSet::new(), BTreeMap::new());
+    let (mut sessions, mut intents) = (BTreeMap::new(), BTreeMap::new());
     for account in accounts.values() {
         for payment in &account.payments {
-            if !sessions.insert(payment.key.as_str()) {
+            if sessions.insert(payment.key.as_str(), (account.id.as_str(), payment.amount)).is_some() {
                 audit.violation(&account.id, format!("the payment {} is credited to two accounts", payment.key));
             }
-            let Some(payment_intent) = &payment.payment_intent else { continue };
-            if intents.insert(payment_intent.as_str(), account.id.as_str()).is_some() {
+            let payment_intent = payment.payment_intent.clone().unwrap_or_else(|| format!("session:{}", payment.key));
+            if intents.insert(payment_intent.clone(), account.id.as_str()).is_some() {
                 audit.violation(&account.id, format!("{payment_intent} paid for two credits"));
             }
-            match places.accounts.get(payment_intent) {
+            match places.accounts.get(&payment_intent) {
                 None => audit.unfinished(&account.id, format!("the directory does not know {payment_intent}")),
                 Some(place) if *place != account.id => {
                     audit.violation(&account.id, format!("the directory has {payment_intent} at {place}"));
@@ -777,15 +797,27 @@ fn across(accounts: &BTreeMap<String, Account>, places: &Places, aggregate: &Agg
         mirrored(account, aggregate, audit);
     }
     for (payment_intent, place) in &places.accounts {
-        if !intents.contains_key(payment_intent.as_str()) {
+        if !intents.contains_key(payment_intent) {
             audit.unfinished(place, format!("the directory has {payment_intent} here, which nobody credited"));
         }
     }
     for payment_intent in places.parked.iter().filter(|it| places.accounts.contains_key(*it)) {
         audit.unfinished(payment_intent, "a reversal waits, and its payment is there");
     }
-    for key in aggregate.unclaimed.iter().filter(|key| sessions.contains(key.as_str())) {
-        audit.violation(key, "is credited and unclaimed");
+    for Unclaimed { key, assigned_to, assigned_amount, done } in &aggregate.unclaimed {
+        match (assigned_to, sessions.get(key.as_str())) {
+            (None, None) => {}
+            (None, Some(_)) => audit.unfinished(key, "is credited and unclaimed"),
+            (Some(_), None) => audit.unfinished(key, "is assigned and not credited"),
+            (Some(assigned), Some((credited, _))) if assigned != credited => {
+                audit.violation(key, format!("is assigned to {assigned} and credited to {credited}"));
+            }
+            (Some(_), Some((_, amount))) if *assigned_amount != Some(*amount) => {
+                audit.violation(key, format!("is assigned as {assigned_amount:?} and credited as {amount}"));
+            }
+            (Some(_), Some(_)) if !done => audit.unfinished(key, "is credited and not yet done with"),
+            (Some(_), Some(_)) => {}
+        }
     }
     for id in aggregate.accounts.keys().filter(|id| !accounts.contains_key(*id)) {
         audit.unfinished(id, "the aggregate knows it, and no object is it");
@@ -839,7 +871,8 @@ mod tests {
         CREATE TABLE all_payments (key TEXT, account_id TEXT, payment_intent TEXT, amount INTEGER, taken INTEGER,
             frozen INTEGER);
         CREATE TABLE all_usage (day INTEGER, route TEXT, account_id TEXT, calls INTEGER, amount INTEGER);
-        CREATE TABLE unclaimed (key TEXT, at INTEGER, reason TEXT, amount INTEGER, currency TEXT);";
+        CREATE TABLE unclaimed (key TEXT, at INTEGER, reason TEXT, amount INTEGER, currency TEXT, assigned_to TEXT,
+            assigned_amount INTEGER, done INTEGER);";
 
     struct Disk(tempfile::TempDir);
 
@@ -926,7 +959,8 @@ mod tests {
                 INSERT INTO all_payments VALUES ('{{a}}', 'ada', 'pi_a', 100, 0, 0), ('{{b}}', 'bob', 'pi_b', 100, 50, 0),
                     ('{{c}}', 'bob', 'pi_c', 10, 0, 10);
                 INSERT INTO all_usage VALUES ({DAY}, 'GET /ok', 'ada', 2, 40), ({DAY}, 'X-Price', 'bob', 1, 70);
-                INSERT INTO unclaimed VALUES ('{{d}}', 1, 'it names no account', 5, 'usd');"
+                INSERT INTO unclaimed VALUES ('{{d}}', 1, 'it names no account', 5, 'usd', NULL, NULL, 0),
+                    ('{{c}}', 1, 'it names no account', 10, 'usd', 'bob', 10, 1);"
             ),
         );
         disk
@@ -1037,7 +1071,10 @@ mod tests {
             "paid for two credits";
         a_payment_placed_elsewhere: "shard", "UPDATE places SET account = 'bob'" => "the directory has pi_a at bob";
         a_payment_placed_twice: "other_shard", "INSERT INTO places VALUES ('pi_a', 'ada')" => "is placed twice";
-        a_payment_credited_and_unclaimed: "aggregate", "UPDATE unclaimed SET key = '{a}'" => "credited and unclaimed";
+        money_assigned_to_one_and_credited_to_another: "aggregate", "UPDATE unclaimed SET assigned_to = 'ada'
+            WHERE key = '{c}'" => "is assigned to ada and credited to bob";
+        money_assigned_and_credited_otherwise: "aggregate", "UPDATE unclaimed SET assigned_amount = 9
+            WHERE key = '{c}'" => "is assigned as";
         an_aggregate_that_forgot: "aggregate", "UPDATE users SET revision = 4" => "was told revision 5 of 5 and has 4";
         an_aggregate_of_another_balance: "aggregate", "UPDATE users SET balance = 61 WHERE account_id = 'ada'" =>
             "another balance";
@@ -1053,6 +1090,9 @@ mod tests {
             ("shard", "INSERT INTO places VALUES ('pi_y', 'ada')", "which nobody credited"),
             ("shard", "INSERT INTO parked VALUES ('pi_a', 1, '{}')", "a reversal waits"),
             ("ada", "UPDATE users SET revision = 6", "has revision 5 of 6"),
+            ("aggregate", "UPDATE unclaimed SET key = '{a}' WHERE key = '{d}'", "credited and unclaimed"),
+            ("aggregate", "UPDATE unclaimed SET assigned_to = 'ada' WHERE key = '{d}'", "assigned and not credited"),
+            ("aggregate", "UPDATE unclaimed SET done = 0 WHERE key = '{c}'", "not yet done with"),
             ("aggregate", "INSERT INTO users VALUES ('eve', 1, 0, 0, 0, '[]', '[]')", "no object is it"),
         ] {
             let disk = good();

@@ -16,6 +16,7 @@ mod payments;
 mod price;
 mod route;
 mod serve;
+mod sweep;
 mod webhook;
 
 pub use account::{Account, ChargeError};
@@ -27,6 +28,7 @@ pub use route::{
     into_response, send,
 };
 pub use serve::{fetch, queue, scheduled};
+pub use sweep::{Reconciled, reconcile};
 
 pub(crate) use answer::Answer;
 pub(crate) use config::Config;

@@ -8,12 +8,27 @@ use crate::account::AccountId;
 use crate::error::Result;
 use crate::object::{Address, Command, Reply};
 use crate::stripe::{Api, ApiError, CheckoutSession, ReversalFact, Rules, Verdict, session_key};
-use crate::wallet::{Reversal, Unclaimed};
+use crate::wallet::{Assignment, Unclaimed};
 
 /// Credits a session, or records why not; then takes back what was refunded or disputed before it came.
 pub(super) async fn credit(deployment: &Deployment, session: &CheckoutSession, connected: bool) -> Result<()> {
+    match judge(deployment, session, connected).await? {
+        Verdict::Nothing => Ok(()),
+        Verdict::Unclaimed(unclaimed) => record(deployment, unclaimed).await,
+        Verdict::Credit(credit) => {
+            deployment.stubs.credit(credit.into()).await?;
+            Ok(())
+        }
+    }
+}
+
+/// What becomes of a session.
+///
+/// # Errors
+/// When Stripe could not say whose payment link it is.
+pub(super) async fn judge(deployment: &Deployment, session: &CheckoutSession, connected: bool) -> Result<Verdict> {
     if session.payment_status.as_deref() != Some("paid") {
-        return Ok(());
+        return Ok(Verdict::Nothing);
     }
     let config = &deployment.config;
     let rules = Rules {
@@ -23,27 +38,19 @@ pub(super) async fn credit(deployment: &Deployment, session: &CheckoutSession, c
         references: &config.references,
         connected,
     };
-    let credit = match rules.judge(session) {
-        Verdict::Nothing => return Ok(()),
-        Verdict::Unclaimed(unclaimed) => return record(deployment, unclaimed).await,
-        Verdict::Credit(credit) => credit,
-    };
-    let (account, payment_intent) = (credit.account.clone(), credit.payment_intent.clone());
-    done(deployment, Address::Account(account.clone()), Command::Credit { credit: credit.into() }).await?;
-    let Some(payment_intent) = payment_intent else { return Ok(()) };
+    Ok(rules.judge(session))
+}
 
-    let directory = Address::Directory(payment_intent.clone());
-    let place = Command::Place { payment_intent: payment_intent.clone(), account: account.clone() };
-    let Reply::Parked(parked) = deployment.stubs.call(&directory, place, Vec::new()).await? else {
-        return Err(unexpected());
-    };
-    if parked.is_empty() {
-        return Ok(());
+/// What the operator decides about unclaimed money: it is credited now, or by the alarm if something goes wrong now.
+/// Answers whose it is, or why it is nobody's.
+#[expect(dead_code, reason = "the panel will call it")]
+pub(super) async fn assign(deployment: &Deployment, assignment: Assignment) -> Result<Result<AccountId, String>> {
+    let stubs = &deployment.stubs;
+    match stubs.call(&Address::Aggregate, Command::Assign { assignment }, Vec::new()).await? {
+        Reply::Assigned(Ok(credit)) => Ok(Ok(stubs.credit_assigned(credit).await?)),
+        Reply::Assigned(Err(refusal)) => Ok(Err(refusal)),
+        _ => Err(unexpected()),
     }
-    for reversal in parked {
-        apply(deployment, &account, &payment_intent, reversal).await?;
-    }
-    done(deployment, directory, Command::Unpark { payment_intent }).await
 }
 
 /// Carries a fact about a refund or dispute to the account of its payment, or keeps it until that is known.
@@ -56,14 +63,20 @@ pub(super) async fn reverse(deployment: &Deployment, fact: ReversalFact) -> Resu
     };
     // Payment links make PaymentIntents: without one, it was no payment of ours.
     let Some(payment_intent) = payment_intent else { return Ok(()) };
-    let find = Command::FindOrPark { payment_intent: payment_intent.clone(), reversal: fact.reversal.clone() };
+    let ours = fact.currency == config.currency;
+    let find = if ours {
+        Command::FindOrPark { payment_intent: payment_intent.clone(), reversal: fact.reversal.clone() }
+    } else {
+        // It could never be taken from a credit, so it does not wait for one.
+        Command::Find { payment_intent: payment_intent.clone() }
+    };
     let directory = Address::Directory(payment_intent.clone());
     let account = match deployment.stubs.call(&directory, find, Vec::new()).await? {
         Reply::Found(Some(account)) => account,
         Reply::Found(None) => return Ok(()),
         _ => return Err(unexpected()),
     };
-    if fact.currency != config.currency {
+    if !ours {
         let reason = "a refund or dispute in another currency than its credit; nothing was taken back";
         let unclaimed = Unclaimed {
             key: session_key(&fact.reversal.key()),
@@ -76,35 +89,30 @@ pub(super) async fn reverse(deployment: &Deployment, fact: ReversalFact) -> Resu
         };
         return record(deployment, unclaimed).await;
     }
-    apply(deployment, &account, &payment_intent, fact.reversal).await
+    let command = Command::Reverse { payment_intent, reversal: fact.reversal };
+    deployment.stubs.done(&Address::Account(account), command).await?;
+    Ok(())
 }
 
-async fn apply(deployment: &Deployment, account: &AccountId, payment_intent: &str, reversal: Reversal) -> Result<()> {
-    let command = Command::Reverse { payment_intent: payment_intent.to_owned(), reversal };
-    done(deployment, Address::Account(account.clone()), command).await
-}
-
-async fn record(deployment: &Deployment, unclaimed: Unclaimed) -> Result<()> {
+pub(super) async fn record(deployment: &Deployment, unclaimed: Unclaimed) -> Result<()> {
     worker::console_warn!("money that the operator has to look at: {}", unclaimed.reason);
-    done(deployment, Address::Aggregate, Command::Unclaimed { unclaimed }).await
-}
-
-async fn done(deployment: &Deployment, to: Address, command: Command) -> Result<()> {
-    match deployment.stubs.call(&to, command, Vec::new()).await? {
-        Reply::Done => Ok(()),
-        _ => Err(unexpected()),
-    }
+    deployment.stubs.done(&Address::Aggregate, Command::Unclaimed { unclaimed }).await?;
+    Ok(())
 }
 
 fn unexpected() -> crate::Error {
     io::Error::other("an object gave an answer that fits no question about money").into()
 }
 
-fn api(config: &Config) -> Api<'_> {
+pub(super) fn api(config: &Config) -> Api<'_> {
     Api { base: &config.stripe_api, secret: &config.stripe_secret }
 }
 
-/// Whether a payment link is the one the configuration names; Stripe is asked about each link once per isolate.
+/// Whether a payment link is the one the configuration names.
+///
+/// Without its id in the configuration, Stripe is asked about each link once per isolate. An object that kept the answer
+/// would have to be asked as often, and would keep it when the variable or the link has changed: `STRIPE_PAYMENT_LINK_ID`
+/// is the durable way.
 async fn is_our_link(config: &Config, link: Option<&str>) -> Result<bool> {
     let Some(link) = link else { return Ok(false) };
     if let Some(ours) = &config.payment_link_id {
@@ -115,14 +123,10 @@ async fn is_our_link(config: &Config, link: Option<&str>) -> Result<bool> {
         return Ok(ours);
     }
     let ours = match api(config).payment_link(link).await {
-        Ok(found) => without_query(&found.url) == without_query(&config.payment_link),
+        Ok(found) => found.is_at(&config.payment_link),
         Err(ApiError::NotFound) => false,
         Err(error) => return Err(error.into()),
     };
     KNOWN.with_borrow_mut(|known| known.push((link.to_owned(), ours)));
     Ok(ours)
-}
-
-fn without_query(url: &str) -> &str {
-    url.split('?').next().unwrap_or(url)
 }

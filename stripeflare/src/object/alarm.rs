@@ -8,10 +8,12 @@ use super::command::{Command, Reply};
 use super::storage::Storage;
 use crate::schema::{remember, remembered};
 use crate::wallet::outbox::Snapshot;
-use crate::wallet::{Millis, Sql, SqlError, Wallet, WalletError};
+use crate::wallet::{Millis, Role, Sql, SqlError, Wallet, WalletError, directory, unclaimed};
 
 /// How long changes wait for each other.
 const FLUSH_MS: Millis = 2_000;
+/// What one ring does at most of each work.
+const BATCH: i64 = 20;
 /// The longest pause after errors.
 const MAX_PAUSE_MS: Millis = 300_000;
 
@@ -22,10 +24,14 @@ enum Work {
     CleanUp,
     /// Tells the aggregate what changed.
     Mirror,
+    /// In a directory shard: takes reversals to payments that have come meanwhile.
+    Unpark,
+    /// In the aggregate: credits what the operator assigned.
+    Assign,
 }
 
 impl Work {
-    const ALL: [Self; 2] = [Self::CleanUp, Self::Mirror];
+    const ALL: [Self; 4] = [Self::CleanUp, Self::Mirror, Self::Unpark, Self::Assign];
 
     /// Under which its failures are remembered.
     fn key(self) -> String {
@@ -42,6 +48,8 @@ impl Inner {
         match work {
             Work::CleanUp => self.in_account(|wallet| wallet.forget_answers()),
             Work::Mirror => self.mirror().await,
+            Work::Unpark => self.unpark().await,
+            Work::Assign => self.assign().await,
         }
     }
 
@@ -104,10 +112,48 @@ impl Inner {
         self.storage.transaction(acknowledge).map_err(|error| error.to_string())
     }
 
+    async fn unpark(&self) -> Result<Next, String> {
+        let waiting = self.in_role(Role::Directory, || directory::left_behind(&self.storage, BATCH))?;
+        let mut next = Ok(next_batch(waiting.len()));
+        for (payment_intent, account, reversal) in waiting {
+            let command = Command::Reverse { payment_intent: payment_intent.clone(), reversal: reversal.clone() };
+            // One that fails keeps no other waiting.
+            if let Err(error) = self.stubs.done(&Address::Account(account), command).await {
+                next = Err(error.to_string());
+                continue;
+            }
+            let arrived = || directory::arrived(&self.storage, &payment_intent, &reversal);
+            self.storage.transaction(arrived).map_err(|error| error.to_string())?;
+        }
+        next
+    }
+
+    async fn assign(&self) -> Result<Next, String> {
+        let assigned = self.in_role(Role::Aggregate, || unclaimed::assigned(&self.storage, BATCH))?;
+        let mut next = Ok(next_batch(assigned.len()));
+        for credit in assigned {
+            if let Err(error) = self.stubs.credit_assigned(credit).await {
+                next = Err(error.to_string());
+            }
+        }
+        next
+    }
+
+    /// What waits in an object of this role; nothing in others.
+    fn in_role<T>(&self, role: Role, act: impl FnOnce() -> Result<Vec<T>, SqlError>) -> Result<Vec<T>, String> {
+        let run = || if self.role()? == Some(role) { Ok::<_, WalletError>(act()?) } else { Ok(Vec::new()) };
+        self.storage.transaction(run).map_err(|error| error.to_string())
+    }
+
     fn unsent(&self) -> Result<Option<Box<Snapshot>>, WalletError> {
         let wallet = self.existing(now())?;
         Ok(wallet.map_or(Ok(None), |wallet| wallet.unsent())?.map(Box::new))
     }
+}
+
+/// More may wait behind a full batch.
+fn next_batch(found: usize) -> Next {
+    (found == BATCH as usize).then(now)
 }
 
 /// When this object's alarm is due, as far as this instance knows.
@@ -194,7 +240,6 @@ fn pause(failures: i64) -> Millis {
 mod tests {
     use super::*;
     use crate::schema::{Schema, migrate};
-    use crate::wallet::Role;
     use crate::wallet::testing::database;
 
     const NOW: Millis = 1_800_000_000_000;

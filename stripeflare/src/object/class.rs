@@ -15,9 +15,10 @@ use super::command::{Command, Envelope, Reply, Stats};
 use super::storage::Storage;
 use crate::money::Cents;
 use crate::schema::{Schema, StripeUser, migrate, role_of};
+use crate::wallet::sweep::Sweep;
 use crate::wallet::{
     Account, Claim, Denied, HoldId, IdempotencyKey, Millis, Refusal, Role, Settled, Wallet, WalletError, directory,
-    outbox, record_unclaimed,
+    outbox, unclaimed,
 };
 
 #[wasm_bindgen(inline_js = r#"
@@ -115,18 +116,52 @@ impl Inner {
         match envelope.command {
             Command::Stats => return Ok(Reply::Stats(self.stats.get())),
             Command::Unclaimed { unclaimed } => {
-                self.set_up(Role::Aggregate)?;
-                record_unclaimed(&self.storage, &unclaimed, now)?;
+                self.set_up_aggregate(now)?;
+                unclaimed::record_unclaimed(&self.storage, &unclaimed, now)?;
                 return Ok(Reply::Done);
             }
             Command::Mirror { snapshot } => {
-                self.set_up(Role::Aggregate)?;
+                self.set_up_aggregate(now)?;
                 outbox::mirror(&self.storage, &self.schema, &snapshot)?;
+                return Ok(Reply::Done);
+            }
+            Command::Assign { assignment } => {
+                self.set_up_aggregate(now)?;
+                let credit = unclaimed::assign(&self.storage, &assignment, now)?;
+                if credit.is_ok() {
+                    self.alarm.set_soon(&self.storage)?;
+                }
+                return Ok(Reply::Assigned(credit));
+            }
+            Command::Assigned { key, account, amount } => {
+                self.set_up_aggregate(now)?;
+                unclaimed::credited(&self.storage, &key, &account, amount)?;
+                return Ok(Reply::Done);
+            }
+            Command::Unknown { keys } => {
+                self.set_up_aggregate(now)?;
+                return Ok(Reply::Unknown(unclaimed::unknown(&self.storage, &keys)?));
+            }
+            Command::Sweep => {
+                self.set_up_aggregate(now)?;
+                return Ok(Reply::Sweep(Sweep::load(&self.storage)?));
+            }
+            Command::Swept { sweep } => {
+                self.set_up_aggregate(now)?;
+                sweep.save(&self.storage)?;
                 return Ok(Reply::Done);
             }
             Command::Place { payment_intent, account } => {
                 self.set_up(Role::Directory)?;
-                return Ok(Reply::Parked(directory::place(&self.storage, &payment_intent, &account)?));
+                let (account, parked) = directory::place(&self.storage, &payment_intent, &account)?;
+                if !parked.is_empty() {
+                    self.alarm.set_soon(&self.storage)?;
+                }
+                return Ok(Reply::Placed { account, parked });
+            }
+            Command::Find { payment_intent } => {
+                self.set_up(Role::Directory)?;
+                return Ok(Reply::Found(directory::find(&self.storage, &payment_intent)?));
             }
             Command::FindOrPark { payment_intent, reversal } => {
                 self.set_up(Role::Directory)?;
@@ -256,6 +291,14 @@ impl Inner {
             self.set_up(role)?;
         }
         Ok(self.role.get())
+    }
+
+    fn set_up_aggregate(&self, now: Millis) -> Result<(), WalletError> {
+        if self.role.get().is_none() {
+            self.set_up(Role::Aggregate)?;
+            Sweep::begin(&self.storage, now)?;
+        }
+        Ok(())
     }
 
     fn set_up(&self, role: Role) -> Result<(), WalletError> {

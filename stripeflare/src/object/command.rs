@@ -3,9 +3,10 @@ use serde::{Deserialize, Serialize};
 use crate::account::{AccountId, Proof};
 use crate::money::{Cents, units};
 use crate::wallet::outbox::Snapshot;
+use crate::wallet::sweep::Sweep;
 use crate::wallet::{
-    Account, Charge, Charged, Claim, Credit, Denied, Ending, HoldId, IdempotencyKey, KeptAnswer, NewToken, Refusal,
-    Reversal, Settled, TokenId, Unclaimed,
+    Account, Assignment, Charge, Charged, Claim, Credit, Denied, Ending, HoldId, IdempotencyKey, KeptAnswer, NewToken,
+    Refusal, Reversal, Settled, TokenId, Unclaimed,
 };
 
 /// What travels to an object: endings that happened to be due, and one command.
@@ -49,9 +50,11 @@ pub(crate) enum Command {
     Credit { credit: Credit },
     /// A fact about a refund or dispute.
     Reverse { payment_intent: String, reversal: Reversal },
-    /// To a directory shard: where a payment went.
+    /// To a directory shard: where a payment goes, unless it went elsewhere before.
     Place { payment_intent: String, account: AccountId },
-    /// To a directory shard: where did this payment go? The reversal waits there if nobody knows.
+    /// To a directory shard: where did this payment go?
+    Find { payment_intent: String },
+    /// The same, and the reversal waits there if nobody knows.
     FindOrPark { payment_intent: String, reversal: Reversal },
     /// To a directory shard: what waited for this payment has arrived.
     Unpark { payment_intent: String },
@@ -59,6 +62,21 @@ pub(crate) enum Command {
     Mirror { snapshot: Box<Snapshot> },
     /// To the aggregate: money that was credited to nobody.
     Unclaimed { unclaimed: Unclaimed },
+    /// To the aggregate: whose unclaimed money it is.
+    Assign { assignment: Assignment },
+    /// To the aggregate: unclaimed money was credited.
+    Assigned {
+        key: String,
+        account: AccountId,
+        #[serde(with = "units")]
+        amount: Cents,
+    },
+    /// To the aggregate: which of these payments does it not know?
+    Unknown { keys: Vec<String> },
+    /// To the aggregate: how far has the sweep come?
+    Sweep,
+    /// To the aggregate: so far.
+    Swept { sweep: Sweep },
     /// What this object did since it woke up.
     Stats,
 }
@@ -86,9 +104,16 @@ pub(crate) enum Reply {
     Denied(Denied),
     /// The caller's key stands for a call already.
     Claimed(Claim),
-    /// What waited for a payment.
-    Parked(Vec<Reversal>),
+    /// Where a payment went first, and what waited for it.
+    Placed {
+        account: AccountId,
+        parked: Vec<Reversal>,
+    },
     Found(Option<AccountId>),
+    /// What to credit, or why not.
+    Assigned(Result<Credit, String>),
+    Unknown(Vec<String>),
+    Sweep(Sweep),
     Stats(Stats),
     /// An error of ours: nothing was done.
     Failed(String),

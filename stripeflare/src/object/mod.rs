@@ -4,6 +4,7 @@ mod alarm;
 mod class;
 mod client;
 mod command;
+mod credit;
 mod storage;
 
 pub use class::{Object, extend_durable_object};

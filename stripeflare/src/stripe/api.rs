@@ -11,7 +11,8 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::{Request, Response};
 use worker::Delay;
 
-use super::event::Id;
+use super::event::{CheckoutSession, Id};
+use super::reversal::{Dispute, Refund, ReversalFact};
 use crate::object::describe;
 
 #[wasm_bindgen]
@@ -53,12 +54,103 @@ impl std::error::Error for ApiError {}
 /// Source: Stripe's API reference, "The Payment Link object".
 #[derive(Debug, Deserialize)]
 pub(crate) struct PaymentLink {
-    pub(crate) url: String,
+    id: String,
+    url: String,
 }
+
+impl PaymentLink {
+    /// Whether this is its address, whatever the query.
+    pub(crate) fn is_at(&self, url: &str) -> bool {
+        let path = |url: &str| url.split('?').next().map(str::to_owned);
+        path(&self.url) == path(url)
+    }
+}
+
+/// Source: Stripe's API reference, "Pagination". Newest first.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Page<T> {
+    pub(crate) data: Vec<T>,
+    pub(crate) has_more: bool,
+}
+
+/// More refunds or disputes of one payment than so many pages of a hundred nobody has.
+const MAX_PAGES: u32 = 20;
 
 impl Api<'_> {
     pub(crate) async fn payment_link(&self, id: &str) -> Result<PaymentLink, ApiError> {
         self.get(&format!("/v1/payment_links/{id}")).await
+    }
+
+    /// The id of the payment link with this address.
+    pub(crate) async fn payment_link_at(&self, url: &str) -> Result<String, ApiError> {
+        let mut after = None;
+        for _ in 0..MAX_PAGES {
+            let page: Page<PaymentLink> = self.page("/v1/payment_links?limit=100", after.as_deref()).await?;
+            if let Some(link) = page.data.iter().find(|link| link.is_at(url)) {
+                return Ok(link.id.clone());
+            }
+            after = page.data.last().filter(|_| page.has_more).map(|link| link.id.clone());
+            if after.is_none() {
+                return Err(ApiError::Other("no payment link has the address in STRIPE_PAYMENT_LINK".into()));
+            }
+        }
+        Err(ApiError::Other("too many payment links; set STRIPE_PAYMENT_LINK_ID".into()))
+    }
+
+    /// Completed sessions of a payment link that were made between two seconds, both included.
+    pub(crate) async fn sessions(
+        &self,
+        payment_link: &str,
+        since: i64,
+        until: i64,
+        after: Option<&str>,
+    ) -> Result<Page<CheckoutSession>, ApiError> {
+        let path = format!(
+            "/v1/checkout/sessions?payment_link={payment_link}&status=complete&created[gte]={since}&created[lte]={until}&limit=100"
+        );
+        self.page(&path, after).await
+    }
+
+    /// All refunds and disputes of a payment, as they stand.
+    pub(crate) async fn reversals_of(&self, payment_intent: &str) -> Result<Vec<ReversalFact>, ApiError> {
+        let mut facts = Vec::new();
+        let path = format!("/v1/refunds?payment_intent={payment_intent}&limit=100");
+        self.all(&path, |refund: Refund| {
+            let id = refund.id.clone();
+            facts.push(refund.into());
+            id
+        })
+        .await?;
+        let path = format!("/v1/disputes?payment_intent={payment_intent}&limit=100");
+        self.all(&path, |dispute: Dispute| {
+            let id = dispute.id.clone();
+            facts.push(dispute.fact(""));
+            id
+        })
+        .await?;
+        Ok(facts)
+    }
+
+    /// Hands over everything in a list; `take` answers the id of what it was given.
+    async fn all<T: DeserializeOwned>(&self, path: &str, mut take: impl FnMut(T) -> String) -> Result<(), ApiError> {
+        let mut after: Option<String> = None;
+        for _ in 0..MAX_PAGES {
+            let page = self.page(path, after.as_deref()).await?;
+            for object in page.data {
+                after = Some(take(object));
+            }
+            if !page.has_more {
+                return Ok(());
+            }
+        }
+        Err(ApiError::Other("a list without end".into()))
+    }
+
+    async fn page<T: DeserializeOwned>(&self, path: &str, after: Option<&str>) -> Result<Page<T>, ApiError> {
+        match after {
+            Some(id) => self.get(&format!("{path}&starting_after={id}")).await,
+            None => self.get(path).await,
+        }
     }
 
     /// The PaymentIntent that a charge belongs to; old charges have none.

@@ -53,7 +53,8 @@ impl Rules<'_> {
             Err(reason) => Verdict::Unclaimed(Unclaimed {
                 key: session_key(&session.id),
                 reason: reason.to_owned(),
-                amount: total,
+                // What no column can hold is no sum of money either.
+                amount: total.min(Cents::MAX.units()),
                 currency: session.currency.clone().unwrap_or_default(),
                 client_reference_id: session.client_reference_id.clone(),
                 payment_intent: session.payment_intent.as_ref().map(|intent| intent.0.clone()),

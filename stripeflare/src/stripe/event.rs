@@ -31,6 +31,9 @@ pub(crate) enum Fact {
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct CheckoutSession {
     pub(crate) id: String,
+    /// Seconds since 1970.
+    #[serde(default)]
+    pub(crate) created: i64,
     #[serde(default)]
     pub(crate) livemode: bool,
     pub(crate) mode: Option<String>,

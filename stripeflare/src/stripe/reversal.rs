@@ -16,7 +16,7 @@ pub(crate) struct ReversalFact {
 /// Source: Stripe's API reference, "The Refund object".
 #[derive(Deserialize)]
 pub(super) struct Refund {
-    id: String,
+    pub(super) id: String,
     amount: i64,
     currency: String,
     status: Option<String>,
@@ -42,7 +42,7 @@ impl From<Refund> for ReversalFact {
 /// Source: Stripe's API reference, "The Dispute object".
 #[derive(Deserialize)]
 pub(super) struct Dispute {
-    id: String,
+    pub(super) id: String,
     amount: i64,
     currency: String,
     status: Option<String>,

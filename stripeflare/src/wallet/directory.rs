@@ -6,18 +6,47 @@ use crate::account::AccountId;
 /// How long a reversal waits for its payment: 30 days. Most of those that wait belong to other products' payments.
 const PARKED_MS: Millis = 30 * 24 * 60 * 60 * 1_000;
 
-/// Remembers where a payment went, and answers the reversals that waited for it.
-pub(crate) fn place(sql: &dyn Sql, payment_intent: &str, account: &AccountId) -> Result<Vec<Reversal>, SqlError> {
+/// Remembers where a payment goes. Answers the account it went to first, whatever is asked now, and the reversals that
+/// waited for it.
+pub(crate) fn place(
+    sql: &dyn Sql,
+    payment_intent: &str,
+    account: &AccountId,
+) -> Result<(AccountId, Vec<Reversal>), SqlError> {
     let insert = "INSERT INTO places (payment_intent, account) VALUES (?, ?) ON CONFLICT DO NOTHING";
     sql.run(insert, &[payment_intent.into(), account.as_str().into()])?;
+    let first = find(sql, payment_intent)?.ok_or_else(|| SqlError("a place that was just there".into()))?;
     let parked = sql.run("SELECT fact FROM parked WHERE payment_intent = ? ORDER BY at", &[payment_intent.into()])?;
-    parked
-        .into_iter()
-        .map(|row| {
-            let fact = Reader::new(row).text()?;
-            serde_json::from_str(&fact).map_err(|error| SqlError(format!("parked.fact: {error}")))
-        })
-        .collect()
+    let parked = parked.into_iter().map(|row| read_fact(&Reader::new(row).text()?)).collect::<Result<_, _>>()?;
+    Ok((first, parked))
+}
+
+fn read_fact(fact: &str) -> Result<Reversal, SqlError> {
+    serde_json::from_str(fact).map_err(|error| SqlError(format!("parked.fact: {error}")))
+}
+
+fn read_account(account: &str) -> Result<AccountId, SqlError> {
+    account.parse().map_err(|error| SqlError(format!("places.account: {error}")))
+}
+
+/// Where a payment went.
+pub(crate) fn find(sql: &dyn Sql, payment_intent: &str) -> Result<Option<AccountId>, SqlError> {
+    let select = "SELECT account FROM places WHERE payment_intent = ?";
+    match sql.run(select, &[payment_intent.into()])?.pop() {
+        Some(row) => read_account(&Reader::new(row).text()?).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Reversals that still wait although their payment has its place: whoever placed it did not come to its end.
+pub(crate) fn left_behind(sql: &dyn Sql, most: i64) -> Result<Vec<(String, AccountId, Reversal)>, SqlError> {
+    let select =
+        "SELECT payment_intent, account, fact FROM parked JOIN places USING (payment_intent) ORDER BY at LIMIT ?";
+    let read = |row| {
+        let mut row = Reader::new(row);
+        Ok((row.text()?, read_account(&row.text()?)?, read_fact(&row.text()?)?))
+    };
+    sql.run(select, &[most.into()])?.into_iter().map(read).collect()
 }
 
 /// Where a payment went; a reversal of one that nobody knows yet is kept until somebody does.
@@ -27,16 +56,21 @@ pub(crate) fn find_or_park(
     reversal: &Reversal,
     now: Millis,
 ) -> Result<Option<AccountId>, SqlError> {
-    let select = "SELECT account FROM places WHERE payment_intent = ?";
-    if let Some(row) = sql.run(select, &[payment_intent.into()])?.pop() {
-        let account = Reader::new(row).text()?;
-        return account.parse().map(Some).map_err(|error| SqlError(format!("places.account: {error}")));
+    if let Some(account) = find(sql, payment_intent)? {
+        return Ok(Some(account));
     }
     sql.run("DELETE FROM parked WHERE at < ?", &[(now - PARKED_MS).into()])?;
     let fact = serde_json::to_string(reversal).expect("a reversal is plain JSON");
     let insert = "INSERT INTO parked (payment_intent, at, fact) VALUES (?, ?, ?) ON CONFLICT DO NOTHING";
     sql.run(insert, &[payment_intent.into(), now.into(), fact.into()])?;
     Ok(None)
+}
+
+/// Forgets one reversal of a payment: its account has it.
+pub(crate) fn arrived(sql: &dyn Sql, payment_intent: &str, reversal: &Reversal) -> Result<(), SqlError> {
+    let fact = serde_json::to_string(reversal).expect("a reversal is plain JSON");
+    sql.run("DELETE FROM parked WHERE payment_intent = ? AND fact = ?", &[payment_intent.into(), fact.into()])?;
+    Ok(())
 }
 
 /// Forgets the reversals of a payment: its account has them.
@@ -70,16 +104,21 @@ mod tests {
         for _ in 0..2 {
             assert_eq!(
                 place(&sql, "pi_1", &account).unwrap(),
-                [refund("re_1"), refund("re_2")],
+                (account.clone(), vec![refund("re_1"), refund("re_2")]),
                 "until it is told that they arrived"
             );
         }
+        assert_eq!(left_behind(&sql, 1).unwrap(), [("pi_1".to_owned(), account.clone(), refund("re_1"))]);
+        arrived(&sql, "pi_1", &refund("re_1")).unwrap();
+        assert_eq!(left_behind(&sql, 5).unwrap(), [("pi_1".to_owned(), account.clone(), refund("re_2"))]);
         unpark(&sql, "pi_1").unwrap();
-        assert_eq!(place(&sql, "pi_1", &account).unwrap(), []);
+        assert_eq!(left_behind(&sql, 5).unwrap(), []);
+        let other = AccountId::from_hash(&[8; 32]);
+        assert_eq!(place(&sql, "pi_1", &other).unwrap(), (account.clone(), vec![]), "a payment goes to one account");
         assert_eq!(find_or_park(&sql, "pi_1", &refund("re_3"), 0).unwrap(), Some(account.clone()));
 
         find_or_park(&sql, "pi_2", &refund("re_4"), 0).unwrap();
         find_or_park(&sql, "pi_3", &refund("re_5"), PARKED_MS + 1).unwrap();
-        assert_eq!(place(&sql, "pi_2", &account).unwrap(), [], "its time was over");
+        assert_eq!(place(&sql, "pi_2", &account).unwrap().1, [], "its time was over");
     }
 }

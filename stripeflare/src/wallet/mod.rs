@@ -13,9 +13,10 @@ mod model;
 pub(crate) mod outbox;
 mod reversal;
 mod sql;
+pub(crate) mod sweep;
 mod tables;
 mod tokens;
-mod unclaimed;
+pub(crate) mod unclaimed;
 
 pub(crate) use account::Account;
 pub(crate) use hold::{Ending, Hold, HoldId, Outcome};
@@ -28,7 +29,7 @@ pub(crate) use sql::{Reader, Row, Sql, SqlError};
 pub(crate) use tables::Role;
 #[allow(unused_imports, reason = "the login mints")]
 pub(crate) use tokens::{Cap, Caps, Denied, MAX_TOKENS, NewToken, TokenId};
-pub(crate) use unclaimed::{Unclaimed, record_unclaimed};
+pub(crate) use unclaimed::{Assignment, Unclaimed};
 
 #[cfg(test)]
 pub(crate) use sql::testing;

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Account, Millis, Reader, Row, Sql, SqlError, Value, Wallet, WalletError};
+use super::{Account, Millis, Reader, Row, Sql, SqlError, Value, Wallet, WalletError, unclaimed};
 use crate::account::AccountId;
 use crate::money::{Cents, units};
 use crate::schema::Schema;
@@ -151,6 +151,7 @@ pub(crate) fn mirror(sql: &dyn Sql, schema: &Schema, snapshot: &Snapshot) -> Res
                 payment.revision.into(),
             ],
         )?;
+        unclaimed::credited(sql, &payment.key, &account.id, payment.amount)?;
     }
     for usage in &account.usage {
         // Totals of a day only grow, so the larger one is the newer.
@@ -238,6 +239,30 @@ mod tests {
             "yesterday is told and over"
         );
         assert_eq!(rows(&aggregate, "SELECT calls FROM all_usage"), [[Value::Integer(4)]]);
+    }
+
+    #[test]
+    fn unclaimed_money_that_was_credited_after_all_is_done_with() {
+        let (account, aggregate) = (database(), database());
+        migrate(&account, Role::Account, &SCHEMA).unwrap();
+        migrate(&aggregate, Role::Aggregate, &SCHEMA).unwrap();
+        let unclaimed = unclaimed::Unclaimed {
+            key: "cs".into(),
+            reason: "it was paid in another currency".into(),
+            amount: 500,
+            currency: "eur".into(),
+            client_reference_id: None,
+            payment_intent: None,
+            payment_link: None,
+        };
+        unclaimed::record_unclaimed(&aggregate, &unclaimed, NOW).unwrap();
+        let (key, amount) = ("cs".to_owned(), Cents::new(400));
+        let credit = Credit { account: AccountId::from_hash(&[7; 32]), key, amount, payment_intent: None };
+        at(&account, NOW, |wallet| wallet.credit(&credit).unwrap());
+        let snapshot = at(&account, NOW, |wallet| wallet.unsent().unwrap().unwrap());
+        mirror(&aggregate, &SCHEMA, &snapshot).unwrap();
+        let stored = rows(&aggregate, "SELECT assigned_to, assigned_amount, done FROM unclaimed");
+        assert_eq!(stored, [[credit.account.as_str().into(), Value::Integer(4_000_000), Value::Integer(1)]]);
     }
 
     #[test]

@@ -138,6 +138,10 @@ const AGGREGATE: &[&str] = &[
         currency TEXT NOT NULL,
         client_reference_id TEXT,
         payment_intent TEXT,
-        payment_link TEXT
+        payment_link TEXT,
+        assigned_to TEXT,
+        assigned_amount INTEGER,
+        assigned_at INTEGER,
+        done INTEGER NOT NULL DEFAULT 0
     ) WITHOUT ROWID",
 ];

@@ -11,3 +11,4 @@ mod login;
 mod objects;
 mod paying;
 mod reversals;
+mod sweeping;

@@ -147,6 +147,66 @@ async fn money_that_names_no_account_or_came_another_way_is_kept_and_credited_to
 }
 
 #[tokio::test]
+async fn a_session_that_breaks_one_rule_is_credited_to_nobody() -> Result<()> {
+    let options = StandInOptions { webhook_events: Vec::new(), ..StandInOptions::default() };
+    let world = World::with(options, &[]).await?;
+    let customer = world.newcomer().await;
+    let session = world.stripe.pay(&PayRequest::new(900, &customer.reference)).await?;
+    let deliver = async |number: usize, changes: Value, event: Value| {
+        let mut session = session.clone();
+        session["id"] = json!(format!("cs_test_{number}"));
+        for (field, value) in changes.as_object().unwrap() {
+            session[field] = value.clone();
+        }
+        let mut body = json!({"object": "event", "type": "checkout.session.completed", "livemode": false,
+            "data": {"object": session}});
+        for (field, value) in event.as_object().unwrap() {
+            body[field] = value.clone();
+        }
+        let body = body.to_string();
+        let signature = world.stripe.sign(body.as_bytes(), world.stripe.clock().now_s());
+        let request = world.request(Method::POST, "/stripe-webhook").header("stripe-signature", signature);
+        let reply = world.send(request.body(body)).await;
+        assert_eq!(reply.status, 200, "{changes}: {reply:?}");
+    };
+    let kept = [
+        (json!({"livemode": true}), json!({"livemode": true})),
+        (json!({}), json!({"livemode": true})),
+        (json!({"mode": "subscription", "payment_intent": null}), json!({})),
+        (json!({"mode": null}), json!({})),
+        (json!({"payment_link": null}), json!({})),
+        (json!({"payment_link": "plink_of_another_product"}), json!({})),
+        (json!({"currency": "eur"}), json!({})),
+        (json!({"currency": null}), json!({})),
+        (json!({"client_reference_id": null}), json!({})),
+        (json!({"client_reference_id": "order-17"}), json!({})),
+        (json!({}), json!({"account": "acct_connected"})),
+        (json!({"total_details": {"amount_tax": 900}}), json!({})),
+        (json!({"amount_total": i64::MAX}), json!({})),
+    ];
+    for (number, (session, event)) in kept.iter().enumerate() {
+        deliver(number, session.clone(), event.clone()).await;
+        assert_eq!(unclaimed(&world).len(), number + 1, "{session} {event} is recorded");
+    }
+    let nothing = [
+        json!({"amount_total": 0}),
+        json!({"amount_total": null}),
+        json!({"amount_total": -900}),
+        json!({"payment_status": "unpaid"}),
+        json!({"payment_status": "no_payment_required"}),
+        json!({"payment_status": null}),
+    ];
+    for (number, session) in nothing.into_iter().enumerate() {
+        deliver(100 + number, session, json!({})).await;
+    }
+    assert_eq!(unclaimed(&world).len(), kept.len(), "where no money moved there is nothing to record");
+    assert_eq!(world.balance(&customer).await, 0.0);
+    deliver(200, json!({}), json!({})).await;
+    assert_eq!(world.balance(&customer).await, 900.0, "and with all of them kept it is credited");
+    Ok(())
+}
+
+#[tokio::test]
 async fn without_its_id_the_payment_link_is_known_by_its_address() -> Result<()> {
     let delivery = Delivery { retry: Duration::from_millis(20), ..Delivery::default() };
     let options = StandInOptions { delivery, redirect_wait: Duration::ZERO, ..StandInOptions::default() };

@@ -173,6 +173,11 @@ async fn job(request: Request) -> Result<String> {
     Ok(format!("{outcome:?}"))
 }
 
+async fn sweep(request: Request) -> Result<String> {
+    let env: Env = stripeflare::__private::env(&request);
+    Ok(format!("{:?}", stripeflare::reconcile(&env).await?))
+}
+
 async fn stats(request: Request) -> Result<Json<Stats>> {
     let env: Env = stripeflare::__private::env(&request);
     let account = request.uri().path().rsplit('/').next().unwrap_or_default().to_owned();
@@ -190,6 +195,7 @@ fn plain_router() -> Router {
     use stripeflare::__private::send;
     Router::new()
         .route("/plain", post(plain))
+        .route("/sweep", post(|request| send(async { sweep(request).await.into_response() })))
         .route("/job", post(|request| send(async { job(request).await.into_response() })))
         .route(
             "/stats/{account}",

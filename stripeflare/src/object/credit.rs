@@ -1,0 +1,51 @@
+//! A payment's way to its account. Whoever carries it, a webhook, a sweep or an alarm, may do so any number of times.
+
+use super::client::{Address, ObjectError, Stubs};
+use super::command::{Command, Reply};
+use crate::account::AccountId;
+use crate::wallet::Credit;
+
+impl Stubs {
+    /// A command of ours that is simply to be done.
+    pub(crate) async fn done(&self, to: &Address, command: Command) -> Result<(), ObjectError> {
+        match self.call(to, command, Vec::new()).await? {
+            Reply::Done => Ok(()),
+            _ => Err(ObjectError::Failed("an answer that fits no question about money".into())),
+        }
+    }
+
+    /// Credits a payment, unless it went to another account before, and takes back what was refunded or disputed before
+    /// it came. Answers whose it is.
+    ///
+    /// The directory is told first: it alone decides where a payment goes, so that none is credited twice.
+    pub(crate) async fn credit(&self, credit: Credit) -> Result<AccountId, ObjectError> {
+        let payment_intent = credit.payment_intent.clone().unwrap_or_else(|| format!("session:{}", credit.key));
+        let directory = Address::Directory(payment_intent.clone());
+        let place = Command::Place { payment_intent: payment_intent.clone(), account: credit.account.clone() };
+        let Reply::Placed { account, parked } = self.call(&directory, place, Vec::new()).await? else {
+            return Err(ObjectError::Failed("an answer that fits no question about places".into()));
+        };
+        if account != credit.account {
+            worker::console_warn!("a payment of {} went to {account} before, and stays there", credit.account);
+            return Ok(account);
+        }
+        let to = Address::Account(account.clone());
+        self.done(&to, Command::Credit { credit }).await?;
+        if parked.is_empty() {
+            return Ok(account);
+        }
+        for reversal in parked {
+            self.done(&to, Command::Reverse { payment_intent: payment_intent.clone(), reversal }).await?;
+        }
+        self.done(&directory, Command::Unpark { payment_intent }).await?;
+        Ok(account)
+    }
+
+    /// Carries out what the operator decided about unclaimed money.
+    pub(crate) async fn credit_assigned(&self, credit: Credit) -> Result<AccountId, ObjectError> {
+        let (key, amount) = (credit.key.clone(), credit.amount);
+        let account = self.credit(credit).await?;
+        self.done(&Address::Aggregate, Command::Assigned { key, account: account.clone(), amount }).await?;
+        Ok(account)
+    }
+}

@@ -1,0 +1,168 @@
+//! Webhooks that never come, or come late: the sweep credits what was paid, once.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use cargo_stripeflare::stripe::{ApiFault, DisputeRequest, Method as Pay, PayRequest, RefundStatus, StandInOptions};
+use reqwest::Method;
+use serde_json::Value;
+use tests::audit::{Audit, audit_at_rest};
+use tests::{DEADLINE, Reply, World};
+
+/// A Stripe that tells nothing by itself.
+fn silent() -> StandInOptions {
+    StandInOptions { webhook_events: Vec::new(), redirect_wait: Duration::ZERO, ..StandInOptions::default() }
+}
+
+async fn sweep(world: &World) -> Reply {
+    world.send(world.request(Method::POST, "/sweep")).await
+}
+
+/// What a sweep said: sessions, credited, unclaimed, reversals.
+fn figures(reply: &Reply) -> [u32; 4] {
+    assert_eq!(reply.status, 200, "{reply:?}");
+    ["sessions: ", "credited: ", "unclaimed: ", "reversals: "].map(|name| {
+        let rest = reply.body.split_once(name).map_or("", |(_, rest)| rest);
+        rest.split([',', ' ']).next().and_then(|number| number.parse().ok()).unwrap_or(u32::MAX)
+    })
+}
+
+async fn at_rest(world: &World) -> Result<Audit> {
+    let found = audit_at_rest(world.disk(), DEADLINE).await?;
+    assert!(found.is_clean(), "{found}\n{}", world.workerd.log());
+    Ok(found)
+}
+
+fn charge(world: &World, session: &Value) -> String {
+    let intent = world.stripe.object("payment_intent", session["payment_intent"].as_str().unwrap()).unwrap();
+    intent["latest_charge"].as_str().unwrap().to_owned()
+}
+
+/// Every event so far arrives now.
+async fn webhooks_arrive(world: &World) {
+    for event in world.stripe.events() {
+        let body = event.to_string();
+        let signature = world.stripe.sign(body.as_bytes(), world.stripe.clock().now_s());
+        let request = world.request(Method::POST, "/stripe-webhook").header("stripe-signature", signature);
+        assert_eq!(world.send(request.body(body)).await.status, 200, "{event}");
+    }
+}
+
+#[tokio::test]
+async fn what_no_webhook_told_is_credited_once_less_what_went_back() -> Result<()> {
+    let world = World::with(silent(), &[]).await?;
+    assert_eq!(figures(&sweep(&world).await), [0, 0, 0, 0]);
+
+    let (ada, bob, eve) = (world.newcomer().await, world.newcomer().await, world.newcomer().await);
+    let first = world.stripe.pay(&PayRequest::new(1_000, &ada.reference)).await?;
+    world.stripe.refund(&charge(&world, &first), Some(300), RefundStatus::Succeeded)?;
+    world.stripe.refund(&charge(&world, &first), Some(50), RefundStatus::Pending)?;
+    let second = world.stripe.pay(&PayRequest::new(500, &bob.reference)).await?;
+    let failed = world.stripe.refund(&charge(&world, &second), Some(200), RefundStatus::Pending)?;
+    world.stripe.update_refund(failed["id"].as_str().unwrap(), RefundStatus::Failed)?;
+    let inquiry = DisputeRequest { amount: Some(100), inquiry: true, ..DisputeRequest::new(charge(&world, &second)) };
+    world.stripe.open_dispute(&inquiry)?;
+    let third = world.stripe.pay(&PayRequest::new(600, &eve.reference)).await?;
+    let dispute = world.stripe.open_dispute(&DisputeRequest::new(charge(&world, &third)))?;
+    world.stripe.withdraw_disputed(dispute["id"].as_str().unwrap())?;
+    let nobody = PayRequest { client_reference_id: None, ..PayRequest::new(700, "") };
+    world.stripe.pay(&nobody).await?;
+    let other = world.stripe.add_payment_link("usd", None);
+    let foreign =
+        PayRequest { payment_link: other["id"].as_str().map(str::to_owned), ..PayRequest::new(800, &ada.reference) };
+    world.stripe.pay(&foreign).await?;
+    let debit = PayRequest::new(900, &bob.reference).method(Pay::BankDebit { succeeds: true });
+    let debit = world.stripe.pay(&debit).await?;
+
+    let balances = async || (world.balance(&ada).await, world.balance(&bob).await, world.balance(&eve).await);
+    assert_eq!(balances().await, (0.0, 0.0, 0.0));
+    assert_eq!(figures(&sweep(&world).await), [5, 3, 1, 5]);
+    assert_eq!(balances().await, (650.0, 500.0, 0.0));
+    let found = at_rest(&world).await?;
+    assert_eq!(found.accounts[bob.account()].frozen, 1_000_000, "an inquiry holds");
+    assert_eq!(found.unclaimed.len(), 1, "{:?}", found.unclaimed);
+
+    assert_eq!(figures(&sweep(&world).await), [5, 0, 0, 0]);
+    world.stripe.settle_delayed(debit["id"].as_str().unwrap(), true)?;
+    assert_eq!(figures(&sweep(&world).await), [5, 1, 0, 0], "the debit has come meanwhile");
+    assert_eq!(balances().await, (650.0, 1_400.0, 0.0));
+
+    for _ in 0..2 {
+        webhooks_arrive(&world).await;
+        assert_eq!(balances().await, (650.0, 1_400.0, 0.0));
+    }
+    let found = at_rest(&world).await?;
+    assert_eq!(found.accounts[ada.account()].count("credit"), 1);
+    assert_eq!(found.unclaimed.len(), 2, "the other link's payment was told by its webhook");
+    assert_eq!(figures(&sweep(&world).await), [5, 0, 0, 0]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_sweep_credits_nothing_that_earlier_data_had() -> Result<()> {
+    let mut world = World::with(silent(), &[]).await?;
+    world.stripe.clock().advance_s(-3_600);
+    let customer = world.newcomer().await;
+    world.stripe.pay(&PayRequest::new(1_000, &customer.reference)).await?;
+    world.stripe.pay(&PayRequest { client_reference_id: None, ..PayRequest::new(700, "") }).await?;
+    sweep(&world).await;
+    assert_eq!(world.balance(&customer).await, 1_000.0, "this data's reference, whenever it was paid");
+
+    // As after a change of the version: no data, and references that read otherwise.
+    world.workerd.kill9().await?;
+    std::fs::read_dir(world.workerd.objects_dir())?.try_for_each(|file| std::fs::remove_file(file?.path()))?;
+    let vars = &mut world.workerd.options_mut().vars;
+    vars.insert("DB_SECRET".into(), "another secret of these tests, as long as it must be".into());
+    world.workerd.restart().await?;
+    assert_eq!(figures(&sweep(&world).await), [2, 0, 0, 0]);
+    assert_eq!(figures(&sweep(&world).await), [2, 0, 0, 0]);
+    let found = at_rest(&world).await?;
+    assert!(found.accounts.is_empty() && found.unclaimed.is_empty(), "{found}");
+
+    world.stripe.clock().advance_s(3_660);
+    world.stripe.pay(&PayRequest::new(400, &customer.reference)).await?;
+    webhooks_arrive(&world).await;
+    let found = at_rest(&world).await?;
+    assert_eq!(found.unclaimed.len(), 3, "a webhook is recorded, whenever it comes");
+    assert_eq!(world.balance(&customer).await, 0.0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_long_sweep_goes_on_where_it_ended() -> Result<()> {
+    let world = World::with(silent(), &[]).await?;
+    let customer = world.newcomer().await;
+    for _ in 0..120 {
+        world.stripe.pay(&PayRequest::new(100, &customer.reference)).await?;
+    }
+    let first = sweep(&world).await;
+    let [_, credited, ..] = figures(&first);
+    assert!(first.body.contains("complete: false") && (90..120).contains(&credited), "{first:?}");
+    let requests = world.stripe.api_requests().len();
+    assert!(requests <= 205, "{requests} requests");
+    at_rest(&world).await?;
+    let second = sweep(&world).await;
+    assert!(second.body.contains("complete: true"), "{second:?}");
+    assert_eq!(figures(&second)[1], 120 - credited);
+    assert_eq!(world.balance(&customer).await, 12_000.0);
+    at_rest(&world).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_sweep_without_the_links_id_finds_it_and_survives_trouble_at_stripe() -> Result<()> {
+    let world = World::with(silent(), &[("STRIPE_PAYMENT_LINK_ID", "")]).await?;
+    world.stripe.add_payment_link("usd", None);
+    let customer = world.newcomer().await;
+    let session = world.stripe.pay(&PayRequest::new(300, &customer.reference)).await?;
+    world.stripe.refund(&charge(&world, &session), Some(100), RefundStatus::Succeeded)?;
+    for fault in [ApiFault::Broken, ApiFault::RateLimited, ApiFault::Garbage, ApiFault::Disconnect] {
+        world.stripe.set_api_fault(Some(fault));
+        assert_eq!(sweep(&world).await.status, 500, "{fault:?}");
+    }
+    world.stripe.set_api_fault(None);
+    assert_eq!(figures(&sweep(&world).await), [1, 1, 0, 1]);
+    assert_eq!(world.balance(&customer).await, 200.0);
+    at_rest(&world).await?;
+    Ok(())
+}
