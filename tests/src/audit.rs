@@ -428,7 +428,10 @@ impl Account {
             let headers = row.get::<_, Option<String>>(3)?.unwrap_or_default();
             let free = list(&headers, |header| Some(header[0] == "x-price" && header[1] == "0"));
             let free = free.unwrap_or_default().contains(&true);
-            Ok(IdempotencyKey { key: row.get(0)?, hold: row.get(1)?, answered: row.get(2)?, free })
+            // Behind the caller's key stands its token.
+            let key: String = row.get(0)?;
+            let key = key.rsplit_once(' ').map_or(key.as_str(), |(key, _)| key).to_owned();
+            Ok(IdempotencyKey { key, hold: row.get(1)?, answered: row.get(2)?, free })
         })?;
         Ok((account, unreadable))
     }

@@ -67,8 +67,8 @@ impl Call {
         let mut charge =
             Charge { context, price, account, hold, key, token: None, begun_at, available: Cents::ZERO, open: true };
         match endings::call_for(&charge.context.deployment, &token, command).await? {
-            Reply::Reserved { available, token, row } => {
-                (charge.available, charge.token) = (available, token);
+            Reply::Reserved { available, token, key, row } => {
+                (charge.available, charge.token, charge.key) = (available, token, key);
                 if let Some(row) = row {
                     charge.context.slot.fill(&row).map_err(Answer::unavailable)?;
                 }
@@ -99,7 +99,7 @@ pub struct Charge {
     price: &'static Price,
     account: AccountId,
     hold: HoldId,
-    /// The caller's idempotency key.
+    /// The caller's idempotency key, as the account calls it.
     key: Option<String>,
     /// What the hold counts against.
     token: Option<TokenId>,

@@ -210,7 +210,7 @@ impl Inner {
         }
         let reply = match envelope.command {
             Command::Reserve { hold, amount, seconds, row, key } => {
-                return self.reserve(wallet, &hold, amount, seconds, row, key.as_ref());
+                return self.reserve(wallet, &hold, amount, seconds, row, key);
             }
             Command::End { ending, answer } => {
                 let settled = wallet.settle(&ending)?;
@@ -247,9 +247,10 @@ impl Inner {
         amount: Cents,
         seconds: u32,
         row: bool,
-        key: Option<&IdempotencyKey>,
+        key: Option<IdempotencyKey>,
     ) -> Result<Reply, WalletError> {
-        let claim = key.map_or(Ok(Claim::Free), |key| wallet.claim(key, hold))?;
+        let key = key.map(|key| wallet.of_caller(key));
+        let claim = key.as_ref().map_or(Ok(Claim::Free), |key| wallet.claim(key, hold))?;
         if claim != Claim::Free {
             self.save(wallet)?;
             return Ok(Reply::Claimed(claim));
@@ -258,12 +259,12 @@ impl Inner {
             self.save(wallet)?;
             return Ok(Reply::Refused(refusal));
         }
-        if let Some(key) = key {
+        if let Some(key) = &key {
             wallet.name(key, hold)?;
         }
         let (available, token) = (wallet.available()?, wallet.capped_token());
         let account = self.save(wallet)?;
-        Ok(Reply::Reserved { available, token, row: row.then(|| Box::new(account)) })
+        Ok(Reply::Reserved { available, token, key: key.map(|key| key.key), row: row.then(|| Box::new(account)) })
     }
 
     /// Writes the row, and sees to it that the aggregate will hear of it.

@@ -91,6 +91,8 @@ pub(crate) enum Reply {
         available: Cents,
         /// The token with a cap that the hold counts against.
         token: Option<TokenId>,
+        /// What the caller's key is called in the account.
+        key: Option<String>,
         row: Option<Box<Account>>,
     },
     Ended {

@@ -53,6 +53,15 @@ struct Kept {
 }
 
 impl Wallet<'_> {
+    /// The key among the caller's own: what one token's holder is answered, no other token shows.
+    pub(crate) fn of_caller(&self, key: IdempotencyKey) -> IdempotencyKey {
+        match self.caller_id() {
+            // A token's id has no space in it.
+            Some(token) => IdempotencyKey { key: format!("{} {token}", key.key), ..key },
+            None => key,
+        }
+    }
+
     /// What a key stands for, as `hold` is about to take it.
     pub(crate) fn claim(&self, key: &IdempotencyKey, hold: &HoldId) -> Result<Claim, WalletError> {
         let Some(kept) = self.kept(&key.key)? else { return Ok(Claim::Free) };

@@ -176,6 +176,11 @@ impl Wallet<'_> {
         Ok(Ok(()))
     }
 
+    /// The caller's token.
+    pub(super) fn caller_id(&self) -> Option<&TokenId> {
+        self.caller.as_ref().map(|caller| &caller.id)
+    }
+
     /// Whether the caller may manage the account; we may.
     pub(crate) fn may_manage(&self) -> bool {
         self.caller.as_ref().is_none_or(|caller| caller.manage)
@@ -263,7 +268,7 @@ impl Wallet<'_> {
 mod tests {
     use super::super::hold::DELIVERY_MS;
     use super::super::testing::database;
-    use super::super::{Account, Charge, Credit, Ending, HoldId, Outcome, Overdraft, Role, Settled};
+    use super::super::{Account, Charge, Credit, Ending, HoldId, IdempotencyKey, Outcome, Overdraft, Role, Settled};
     use super::*;
     use crate::account::Token;
     use crate::schema::{Schema, migrate};
@@ -445,5 +450,18 @@ mod tests {
         assert_eq!(charge("a", 8, Overdraft::Allow), Ok(false));
         assert_eq!(charge("a", 8, Overdraft::Allow), Ok(true), "the same charge is no second one");
         assert_eq!(charge("b", 1, Overdraft::Allow), cap(0), "and not a demand to pay");
+    }
+
+    #[test]
+    fn an_idempotency_key_is_one_tokens_own() {
+        let sql = account(5, &[token("a"), token("b")]);
+        let key = |name: &str| {
+            let key = IdempotencyKey { key: "key a".into(), fingerprint: "f".into() };
+            at(&sql, NOW, |wallet| {
+                wallet.authenticate(&proof(name)).unwrap().unwrap();
+                wallet.of_caller(key).key
+            })
+        };
+        assert_eq!((key("a"), key("b")), ("key a id-a".to_owned(), "key a id-b".to_owned()));
     }
 }

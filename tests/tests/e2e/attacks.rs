@@ -75,7 +75,7 @@ async fn a_token_for_somebodys_unregistered_account() -> Result<()> {
     let (victim, attacker) = (world.newcomer().await, world.newcomer().await);
     let forged = Customer { token: format!("{}.{}", victim.account(), secret(&attacker)), ..victim.clone() };
     let refused = async |when: &str| {
-        for path in ["/me", "/ok", "/account"] {
+        for path in ["/me", "/ok", "/whoami"] {
             assert_eq!(world.get(&forged, path).await.status, 401, "{path}, {when}");
         }
     };
@@ -198,7 +198,7 @@ async fn header_injection_through_names_and_emails_from_stripe() -> Result<()> {
             ..PayRequest::new(50, &victim.reference)
         };
         pay(&world, &request).await?;
-        for path in ["/me", "/ok", "/account"] {
+        for path in ["/me", "/ok", "/whoami"] {
             let reply = world.get(&victim, path).await;
             assert_eq!(reply.status, 200, "{path} {reply:?}");
             assert_eq!(reply.header("set-cookie"), "", "{path}");
@@ -307,7 +307,7 @@ async fn secrets_and_session_ids_are_in_no_log_error_page_or_file() -> Result<()
         let session = world.pay(&customer, 500).await?;
         secrets.add("a session id", session["id"].as_str().unwrap());
         let cookie = format!("__Host-access_token={}", customer.token);
-        for path in ["/me", "/ok", "/row", "/account", "/error", "/err", "/panic", "/exception", "/large", "/nowhere"] {
+        for path in ["/me", "/ok", "/row", "/whoami", "/error", "/err", "/panic", "/exception", "/large", "/nowhere"] {
             answers.push((path.to_owned(), world.get(&customer, path).await));
             answers.push((format!("{path} in a browser"), world.send(navigation(path, &cookie)).await));
         }
