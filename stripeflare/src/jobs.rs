@@ -59,6 +59,13 @@ pub async fn stats(env: &Env, account: &str) -> Result<Stats> {
     }
 }
 
+fn command(charge: &Charge) -> Command {
+    Command::Charge { charge: charge.clone() }
+}
+
+/// Accounts that went one into the next.
+const MAX_MERGES: usize = 16;
+
 thread_local!(static VERSION: Cell<&'static str> = const { Cell::new("1") });
 
 pub(crate) fn version() -> &'static str {
@@ -72,12 +79,12 @@ pub(crate) fn run_as(version: &'static str) {
 
 /// Charges an account from a scheduled job, a queue or any other place that has no request.
 ///
-/// `payer` is an account id, or an access token, whose caps count. `key` names this charge among all of the account: a job that runs again
-/// with the same key charges once.
+/// `payer` is an account id, or an access token, whose caps count. An account that went into another one is paid for by that
+/// one. `key` names this charge among all of the account: a job that runs again with the same key charges once.
 ///
 /// # Errors
-/// When `payer` is neither, or a token that opens no account, `amount` is not more than nothing, a variable is missing, or the account could not be asked.
-/// In the last case the charge may have been made: try again with the same key.
+/// When `payer` is neither, or a token that opens no account, `amount` is not more than nothing, a variable is missing, or the
+/// account could not be asked. In the last case the charge may have been made: try again with the same key.
 pub async fn charge_user(
     env: &Env,
     payer: &str,
@@ -97,9 +104,22 @@ pub async fn charge_user(
     if !amount.is_positive() || key.is_empty() || key.len() > 255 {
         return Err(invalid("charge_user: the amount is more than nothing, the key 1 to 255 bytes"));
     }
-    let charge = Charge { key: format!("job:{key}"), amount, overdraft, detail: "charge_user".into() };
-    let (to, token) = (Address::Account(account), token.map(|token| token.proof(deployment.version)));
-    match deployment.stubs.call_for(&to, token, Command::Charge { charge }, Vec::new()).await? {
+    let mut charge = Charge { key: format!("job:{key}"), amount, overdraft, detail: "charge_user".into() };
+    let (mut to, token) = (account.clone(), token.map(|token| token.proof(deployment.version)));
+    let mut reply =
+        deployment.stubs.call_for(&Address::Account(to.clone()), token, command(&charge), Vec::new()).await?;
+    for _ in 0..MAX_MERGES {
+        let Reply::Refused(Refusal::Merged) = reply else { break };
+        // The account that it went into pays, under a key of its own: that one's jobs may have the same.
+        let read = Command::Read { account: to.clone() };
+        let Reply::Row(row) = deployment.stubs.call(&Address::Account(to.clone()), read, Vec::new()).await? else {
+            break;
+        };
+        to = row.merged_into.unwrap_or(to);
+        charge.key = format!("job-of:{account}:{key}");
+        reply = deployment.stubs.call(&Address::Account(to.clone()), command(&charge), Vec::new()).await?;
+    }
+    match reply {
         Reply::Denied(_) => Err(invalid("charge_user: this access token opens no account, or not any more")),
         Reply::Refused(Refusal::TokenCap { left, .. }) => Ok(ChargeOutcome::TokenCap { left }),
         Reply::Charged(charged) if charged.already => Ok(ChargeOutcome::AlreadyCharged),

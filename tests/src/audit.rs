@@ -55,6 +55,12 @@ pub struct Figures {
     pub charged: i64,
     /// Sum of what refunds and disputes took, less what they gave back.
     pub taken: i64,
+    /// Sum of what came from accounts that went into it, less what went on to the one it went into.
+    pub moved: i64,
+    /// The account that it went into.
+    pub merged_into: Option<String>,
+    /// Labels of the cards it owns.
+    pub cards: BTreeSet<String>,
     /// Entries of each kind.
     pub entries: BTreeMap<String, usize>,
     /// Keys of its captures: the ids of their holds.
@@ -130,10 +136,17 @@ impl fmt::Display for Audit {
         let mut line = |name: &str, count: usize, sum: String| writeln!(f, "{name:<22}{count:>10}{sum:>22}");
         line("accounts", self.accounts.len(), self.sum(|account| account.balance))?;
         line("  never paid for", self.empty, String::new())?;
-        line("entries", entries, self.sum(|account| account.credited - account.charged - account.taken))?;
+        line("  merged", self.total(|account| usize::from(account.merged_into.is_some())), String::new())?;
+        line(
+            "entries",
+            entries,
+            self.sum(|account| account.credited - account.charged - account.taken + account.moved),
+        )?;
         line("  credits", kind("credit"), self.sum(|account| account.credited))?;
         line("  captures, charges", kind("capture") + kind("charge"), self.sum(|account| -account.charged))?;
         line("  refunds, disputes", kind("refund") + kind("dispute"), self.sum(|account| -account.taken))?;
+        line("  transfers", kind("transfer"), self.sum(|account| account.moved))?;
+        line("cards", self.total(|account| account.cards.len()), String::new())?;
         line("frozen", self.total(|account| usize::from(account.frozen != 0)), self.sum(|account| account.frozen))?;
         line("holds, open", self.total(|account| account.open.len()), self.sum(|account| account.open.values().sum()))?;
         line("holds, expired", self.total(|account| account.expired), String::new())?;
@@ -285,12 +298,20 @@ struct Account {
     frozen: i64,
     revision: i64,
     sent_revision: i64,
+    registered_at: i64,
+    merged_into: Option<String>,
     holds: Vec<Hold>,
     usage: Usage,
     entries: Vec<Entry>,
     payments: Vec<Payment>,
     reversals: Vec<Reversal>,
     keys: Vec<IdempotencyKey>,
+    transfers: Vec<Transfer>,
+    cards: Vec<Card>,
+    /// Payments whose claims are gone.
+    disowned: BTreeSet<String>,
+    /// What it has yet to tell the account that it went into.
+    untold: usize,
 }
 
 /// Calls and their cost by day and route.
@@ -339,6 +360,20 @@ struct IdempotencyKey {
     free: bool,
 }
 
+struct Transfer {
+    n: i64,
+    amount: i64,
+    arrived: bool,
+}
+
+struct Card {
+    id: String,
+    label: String,
+    payment: String,
+    claim: String,
+    state: String,
+}
+
 impl Payment {
     /// From `key, payment_intent, amount, taken, frozen`.
     fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
@@ -371,7 +406,8 @@ impl Account {
     /// The account, and what of it could not be read.
     fn read(sql: &Connection) -> rusqlite::Result<(Self, Vec<String>)> {
         let mut unreadable = Vec::new();
-        let select = "SELECT account_id, balance, frozen, revision, sent_revision, holds, usage FROM users";
+        let select = "SELECT account_id, balance, frozen, revision, sent_revision, holds, usage,
+            registered_at, merged_into FROM users";
         let users = rows(sql, select, |row| {
             let (holds, counted): (String, String) = (row.get(5)?, row.get(6)?);
             let holds = list(&holds, hold);
@@ -387,12 +423,18 @@ impl Account {
                 frozen: row.get(2)?,
                 revision: row.get(3)?,
                 sent_revision: row.get(4)?,
+                registered_at: row.get(7)?,
+                merged_into: row.get(8)?,
                 holds: holds.unwrap_or_default(),
                 usage: counted.unwrap_or_default().into_iter().collect(),
                 entries: Vec::new(),
                 payments: Vec::new(),
                 reversals: Vec::new(),
                 keys: Vec::new(),
+                transfers: Vec::new(),
+                cards: Vec::new(),
+                disowned: BTreeSet::new(),
+                untold: 0,
             })
         })?;
         if users.len() != 1 {
@@ -433,6 +475,22 @@ impl Account {
             let key = key.rsplit_once(' ').map_or(key.as_str(), |(key, _)| key).to_owned();
             Ok(IdempotencyKey { key, hold: row.get(1)?, answered: row.get(2)?, free })
         })?;
+        account.transfers = rows(sql, "SELECT n, amount, arrived FROM transfers", |row| {
+            Ok(Transfer { n: row.get(0)?, amount: row.get(1)?, arrived: row.get(2)? })
+        })?;
+        account.cards = rows(sql, "SELECT id, label, payment, claim, state FROM cards", |row| {
+            Ok(Card {
+                id: row.get(0)?,
+                label: row.get(1)?,
+                payment: row.get(2)?,
+                claim: row.get(3)?,
+                state: row.get(4)?,
+            })
+        })?;
+        let disowned: Vec<(String, bool)> =
+            rows(sql, "SELECT payment, told FROM disowned", |row| Ok((row.get(0)?, row.get(1)?)))?;
+        account.untold = disowned.iter().filter(|(_, told)| !told).count();
+        account.disowned = disowned.into_iter().map(|(payment, _)| payment).collect();
         Ok((account, unreadable))
     }
 
@@ -444,6 +502,9 @@ impl Account {
         self.check_payments(&mut wrong);
         self.check_holds(now, &mut wrong);
         self.check_usage(&mut wrong);
+        self.check_transfers(&mut wrong);
+        self.check_cards(&mut wrong);
+        self.check_rest(now, audit);
         for what in wrong {
             audit.violation(&self.id, what);
         }
@@ -457,6 +518,7 @@ impl Account {
             match entry.kind.as_str() {
                 "credit" => figures.credited = figures.credited.saturating_add(entry.amount),
                 "refund" | "dispute" => figures.taken = figures.taken.saturating_sub(entry.amount),
+                "transfer" => figures.moved = figures.moved.saturating_add(entry.amount),
                 _ => figures.charged = figures.charged.saturating_sub(entry.amount),
             }
             if entry.kind == "capture" {
@@ -469,6 +531,9 @@ impl Account {
         let (open, expired): (Vec<_>, Vec<_>) = self.holds.iter().partition(|hold| hold.expires_at > now);
         figures.open = open.into_iter().map(|hold| (hold.id.clone(), hold.amount)).collect();
         figures.expired = expired.len();
+        figures.merged_into.clone_from(&self.merged_into);
+        let owned = self.cards.iter().filter(|card| card.state == "owned");
+        figures.cards = owned.map(|card| card.label.clone()).collect();
         figures
     }
 
@@ -637,6 +702,54 @@ impl Account {
         }
     }
 
+    /// What left this account is one entry and one row each.
+    fn check_transfers(&self, wrong: &mut Vec<String>) {
+        let out = self.entries.iter().filter_map(|entry| {
+            let n = entry.key.strip_prefix("transfer:out:")?.parse::<i64>().ok()?;
+            Some((n, entry.amount))
+        });
+        let out: BTreeMap<i64, i64> = out.collect();
+        let rows: BTreeMap<i64, i64> = self.transfers.iter().map(|it| (it.n, it.amount.saturating_neg())).collect();
+        if out != rows {
+            wrong.push(format!("its entries say that {out:?} left it, its transfers {rows:?}"));
+        }
+        if !out.is_empty() && self.merged_into.is_none() {
+            wrong.push("it went into no account, and something left it".into());
+        }
+    }
+
+    fn check_cards(&self, wrong: &mut Vec<String>) {
+        for card in &self.cards {
+            if !matches!(card.state.as_str(), "claiming" | "owned" | "releasing") {
+                wrong.push(format!("its card {} is {}", card.label, card.state));
+            }
+            if card.state == "owned" && self.disowned.contains(&card.payment) {
+                wrong.push(format!("it owns {} by a payment that was disowned", card.label));
+            }
+        }
+    }
+
+    /// What an account has still to do about its cards, and about the account that it went into.
+    fn check_rest(&self, now: i64, audit: &mut Audit) {
+        for card in self.cards.iter().filter(|card| card.state != "owned" || self.merged_into.is_some()) {
+            audit.unfinished(&self.id, format!("its card {} is {} still", card.label, card.state));
+        }
+        for transfer in self.transfers.iter().filter(|transfer| !transfer.arrived) {
+            audit.unfinished(&self.id, format!("it has not heard that {} arrived as {}", transfer.amount, transfer.n));
+        }
+        if self.merged_into.is_none() {
+            return;
+        }
+        if self.untold > 0 {
+            audit.unfinished(&self.id, format!("{} disowned payments are not passed on", self.untold));
+        }
+        let held: i64 = self.holds.iter().filter(|hold| hold.expires_at > now).map(|hold| hold.amount).sum();
+        if self.balance.saturating_sub(self.frozen) != held {
+            let free = self.balance.saturating_sub(self.frozen).saturating_sub(held);
+            audit.unfinished(&self.id, format!("it went into another account, and {free} is free in it"));
+        }
+    }
+
     /// Usage by the entries.
     fn counted(&self) -> Usage {
         let mut usage = Usage::new();
@@ -666,6 +779,10 @@ fn is_key(kind: &str, key: &str) -> bool {
             .is_some_and(|(id, units)| {
                 !id.is_empty() && units.parse::<i64>().is_ok_and(|units| (0..=MAX_UNITS).contains(&units))
             }),
+        "transfer" => key
+            .strip_prefix("transfer:")
+            .and_then(|rest| rest.rsplit_once(':'))
+            .is_some_and(|(from, n)| !from.is_empty() && n.parse::<i64>().is_ok_and(|n| n > 0)),
         _ => false,
     }
 }
@@ -700,6 +817,8 @@ fn broken_chain(entries: &[Entry], balance: i64) -> Option<String> {
 struct Places {
     accounts: BTreeMap<String, String>,
     parked: Vec<String>,
+    /// Of each card: its account and the name of its claim.
+    owners: BTreeMap<String, (String, String)>,
 }
 
 impl Places {
@@ -716,15 +835,29 @@ impl Places {
             rows(sql, "SELECT payment_intent, fact FROM parked", |row| Ok((row.get(0)?, row.get(1)?)))?;
         self.parked.extend(parked.iter().map(|(payment_intent, _)| payment_intent.clone()));
         audit.parked.extend(parked);
+        let select = "SELECT identity, account, claim FROM owners";
+        for (card, owner) in rows(sql, select, |row| Ok((row.get::<_, String>(0)?, (row.get(1)?, row.get(2)?))))? {
+            if self.owners.insert(card.clone(), owner).is_some() {
+                audit.violation(&card, "is a card of two shards");
+            }
+        }
         Ok(())
     }
+}
+
+/// What the aggregate has of an account's row.
+#[derive(PartialEq)]
+struct Mirrored {
+    revision: i64,
+    balance: i64,
+    frozen: i64,
+    merged_into: Option<String>,
 }
 
 /// The mirror of all accounts.
 #[derive(Default)]
 struct Aggregate {
-    /// Revision, balance, frozen.
-    accounts: BTreeMap<String, (i64, i64, i64)>,
+    accounts: BTreeMap<String, Mirrored>,
     payments: BTreeMap<String, BTreeMap<String, Payment>>,
     usage: BTreeMap<String, Usage>,
     unclaimed: Vec<Unclaimed>,
@@ -740,8 +873,9 @@ struct Unclaimed {
 
 impl Aggregate {
     fn read(&mut self, sql: &Connection, audit: &mut Audit) -> rusqlite::Result<()> {
-        let users = rows(sql, "SELECT account_id, revision, balance, frozen FROM users", |row| {
-            Ok((row.get(0)?, (row.get(1)?, row.get(2)?, row.get(3)?)))
+        let users = rows(sql, "SELECT account_id, revision, balance, frozen, merged_into FROM users", |row| {
+            let (revision, balance, frozen, merged_into) = (row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?);
+            Ok((row.get(0)?, Mirrored { revision, balance, frozen, merged_into }))
         })?;
         self.accounts.extend(users);
         let select = "SELECT key, payment_intent, amount, taken, frozen, account_id FROM all_payments";
@@ -798,6 +932,14 @@ fn across(accounts: &BTreeMap<String, Account>, places: &Places, aggregate: &Agg
             }
         }
         mirrored(account, aggregate, audit);
+        merged(account, accounts, audit);
+        carded(account, places, audit);
+    }
+    received(accounts, audit);
+    for (card, (owner, _)) in &places.owners {
+        if !accounts.get(owner).is_some_and(|account| account.cards.iter().any(|it| it.id == *card)) {
+            audit.unfinished(owner, format!("the directory has the card {card} here, and it is not"));
+        }
     }
     for (payment_intent, place) in &places.accounts {
         if !intents.contains_key(payment_intent) {
@@ -827,19 +969,75 @@ fn across(accounts: &BTreeMap<String, Account>, places: &Places, aggregate: &Agg
     }
 }
 
+/// Whether an account went into one that is there, and was before it.
+fn merged(account: &Account, accounts: &BTreeMap<String, Account>, audit: &mut Audit) {
+    let Some(into) = &account.merged_into else { return };
+    match accounts.get(into) {
+        None => audit.unfinished(&account.id, format!("it went into {into}, which is not there")),
+        Some(into) if (into.registered_at, &into.id) >= (account.registered_at, &account.id) => {
+            audit.violation(&account.id, format!("it went into {}, which is younger", into.id));
+        }
+        Some(_) => {}
+    }
+}
+
+/// Whether the directory agrees about the cards of an account.
+fn carded(account: &Account, places: &Places, audit: &mut Audit) {
+    for card in account.cards.iter().filter(|card| card.state == "owned") {
+        match places.owners.get(&card.id) {
+            Some((owner, claim)) if *owner == account.id && *claim == card.claim => {}
+            other => {
+                let owner = other.map_or("nobody", |(owner, _)| owner);
+                audit.unfinished(&account.id, format!("it owns {}, and the directory has it at {owner}", card.label));
+            }
+        }
+    }
+}
+
+/// Whether all that came from another account left that one, and arrived once.
+fn received(accounts: &BTreeMap<String, Account>, audit: &mut Audit) {
+    let mut arrived: BTreeMap<(&str, i64), Vec<(&str, i64)>> = BTreeMap::new();
+    for account in accounts.values() {
+        for entry in account.entries.iter().filter(|entry| entry.kind == "transfer") {
+            let parts = entry.key.strip_prefix("transfer:").and_then(|rest| rest.rsplit_once(':'));
+            if let Some((from, n)) = parts.filter(|(from, _)| *from != "out")
+                && let Ok(n) = n.parse()
+            {
+                arrived.entry((from, n)).or_default().push((&account.id, entry.amount));
+            }
+        }
+    }
+    for account in accounts.values() {
+        for Transfer { n, amount, .. } in &account.transfers {
+            let there = arrived.remove(&(account.id.as_str(), *n)).unwrap_or_default();
+            match there[..] {
+                [] => audit.unfinished(&account.id, format!("transfer {n} of {amount} has arrived nowhere")),
+                [(to, there)] if there == *amount && account.merged_into.as_deref() == Some(to) => {}
+                _ => audit.violation(&account.id, format!("transfer {n} of {amount} arrived as {there:?}")),
+            }
+        }
+    }
+    for ((from, n), there) in arrived {
+        audit.unfinished(from, format!("transfer {n} arrived as {there:?}, and it did not leave"));
+    }
+}
+
 /// Whether the aggregate knows what it was told.
 fn mirrored(account: &Account, aggregate: &Aggregate, audit: &mut Audit) {
     let id = &account.id;
     let known = aggregate.accounts.get(id);
-    let revision = known.map_or(0, |(revision, ..)| *revision);
+    let revision = known.map_or(0, |known| known.revision);
     if revision < account.sent_revision || account.sent_revision > account.revision {
         let (sent, newest) = (account.sent_revision, account.revision);
         audit.violation(id, format!("the aggregate was told revision {sent} of {newest} and has {revision}"));
     } else if revision != account.revision || account.sent_revision != account.revision {
         audit.unfinished(id, format!("the aggregate has revision {revision} of {}", account.revision));
     } else {
-        if known.is_some_and(|(_, balance, frozen)| (*balance, *frozen) != (account.balance, account.frozen)) {
+        if known.is_some_and(|known| (known.balance, known.frozen) != (account.balance, account.frozen)) {
             audit.violation(id, "the aggregate has another balance");
+        }
+        if known.is_some_and(|known| known.merged_into != account.merged_into) {
+            audit.violation(id, "the aggregate has it in another account");
         }
         let payments = account.payments.iter().map(|payment| (payment.key.clone(), payment.clone())).collect();
         if *aggregate.payments.get(id).unwrap_or(&BTreeMap::new()) != payments {
@@ -860,16 +1058,20 @@ mod tests {
 
     /// As a run left them, less the constraints that would keep a test from doing harm.
     const USERS: &str = "CREATE TABLE users (account_id TEXT, revision INTEGER, sent_revision INTEGER, balance INTEGER,
-        frozen INTEGER, holds TEXT, usage TEXT);";
+        frozen INTEGER, holds TEXT, usage TEXT, registered_at INTEGER, merged_into TEXT);";
     const ACCOUNT: &str = "CREATE TABLE meta (key, value);
         CREATE TABLE entries (key TEXT, at INTEGER, kind TEXT, amount INTEGER, balance INTEGER, detail TEXT);
         CREATE TABLE payments (key TEXT, payment_intent TEXT, amount INTEGER, taken INTEGER, frozen INTEGER);
         CREATE TABLE idempotency (key TEXT, hold TEXT, status INTEGER, headers TEXT);
         CREATE TABLE reversals (key TEXT, payment TEXT, amount INTEGER, withdrawn INTEGER, returned INTEGER,
-            closed INTEGER, takes INTEGER, freezes INTEGER);";
+            closed INTEGER, takes INTEGER, freezes INTEGER);
+        CREATE TABLE transfers (n INTEGER, amount INTEGER, arrived INTEGER);
+        CREATE TABLE cards (id TEXT, label TEXT, payment TEXT, claim TEXT, state TEXT);
+        CREATE TABLE disowned (payment TEXT, told INTEGER);";
     const DIRECTORY: &str = "CREATE TABLE meta (key, value);
         CREATE TABLE places (payment_intent TEXT, account TEXT);
-        CREATE TABLE parked (payment_intent TEXT, at INTEGER, fact TEXT);";
+        CREATE TABLE parked (payment_intent TEXT, at INTEGER, fact TEXT);
+        CREATE TABLE owners (identity TEXT, account TEXT, claim TEXT);";
     const AGGREGATE: &str = "CREATE TABLE meta (key, value);
         CREATE TABLE all_payments (key TEXT, account_id TEXT, payment_intent TEXT, amount INTEGER, taken INTEGER,
             frozen INTEGER);
@@ -903,14 +1105,12 @@ mod tests {
         }
     }
 
-    /// Two accounts: one of calls, one of a refund, a dispute and an overdraft.
+    /// Three accounts: one of calls, one of a refund, a dispute, an overdraft and a card, and one that went into that.
     fn good() -> Disk {
         let disk = Disk(tempfile::tempdir().unwrap());
         let at = DAY * DAY_MS + 5;
-        for (object, tables) in
-            [("ada", [USERS, ACCOUNT]), ("bob", [USERS, ACCOUNT]), ("aggregate", [USERS, AGGREGATE])]
-        {
-            disk.run(object, &tables.concat());
+        for (object, tables) in [("ada", ACCOUNT), ("bob", ACCOUNT), ("cyd", ACCOUNT), ("aggregate", AGGREGATE)] {
+            disk.run(object, &[USERS, tables].concat());
         }
         for object in ["shard", "other_shard"] {
             disk.run(object, DIRECTORY);
@@ -922,7 +1122,7 @@ mod tests {
             &format!(
                 r#"INSERT INTO users VALUES ('ada', 5, 5, 60, 0,
                     '[{{"id":"{{3}}","amount":25,"expires_at":{NEVER}}},{{"id":"{{4}}","amount":90,"expires_at":5}}]',
-                    '[{{"day":{DAY},"route":"GET /ok","calls":2,"amount":40}}]');
+                    '[{{"day":{DAY},"route":"GET /ok","calls":2,"amount":40}}]', 1, NULL);
                 INSERT INTO entries VALUES
                     ('credit:{{a}}', {at}, 'credit', 100, 100, 'pi_a'),
                     ('{{1}}', {at}, 'capture', -20, 80, 'GET /ok'),
@@ -935,14 +1135,16 @@ mod tests {
         disk.run(
             "bob",
             &format!(
-                "INSERT INTO users VALUES ('bob', 9, 9, -10, 10, '[]', '[]');
+                "INSERT INTO users VALUES ('bob', 9, 9, 20, 10, '[]', '[]', 2, NULL);
                 INSERT INTO entries VALUES
                     ('credit:{{b}}', {at}, 'credit', 100, 100, 'pi_b'),
                     ('refund:re_1:70', {at}, 'refund', -70, 30, 'pi_b'),
                     ('refund:re_1:0', {at}, 'refund', 70, 100, 'pi_b'),
                     ('refund:re_2:50', {at}, 'refund', -50, 50, 'pi_b'),
                     ('credit:{{c}}', {at}, 'credit', 10, 60, 'pi_c'),
-                    ('charge:key', {at}, 'charge', -70, -10, 'X-Price');
+                    ('charge:key', {at}, 'charge', -70, -10, 'X-Price'),
+                    ('transfer:cyd:1', {at}, 'transfer', 30, 20, 'cyd');
+                INSERT INTO cards VALUES ('card', 'visa', '{{b}}', 'claim', 'owned');
                 INSERT INTO payments VALUES ('{{b}}', 'pi_b', 100, 50, 0), ('{{c}}', 'pi_c', 10, 0, 10);
                 INSERT INTO reversals VALUES
                     ('refund:re_1', '{{b}}', 70, 1, 70, 1, 0, 0),
@@ -950,17 +1152,34 @@ mod tests {
                     ('dispute:dp_1', '{{c}}', 15, 0, 0, 0, 0, 15);"
             ),
         );
-        disk.run("shard", "INSERT INTO places VALUES ('pi_a', 'ada'), ('pi_b', 'bob')");
+        disk.run(
+            "cyd",
+            &format!(
+                "INSERT INTO users VALUES ('cyd', 7, 7, 10, 10, '[]', '[]', 3, 'bob');
+                INSERT INTO entries VALUES
+                    ('credit:{{0}}{{0}}', {at}, 'credit', 40, 40, 'pi_g'),
+                    ('transfer:out:1', {at}, 'transfer', -30, 10, NULL);
+                INSERT INTO payments VALUES ('{{0}}{{0}}', 'pi_g', 40, 0, 10);
+                INSERT INTO reversals VALUES ('dispute:dp_2', '{{0}}{{0}}', 10, 0, 0, 0, 0, 10);
+                INSERT INTO transfers VALUES (1, 30, 1);
+                INSERT INTO disowned VALUES ('{{0}}{{0}}', 1);"
+            ),
+        );
+        disk.run(
+            "shard",
+            "INSERT INTO places VALUES ('pi_a', 'ada'), ('pi_b', 'bob'); INSERT INTO owners VALUES ('card', 'bob', 'claim')",
+        );
         disk.run(
             "other_shard",
-            "INSERT INTO places VALUES ('pi_c', 'bob'); INSERT INTO parked VALUES ('pi_x', 1, '{}')",
+            "INSERT INTO places VALUES ('pi_c', 'bob'), ('pi_g', 'cyd'); INSERT INTO parked VALUES ('pi_x', 1, '{}')",
         );
         disk.run(
             "aggregate",
             &format!(
-                "INSERT INTO users VALUES ('ada', 5, 0, 60, 0, '[]', '[]'), ('bob', 9, 0, -10, 10, '[]', '[]');
+                "INSERT INTO users VALUES ('ada', 5, 0, 60, 0, '[]', '[]', 1, NULL),
+                    ('bob', 9, 0, 20, 10, '[]', '[]', 2, NULL), ('cyd', 7, 0, 10, 10, '[]', '[]', 3, 'bob');
                 INSERT INTO all_payments VALUES ('{{a}}', 'ada', 'pi_a', 100, 0, 0), ('{{b}}', 'bob', 'pi_b', 100, 50, 0),
-                    ('{{c}}', 'bob', 'pi_c', 10, 0, 10);
+                    ('{{c}}', 'bob', 'pi_c', 10, 0, 10), ('{{0}}{{0}}', 'cyd', 'pi_g', 40, 0, 10);
                 INSERT INTO all_usage VALUES ({DAY}, 'GET /ok', 'ada', 2, 40), ({DAY}, 'X-Price', 'bob', 1, 70);
                 INSERT INTO unclaimed VALUES ('{{d}}', 1, 'it names no account', 5, 'usd', NULL, NULL, 0),
                     ('{{c}}', 1, 'it names no account', 10, 'usd', 'bob', 10, 1);"
@@ -973,16 +1192,19 @@ mod tests {
     fn a_good_disk_passes_and_is_counted() {
         let audit = good().audit();
         assert!(audit.is_clean(), "{audit}");
-        assert_eq!((audit.accounts.len(), audit.empty, audit.shards, audit.aggregates), (2, 1, 2, 1));
-        assert_eq!((audit.places, audit.parked.len(), audit.unclaimed.len()), (3, 1, 1));
+        assert_eq!((audit.accounts.len(), audit.empty, audit.shards, audit.aggregates), (3, 1, 2, 1));
+        assert_eq!((audit.places, audit.parked.len(), audit.unclaimed.len()), (4, 1, 1));
         let (ada, bob) = (&audit.accounts["ada"], &audit.accounts["bob"]);
         assert_eq!((ada.balance, ada.credited, ada.charged, ada.count("capture")), (60, 100, 40, 2));
         assert_eq!(ada.keys, BTreeSet::from(["answered".to_owned()]));
         assert_eq!((ada.open.values().sum::<i64>(), ada.expired), (25, 1));
-        assert_eq!((bob.balance, bob.credited, bob.charged, bob.taken, bob.frozen), (-10, 110, 70, 50, 10));
+        assert_eq!((bob.balance, bob.credited, bob.charged, bob.taken, bob.frozen), (20, 110, 70, 50, 10));
+        let cyd = &audit.accounts["cyd"];
+        assert_eq!((bob.moved, cyd.moved, cyd.merged_into.as_deref()), (30, -30, Some("bob")));
+        assert_eq!(bob.cards, BTreeSet::from(["visa".to_owned()]));
         let table = audit.to_string();
         assert!(table.contains("credits"), "{table}");
-        assert!(table.contains("0.021"), "210 ten-thousandths of a cent were credited:\n{table}");
+        assert!(table.contains("0.025"), "250 ten-thousandths of a cent were credited:\n{table}");
     }
 
     #[test]
@@ -1064,7 +1286,7 @@ mod tests {
         an_amount_past_the_bound: "ada", "UPDATE users SET balance = 9007199254740992" => "past 2^53";
         a_usage_that_is_not_what_was_charged: "ada", "UPDATE users SET usage = replace(usage, '40', '41')" =>
             "its usage of";
-        an_object_of_two_accounts: "ada", "INSERT INTO users SELECT 'eve', 5, 5, 60, 0, '[]', '[]'" => "has 2 accounts";
+        an_object_of_two_accounts: "ada", "INSERT INTO users SELECT 'eve', 5, 5, 60, 0, '[]', '[]', 1, NULL" => "has 2 accounts";
         an_object_of_no_account: "ada", "DELETE FROM users" => "cannot be read";
         an_object_of_no_role: "stranger", "CREATE TABLE meta (key, value)" => "neither account nor directory shard";
         an_account_in_two_objects: "bob", "UPDATE users SET account_id = 'ada'" => "lives in two objects";
@@ -1083,6 +1305,22 @@ mod tests {
             "another balance";
         an_aggregate_of_other_payments: "aggregate", "DELETE FROM all_payments" => "other payments";
         an_aggregate_of_another_usage: "aggregate", "UPDATE all_usage SET calls = 3" => "another usage";
+        an_aggregate_that_knows_no_merge: "aggregate", "UPDATE users SET merged_into = NULL" => "has it in another account";
+        a_transfer_without_its_entry: "cyd", "DELETE FROM entries WHERE kind = 'transfer'" => "left it";
+        a_transfer_of_another_amount: "cyd", "UPDATE transfers SET amount = 29" => "left it";
+        a_transfer_from_an_account_that_stays: "cyd", "UPDATE users SET merged_into = NULL" => "something left it";
+        a_transfer_without_a_number: "bob", "UPDATE entries SET key = 'transfer:cyd:x' WHERE kind = 'transfer'" =>
+            "no key of a transfer";
+        a_transfer_that_grew_on_its_way: "bob", "UPDATE entries SET amount = 31 WHERE kind = 'transfer'" => "arrived as";
+        a_transfer_there_twice: "ada", "INSERT INTO entries VALUES ('transfer:cyd:1', 1, 'transfer', 30, 90, 'cyd')" =>
+            "arrived as";
+        a_transfer_of_nothing: "cyd", "UPDATE entries SET amount = 0 WHERE kind = 'transfer'" => "is of 0";
+        a_transfer_to_somebody_else: "cyd", "UPDATE users SET merged_into = 'ada'" => "arrived as";
+        a_merge_into_a_younger_account: "bob", "UPDATE users SET registered_at = 4" => "which is younger";
+        a_merge_into_itself: "cyd", "UPDATE users SET merged_into = 'cyd'" => "which is younger";
+        a_card_of_no_state: "bob", "UPDATE cards SET state = 'lent'" => "is lent";
+        a_card_by_a_disowned_payment: "bob", "INSERT INTO disowned VALUES ('{b}', 1)" => "that was disowned";
+        a_card_of_two_shards: "other_shard", "INSERT INTO owners VALUES ('card', 'ada', 'x')" => "of two shards";
         a_second_aggregate: "third", &[USERS, AGGREGATE].concat() => "second aggregate";
     }
 
@@ -1096,7 +1334,19 @@ mod tests {
             ("aggregate", "UPDATE unclaimed SET key = '{a}' WHERE key = '{d}'", "credited and unclaimed"),
             ("aggregate", "UPDATE unclaimed SET assigned_to = 'ada' WHERE key = '{d}'", "assigned and not credited"),
             ("aggregate", "UPDATE unclaimed SET done = 0 WHERE key = '{c}'", "not yet done with"),
-            ("aggregate", "INSERT INTO users VALUES ('eve', 1, 0, 0, 0, '[]', '[]')", "no object is it"),
+            ("aggregate", "INSERT INTO users VALUES ('eve', 1, 0, 0, 0, '[]', '[]', 1, NULL)", "no object is it"),
+            ("cyd", "UPDATE transfers SET arrived = 0", "it has not heard that 30 arrived"),
+            ("cyd", "UPDATE users SET revision = 8, frozen = 0; UPDATE payments SET frozen = 0; DELETE FROM reversals", "10 is free in it"),
+            ("cyd", "UPDATE disowned SET told = 0", "not passed on"),
+            ("cyd", "INSERT INTO cards VALUES ('c', 'visa', 'p', 'x', 'owned')", "visa is owned still"),
+            ("cyd", "UPDATE users SET revision = 8, merged_into = 'gone'; DELETE FROM transfers; DELETE FROM entries WHERE kind = 'transfer';
+                UPDATE users SET balance = 40, revision = 8; UPDATE entries SET balance = 40", "which is not there"),
+            ("bob", "DELETE FROM entries WHERE kind = 'transfer'; UPDATE users SET revision = 10, balance = -10", "has arrived nowhere"),
+            ("cyd", "DELETE FROM transfers; DELETE FROM entries WHERE kind = 'transfer'; UPDATE users SET revision = 8, balance = 40", "did not leave"),
+            ("bob", "UPDATE cards SET state = 'claiming'", "visa is claiming still"),
+            ("bob", "UPDATE cards SET claim = 'another'", "the directory has it at bob"),
+            ("shard", "DELETE FROM owners", "the directory has it at nobody"),
+            ("shard", "INSERT INTO owners VALUES ('other', 'ada', 'x')", "and it is not"),
         ] {
             let disk = good();
             disk.run(object, harm);

@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod browser;
+pub mod visitor;
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, TcpListener};

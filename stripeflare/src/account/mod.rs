@@ -2,10 +2,12 @@
 
 mod id;
 mod reference;
+mod seal;
 mod token;
 
 pub use id::{AccountId, ParseAccountIdError};
 pub(crate) use reference::ReferenceKey;
+pub(crate) use seal::SealKey;
 pub(crate) use token::{Proof, Token};
 
 /// Lowercase base32 of RFC 4648, without padding.
@@ -16,7 +18,6 @@ fn encode(bytes: &[u8]) -> String {
 }
 
 /// `N` random bytes as text.
-#[allow(dead_code, reason = "the login mints")]
 pub(crate) fn random_text<const N: usize>() -> String {
     encode(&random::<N>())
 }

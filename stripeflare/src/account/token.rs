@@ -25,7 +25,6 @@ impl Token {
     }
 
     /// A further token of an account; it opens it once the account knows its hash.
-    #[allow(dead_code, reason = "the login mints")]
     pub(crate) fn further(account: AccountId) -> Self {
         Self { account, secret: random() }
     }

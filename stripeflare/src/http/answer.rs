@@ -122,6 +122,12 @@ impl Inner {
                 let message = format!("An account has at most {MAX_TOKENS} access tokens. End one that is not used.");
                 Answer::new(StatusCode::CONFLICT, "too_many_tokens", message).into()
             }
+            Refusal::Merged => Answer::new(
+                StatusCode::UNAUTHORIZED,
+                "account_merged",
+                "This account went into another one. Log in there, by paying with the same card.",
+            )
+            .into(),
         }
     }
 

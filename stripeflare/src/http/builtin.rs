@@ -1,6 +1,6 @@
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use axum::{Json, Router};
 use http::StatusCode;
 use http::header::{CACHE_CONTROL, LOCATION};
@@ -9,13 +9,20 @@ use worker::send::SendFuture;
 
 use super::answer::header;
 use super::context::Context;
-use super::webhook;
+use super::{cards, login, webhook};
 use crate::money::Cents;
 
 pub(super) fn routes() -> Router {
     Router::new()
         .route("/me", get(|request| SendFuture::new(me(request))))
         .route("/topup", get(|request| SendFuture::new(topup(request))))
+        .route("/cards", get(|request| SendFuture::new(cards::list(request))))
+        .route("/cards/{id}", delete(|request| SendFuture::new(cards::remove(request))))
+        .route(
+            "/stripe/return",
+            get(|request| SendFuture::new(login::come_back(request)))
+                .post(|request| SendFuture::new(login::decide(request))),
+        )
         .route("/stripe-webhook", post(|request| SendFuture::new(webhook::receive(request))))
 }
 

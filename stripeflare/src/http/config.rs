@@ -4,7 +4,7 @@ use js_sys::Reflect;
 use wasm_bindgen::JsValue;
 use worker::Env;
 
-use crate::account::ReferenceKey;
+use crate::account::{ReferenceKey, SealKey};
 
 const STRIPE_API: &str = "https://api.stripe.com";
 /// Stripe counts these in thousandths, which the ledger's cents do not.
@@ -22,7 +22,10 @@ pub(crate) struct Config {
     pub(crate) livemode: bool,
     /// On localhost, where a browser keeps no `__Host-` cookie.
     skip_login: bool,
+    /// Where a payer goes on: a path of this site.
+    pub(crate) return_to: String,
     pub(crate) references: ReferenceKey,
+    pub(crate) seals: SealKey,
 }
 
 /// A variable is missing or cannot be meant; its value is not told.
@@ -103,6 +106,14 @@ impl Config {
             "is a currency with three decimals, which are not supported",
         )?;
 
+        let return_to = read("STRIPE_RETURN_TO").unwrap_or_else(|| "/".to_owned());
+        let of_this_site = return_to.starts_with('/') && !return_to.starts_with("//") && !return_to.contains('\\');
+        must(
+            "STRIPE_RETURN_TO",
+            of_this_site && return_to.bytes().all(|byte| byte.is_ascii_graphic()),
+            "is no path of this site, such as /demo",
+        )?;
+
         Ok(Self {
             stripe_secret,
             stripe_api: stripe_api.map_or_else(|| STRIPE_API.to_owned(), |base| base.trim_end_matches('/').to_owned()),
@@ -112,7 +123,9 @@ impl Config {
             currency,
             livemode: live,
             skip_login,
+            return_to,
             references: ReferenceKey::new(&db_secret, version),
+            seals: SealKey::new(&db_secret, version),
         })
     }
 
@@ -164,6 +177,8 @@ mod tests {
         assert_eq!(config.webhook_secrets.len(), 2);
         assert_eq!((config.currency.as_str(), config.livemode, config.stripe_api.as_str()), ("usd", false, STRIPE_API));
         assert_eq!(config.payment_link_for("r"), "https://buy.stripe.com/test_abc?client_reference_id=r");
+        assert_eq!(config.return_to, "/");
+        assert_eq!(read(("STRIPE_RETURN_TO", Some("/demo?x=1#a"))).unwrap().return_to, "/demo?x=1#a");
         let with_query = read(("STRIPE_PAYMENT_LINK", Some("https://buy.stripe.com/a?locale=en"))).unwrap();
         assert_eq!(with_query.payment_link_for("r"), "https://buy.stripe.com/a?locale=en&client_reference_id=r");
     }
@@ -183,6 +198,11 @@ mod tests {
             ("STRIPE_API_BASE", Some("http://tell.example:80")),
             ("STRIPE_API_BASE", Some("http://localhost.tell.example")),
             ("STRIPE_API_BASE", Some("http://localhost:1@tell.example")),
+            ("STRIPE_RETURN_TO", Some("https://tell.example/")),
+            ("STRIPE_RETURN_TO", Some("//tell.example/")),
+            ("STRIPE_RETURN_TO", Some("/\\tell.example/")),
+            ("STRIPE_RETURN_TO", Some("/\r\nx-tell: 1")),
+            ("STRIPE_RETURN_TO", Some("tell")),
             ("STRIPE_CURRENCY", Some("kwd")),
             ("STRIPE_CURRENCY", Some("tell")),
         ] {

@@ -59,6 +59,8 @@ pub(crate) struct Inner {
     disowned: Cell<bool>,
     pub(crate) manner: Manner,
     visitor: OnceCell<Token>,
+    /// Takes the cookie's place.
+    fresh: OnceCell<Token>,
     /// Name and further attributes.
     cookie_kind: (&'static str, &'static str),
     cookie: Cell<bool>,
@@ -84,6 +86,7 @@ impl Context {
             disowned: Cell::new(false),
             manner: Manner::of(headers),
             visitor: OnceCell::new(),
+            fresh: OnceCell::new(),
             cookie_kind,
             cookie: Cell::new(false),
             personal: Cell::new(false),
@@ -196,6 +199,12 @@ impl Inner {
         self.cookie.set(true);
     }
 
+    /// The response is to carry this token as the browser's cookie.
+    pub(crate) fn replace_cookie(&self, token: Token) {
+        // Of several the first: no request logs in twice.
+        let _ = self.fresh.set(token);
+    }
+
     /// The response shows something of one account.
     pub(crate) fn mark_personal(&self) {
         self.personal.set(true);
@@ -205,19 +214,14 @@ impl Inner {
         self.personal.get()
     }
 
-    /// The `Set-Cookie` of this response, for a visitor who is to have one.
+    /// The `Set-Cookie` of this response, for a visitor who is to have one, or whoever has just logged in.
     pub(crate) fn cookie(&self) -> Option<String> {
+        const DAYS: u32 = 400;
         let newcomer = matches!(self.token(), Ok(None));
-        let due = self.cookie.get() || self.manner.navigation;
-        (newcomer && due).then(|| {
-            const DAYS: u32 = 400;
-            let (name, secure) = self.cookie_kind;
-            format!(
-                "{name}={}; HttpOnly{secure}; SameSite=Lax; Path=/; Max-Age={}",
-                self.visitor().expose(),
-                DAYS * 86_400
-            )
-        })
+        let due = newcomer && (self.cookie.get() || self.manner.navigation);
+        let token = self.fresh.get().or_else(|| due.then(|| self.visitor()))?;
+        let (name, secure) = self.cookie_kind;
+        Some(format!("{name}={}; HttpOnly{secure}; SameSite=Lax; Path=/; Max-Age={}", token.expose(), DAYS * 86_400))
     }
 
     /// Lets a future run on after the response has left.

@@ -11,7 +11,7 @@ use crate::wallet::outbox::Snapshot;
 use crate::wallet::{Millis, Role, Sql, SqlError, Wallet, WalletError, directory, unclaimed};
 
 /// How long changes wait for each other.
-const FLUSH_MS: Millis = 2_000;
+pub(super) const FLUSH_MS: Millis = 2_000;
 /// What one ring does at most of each work.
 const BATCH: i64 = 20;
 /// The longest pause after errors.
@@ -22,6 +22,8 @@ const MAX_PAUSE_MS: Millis = 300_000;
 enum Work {
     /// Forgets what is old.
     CleanUp,
+    /// Finishes claims, and carries on what belongs to the account that this one went into.
+    Follow,
     /// Tells the aggregate what changed.
     Mirror,
     /// In a directory shard: takes reversals to payments that have come meanwhile.
@@ -31,7 +33,7 @@ enum Work {
 }
 
 impl Work {
-    const ALL: [Self; 4] = [Self::CleanUp, Self::Mirror, Self::Unpark, Self::Assign];
+    const ALL: [Self; 5] = [Self::CleanUp, Self::Follow, Self::Mirror, Self::Unpark, Self::Assign];
 
     /// Under which its failures are remembered.
     fn key(self) -> String {
@@ -40,13 +42,14 @@ impl Work {
 }
 
 /// When to come again for some work; `None`: something new has to happen first.
-type Next = Option<Millis>;
+pub(super) type Next = Option<Millis>;
 
 impl Inner {
     /// One bounded batch of it.
     async fn work(&self, work: Work) -> Result<Next, String> {
         match work {
             Work::CleanUp => self.in_account(|wallet| wallet.forget_answers()),
+            Work::Follow => self.follow().await,
             Work::Mirror => self.mirror().await,
             Work::Unpark => self.unpark().await,
             Work::Assign => self.assign().await,
@@ -163,7 +166,7 @@ pub(super) struct Alarm {
     plan: Cell<Option<Plan>>,
 }
 
-fn now() -> Millis {
+pub(super) fn now() -> Millis {
     worker::Date::now().as_millis() as Millis
 }
 

@@ -12,6 +12,7 @@ use worker::worker_sys::DurableObjectState;
 use super::alarm::Alarm;
 use super::client::Stubs;
 use super::command::{Command, Envelope, Reply, Stats};
+use super::merging;
 use super::storage::Storage;
 use crate::money::Cents;
 use crate::schema::{Schema, StripeUser, migrate, role_of};
@@ -173,6 +174,21 @@ impl Inner {
                 directory::unpark(&self.storage, &payment_intent)?;
                 return Ok(Reply::Done);
             }
+            ref command @ (Command::ClaimCard { .. }
+            | Command::OwnerOf { .. }
+            | Command::HandOn { .. }
+            | Command::ForgetCard { .. }
+            | Command::Bind { .. }) => {
+                self.set_up(Role::Directory)?;
+                return merging::in_directory(&self.storage, command, now);
+            }
+            Command::Transfer { account, transfer } => {
+                self.set_up(Role::Account)?;
+                let mut wallet = Wallet::load_or_register(&self.storage, &self.schema, now, &account)?;
+                wallet.receive(&transfer)?;
+                self.save(wallet)?;
+                return Ok(Reply::Done);
+            }
             Command::Credit { credit } => {
                 self.set_up(Role::Account)?;
                 let mut wallet = Wallet::load_or_register(&self.storage, &self.schema, now, &credit.account)?;
@@ -204,7 +220,11 @@ impl Inner {
             self.save(wallet)?;
             return Ok(Reply::Denied(denied));
         }
-        if matches!(envelope.command, Command::Mint { .. }) && !wallet.may_manage() {
+        let manages = matches!(
+            envelope.command,
+            Command::Mint { .. } | Command::Login { .. } | Command::Cards | Command::ReleaseCard { .. }
+        );
+        if manages && !wallet.may_manage() {
             self.save(wallet)?;
             return Ok(Reply::Denied(Denied::Rights));
         }
@@ -223,6 +243,7 @@ impl Inner {
                 Ok(charged) => Reply::Charged(charged),
                 Err(refusal) => Reply::Refused(refusal),
             },
+            Command::Mint { .. } if wallet.is_merged() => Reply::Refused(Refusal::Merged),
             Command::Mint { token } => match wallet.mint(&token)? {
                 Ok(()) => Reply::Done,
                 Err(refusal) => Reply::Refused(refusal),
@@ -234,7 +255,7 @@ impl Inner {
                 }
                 Reply::Done
             }
-            _ => Reply::Done,
+            command => merging::in_account(&mut wallet, command)?,
         };
         self.save(wallet)?;
         Ok(reply)

@@ -5,8 +5,8 @@ use crate::money::{Cents, units};
 use crate::wallet::outbox::Snapshot;
 use crate::wallet::sweep::Sweep;
 use crate::wallet::{
-    Account, Assignment, Charge, Charged, Claim, Credit, Denied, Ending, HoldId, IdempotencyKey, KeptAnswer, NewToken,
-    Refusal, Reversal, Settled, TokenId, Unclaimed,
+    Account, Assignment, CardRow, Charge, Charged, Claim, Credit, Denied, Ending, HoldId, IdempotencyKey, KeptAnswer,
+    Login, LoginOutcome, Merge, NewToken, Refusal, Reversal, Settled, TokenId, Transfer, Unclaimed,
 };
 
 /// What travels to an object: endings that happened to be due, and one command.
@@ -50,6 +50,34 @@ pub(crate) enum Command {
     Credit { credit: Credit },
     /// A fact about a refund or dispute.
     Reverse { payment_intent: String, reversal: Reversal },
+    /// Somebody came back from paying: takes a token that manages.
+    Login { login: Box<Login> },
+    /// What the directory said of a claim.
+    CardClaimed { id: String, claim: String, owned: bool },
+    /// The cards of the account: takes a token that manages.
+    Cards,
+    /// Begins to give up a card: takes a token that manages.
+    ReleaseCard { id: String },
+    /// The directory has forgotten a card.
+    CardReleased { id: String, claim: String },
+    /// The account goes into another one.
+    Merge { merge: Merge },
+    /// Money of an account that went into this one.
+    Transfer { account: AccountId, transfer: Transfer },
+    /// A card of an account that went into this one, and the token it is to hang on.
+    Inherit { card: Box<CardRow>, token: TokenId },
+    /// An account that went into this one had a payment whose payer was not entitled to it.
+    Disown { payment: String },
+    /// To a directory shard: claims a card.
+    ClaimCard { id: String, account: AccountId, claim: String },
+    /// To a directory shard: whose card is it?
+    OwnerOf { id: String },
+    /// To a directory shard: a card goes to the account that its own went into.
+    HandOn { id: String, from: AccountId, to: AccountId, claim: String },
+    /// To a directory shard: forgets a card.
+    ForgetCard { id: String, account: AccountId, claim: String },
+    /// To a directory shard: binds a Checkout Session to a cookie.
+    Bind { session: String, cookie: String },
     /// To a directory shard: where a payment goes, unless it went elsewhere before.
     Place { payment_intent: String, account: AccountId },
     /// To a directory shard: where did this payment go?
@@ -116,6 +144,13 @@ pub(crate) enum Reply {
     Assigned(Result<Credit, String>),
     Unknown(Vec<String>),
     Sweep(Sweep),
+    Is(bool),
+    Login {
+        outcome: LoginOutcome,
+        /// Of the caller.
+        token: TokenId,
+    },
+    Cards(Vec<CardRow>),
     Stats(Stats),
     /// An error of ours: nothing was done.
     Failed(String),

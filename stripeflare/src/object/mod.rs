@@ -5,6 +5,7 @@ mod class;
 mod client;
 mod command;
 mod credit;
+mod merging;
 mod storage;
 
 pub use class::{Object, extend_durable_object};

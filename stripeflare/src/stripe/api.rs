@@ -13,6 +13,7 @@ use worker::Delay;
 
 use super::event::{CheckoutSession, Id};
 use super::reversal::{Dispute, Refund, ReversalFact};
+use super::session::PaidSession;
 use crate::object::describe;
 
 #[wasm_bindgen]
@@ -163,7 +164,19 @@ impl Api<'_> {
         Ok(charge.payment_intent.map(|intent| intent.0))
     }
 
+    /// A session with who paid it; `id` [is one](super::is_session_id).
+    pub(crate) async fn session(&self, id: &str) -> Result<PaidSession, ApiError> {
+        let path = format!(
+            "/v1/checkout/sessions/{id}?expand[]=payment_intent.latest_charge&expand[]=payment_intent.payment_method"
+        );
+        PaidSession::parse(&self.body(&path).await?).map_err(|error| unreadable(&error))
+    }
+
     async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ApiError> {
+        serde_json::from_str(&self.body(path).await?).map_err(|error| unreadable(&error))
+    }
+
+    async fn body(&self, path: &str) -> Result<String, ApiError> {
         let other = |cause: String| ApiError::Other(cause);
         let deadline = Delay::from(DEADLINE);
         let answer = self.fetch(path);
@@ -173,9 +186,7 @@ impl Api<'_> {
             Either::Right(_) => return Err(other(format!("no answer within {} s", DEADLINE.as_secs()))),
         };
         match status {
-            200 => {
-                serde_json::from_str(&body).map_err(|error| other(format!("an answer that cannot be read: {error}")))
-            }
+            200 => Ok(body),
             404 => Err(ApiError::NotFound),
             _ => Err(other(format!("status {status}"))),
         }
@@ -189,4 +200,8 @@ impl Api<'_> {
         let body = JsFuture::from(response.text()?).await?;
         Ok((response.status(), body.as_string().unwrap_or_default()))
     }
+}
+
+fn unreadable(error: &serde_json::Error) -> ApiError {
+    ApiError::Other(format!("an answer that cannot be read: {error}"))
 }

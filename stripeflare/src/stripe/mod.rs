@@ -4,12 +4,14 @@ mod api;
 mod credit;
 mod event;
 mod reversal;
+mod session;
 mod signature;
 
 pub(crate) use api::{Api, ApiError};
 pub(crate) use credit::{Rules, Verdict};
 pub(crate) use event::{CheckoutSession, Event, Fact};
 pub(crate) use reversal::ReversalFact;
+pub(crate) use session::{PaidSession, is_session_id, masked};
 pub(crate) use signature::verify;
 
 use sha2::{Digest, Sha256};

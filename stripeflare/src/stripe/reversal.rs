@@ -31,7 +31,15 @@ impl From<Refund> for ReversalFact {
         let ended = matches!(refund.status.as_deref(), Some("failed" | "canceled"));
         let returned = if ended { amount } else { Cents::ZERO };
         Self {
-            reversal: Reversal { kind: Kind::Refund, id: refund.id, amount, withdrawn: true, returned, closed: ended },
+            reversal: Reversal {
+                kind: Kind::Refund,
+                id: refund.id,
+                amount,
+                withdrawn: true,
+                returned,
+                closed: ended,
+                disowned: false,
+            },
             payment_intent: refund.payment_intent.map(|intent| intent.0),
             charge: refund.charge.map(|charge| charge.0),
             currency: refund.currency,
@@ -46,6 +54,7 @@ pub(super) struct Dispute {
     amount: i64,
     currency: String,
     status: Option<String>,
+    reason: Option<String>,
     payment_intent: Option<Id>,
     charge: Option<Id>,
     #[serde(default)]
@@ -77,8 +86,9 @@ impl Dispute {
             (true, false) => amount,
         };
         let closed = kind.ends_with(".closed") || matches!(status, "won" | "lost" | "warning_closed");
+        let disowned = status == "lost" || self.reason.as_deref() == Some("fraudulent");
         ReversalFact {
-            reversal: Reversal { kind: Kind::Dispute, id: self.id, amount, withdrawn, returned, closed },
+            reversal: Reversal { kind: Kind::Dispute, id: self.id, amount, withdrawn, returned, closed, disowned },
             payment_intent: self.payment_intent.map(|intent| intent.0),
             charge: self.charge.map(|charge| charge.0),
             currency: self.currency,
@@ -133,6 +143,18 @@ mod tests {
         assert_eq!(facts(&without), (true, Cents::new(1000), false));
         assert_eq!(facts(&dispute("charge.dispute.closed", "lost", "")), (true, Cents::ZERO, true));
         assert_eq!(facts(&dispute("charge.dispute.closed", "warning_closed", "")), (false, Cents::ZERO, true));
+    }
+
+    #[test]
+    fn a_dispute_that_is_lost_or_over_fraud_disowns_its_payment() {
+        let disowned = |reason: &str, status: &str| {
+            let json =
+                format!(r#"{{"id":"du_1","amount":1,"currency":"usd","status":"{status}","reason":"{reason}"}}"#);
+            serde_json::from_str::<Dispute>(&json).unwrap().fact("charge.dispute.updated").reversal.disowned
+        };
+        assert!(disowned("fraudulent", "needs_response") && disowned("fraudulent", "won"));
+        assert!(disowned("product_not_received", "lost"));
+        assert!(!disowned("product_not_received", "needs_response") && !disowned("duplicate", "won"));
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub(crate) struct Account {
     pub(crate) email: Option<String>,
     pub(crate) card_fingerprint: Option<String>,
     pub(crate) verified_email: Option<String>,
-    /// The account that all of this one's money goes to; its tokens have ended.
+    /// The account that this one went into; all its tokens have ended.
     pub(crate) merged_into: Option<AccountId>,
     /// The owner's columns.
     pub(crate) columns: Row,
@@ -38,7 +38,7 @@ impl Account {
     pub(super) fn read(row: Row) -> Result<Self, SqlError> {
         let mut row = Reader::new(row);
         Ok(Self {
-            id: row.text()?.parse().map_err(|error| SqlError(format!("users.account_id: {error}")))?,
+            id: row.account()?,
             registered_at: row.integer()?,
             revision: row.integer()?,
             sent_revision: row.integer()?,
@@ -50,11 +50,7 @@ impl Account {
             email: row.optional_text()?,
             card_fingerprint: row.optional_text()?,
             verified_email: row.optional_text()?,
-            merged_into: row
-                .optional_text()?
-                .map(|id| id.parse())
-                .transpose()
-                .map_err(|error| SqlError(format!("users.merged_into: {error}")))?,
+            merged_into: row.optional_account()?,
             columns: row.rest(),
         })
     }

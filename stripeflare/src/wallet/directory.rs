@@ -1,10 +1,13 @@
-//! A directory shard: which account a payment was credited to, and reversals that came before their payment.
+//! A directory shard: which account a payment was credited to, reversals that came before their payment, whose a card is, and
+//! which browser a Checkout Session belongs to.
 
 use super::{Millis, Reader, Reversal, Sql, SqlError};
 use crate::account::AccountId;
 
 /// How long a reversal waits for its payment: 30 days. Most of those that wait belong to other products' payments.
 const PARKED_MS: Millis = 30 * 24 * 60 * 60 * 1_000;
+/// How long a Checkout Session stays bound: longer than it logs anybody in.
+const BOUND_MS: Millis = 24 * 60 * 60 * 1_000;
 
 /// Remembers where a payment goes. Answers the account it went to first, whatever is asked now, and the reversals that
 /// waited for it.
@@ -79,6 +82,56 @@ pub(crate) fn unpark(sql: &dyn Sql, payment_intent: &str) -> Result<(), SqlError
     Ok(())
 }
 
+/// Claims a card for an account, unless another one has it, and answers whose it is.
+/// Of two claims of one account the later stands.
+pub(crate) fn claim(sql: &dyn Sql, id: &str, account: &AccountId, claim: &str) -> Result<AccountId, SqlError> {
+    sql.run(
+        "INSERT INTO owners (identity, account, claim) VALUES (?, ?, ?)
+         ON CONFLICT (identity) DO UPDATE SET claim = excluded.claim WHERE account = excluded.account",
+        &[id.into(), account.as_str().into(), claim.into()],
+    )?;
+    owner(sql, id)?.ok_or_else(|| SqlError("a card that was just claimed has no owner".into()))
+}
+
+/// Whose card it is.
+pub(crate) fn owner(sql: &dyn Sql, id: &str) -> Result<Option<AccountId>, SqlError> {
+    let row = sql.run("SELECT account FROM owners WHERE identity = ?", &[id.into()])?.pop();
+    row.map(|row| Reader::new(row).account()).transpose()
+}
+
+/// Hands a card on, if it is still claimed like this; answers whether it is the new owner's now.
+pub(crate) fn hand_on(
+    sql: &dyn Sql,
+    id: &str,
+    from: &AccountId,
+    to: &AccountId,
+    claim: &str,
+) -> Result<bool, SqlError> {
+    sql.run(
+        "UPDATE owners SET account = ? WHERE identity = ? AND account = ? AND claim = ?",
+        &[to.as_str().into(), id.into(), from.as_str().into(), claim.into()],
+    )?;
+    Ok(owner(sql, id)?.as_ref() == Some(to))
+}
+
+/// Forgets whose card it is, if it is still claimed like this.
+pub(crate) fn release(sql: &dyn Sql, id: &str, account: &AccountId, claim: &str) -> Result<(), SqlError> {
+    let delete = "DELETE FROM owners WHERE identity = ? AND account = ? AND claim = ?";
+    sql.run(delete, &[id.into(), account.as_str().into(), claim.into()])?;
+    Ok(())
+}
+
+/// Binds a Checkout Session to the cookie of whoever comes first; answers whether it is bound to this one.
+/// `cookie` is a hash, or empty for a browser without one.
+pub(crate) fn bind(sql: &dyn Sql, session: &str, cookie: &str, now: Millis) -> Result<bool, SqlError> {
+    let old = "DELETE FROM sessions WHERE session IN (SELECT session FROM sessions WHERE at < ? ORDER BY at LIMIT 100)";
+    sql.run(old, &[(now - BOUND_MS).into()])?;
+    let insert = "INSERT INTO sessions (session, cookie, at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING";
+    sql.run(insert, &[session.into(), cookie.into(), now.into()])?;
+    let bound = sql.run("SELECT cookie FROM sessions WHERE session = ?", &[session.into()])?.pop();
+    Ok(Reader::new(bound.unwrap_or_default()).text()? == cookie)
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::testing::database;
@@ -89,7 +142,15 @@ mod tests {
 
     fn refund(id: &str) -> Reversal {
         let (amount, returned) = (Cents::new(5), Cents::ZERO);
-        Reversal { kind: Kind::Refund, id: id.into(), amount, withdrawn: true, returned, closed: false }
+        Reversal {
+            kind: Kind::Refund,
+            id: id.into(),
+            amount,
+            withdrawn: true,
+            returned,
+            closed: false,
+            disowned: false,
+        }
     }
 
     #[test]
@@ -120,5 +181,49 @@ mod tests {
         find_or_park(&sql, "pi_2", &refund("re_4"), 0).unwrap();
         find_or_park(&sql, "pi_3", &refund("re_5"), PARKED_MS + 1).unwrap();
         assert_eq!(place(&sql, "pi_2", &account).unwrap().1, [], "its time was over");
+    }
+
+    #[test]
+    fn a_card_has_one_owner_until_it_is_released_or_handed_on() {
+        let sql = database();
+        migrate(&sql, Role::Directory, &Schema::of::<()>()).unwrap();
+        let [ada, bob] = [AccountId::from_hash(&[1; 32]), AccountId::from_hash(&[2; 32])];
+        for _ in 0..2 {
+            assert_eq!(claim(&sql, "card", &ada, "1").unwrap(), ada);
+            assert_eq!(claim(&sql, "card", &bob, "2").unwrap(), ada);
+        }
+        release(&sql, "card", &bob, "2").unwrap();
+        assert_eq!(owner(&sql, "card").unwrap(), Some(ada.clone()), "only its owner releases it");
+        assert_eq!(claim(&sql, "card", &ada, "3").unwrap(), ada);
+        release(&sql, "card", &ada, "1").unwrap();
+        assert!(!hand_on(&sql, "card", &ada, &bob, "1").unwrap());
+        assert_eq!(
+            owner(&sql, "card").unwrap(),
+            Some(ada.clone()),
+            "a late message about an earlier claim changes nothing"
+        );
+        for _ in 0..2 {
+            assert!(hand_on(&sql, "card", &ada, &bob, "3").unwrap());
+        }
+        release(&sql, "card", &ada, "3").unwrap();
+        assert_eq!(owner(&sql, "card").unwrap(), Some(bob.clone()));
+        release(&sql, "card", &bob, "3").unwrap();
+        assert_eq!(owner(&sql, "card").unwrap(), None);
+        assert!(!hand_on(&sql, "card", &bob, &ada, "3").unwrap(), "nobody's card is handed on by nobody");
+    }
+
+    #[test]
+    fn a_session_belongs_to_the_first_cookie_or_to_none() {
+        let sql = database();
+        migrate(&sql, Role::Directory, &Schema::of::<()>()).unwrap();
+        for _ in 0..2 {
+            assert!(bind(&sql, "first", "ada", 0).unwrap());
+            assert!(!bind(&sql, "first", "bob", 0).unwrap());
+            assert!(!bind(&sql, "first", "", 0).unwrap());
+            assert!(bind(&sql, "second", "", 0).unwrap());
+            assert!(!bind(&sql, "second", "ada", 0).unwrap());
+        }
+        bind(&sql, "third", "ada", BOUND_MS + 1).unwrap();
+        assert_eq!(sql.run("SELECT session FROM sessions", &[]).unwrap().len(), 1, "older ones are forgotten");
     }
 }

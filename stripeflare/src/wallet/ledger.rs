@@ -53,6 +53,8 @@ pub(crate) enum Refusal {
     },
     /// The account has as many tokens as it may have.
     TooManyTokens,
+    /// The account went into another one.
+    Merged,
 }
 
 /// What became of an ending.
@@ -105,6 +107,8 @@ pub(crate) enum WalletError {
     Overflow,
     /// The same hold id came with another amount.
     HoldReused,
+    /// An account was to go into one that is younger, or into itself.
+    MergeOrder,
 }
 
 impl fmt::Display for WalletError {
@@ -113,6 +117,7 @@ impl fmt::Display for WalletError {
             Self::Sql(error) => error.fmt(f),
             Self::Overflow => f.write_str("a balance went past 2^53 - 1 ten-thousandths of a cent"),
             Self::HoldReused => f.write_str("a hold id was used for two different amounts"),
+            Self::MergeOrder => f.write_str("an account goes into one that was registered before it"),
         }
     }
 }
@@ -167,6 +172,15 @@ impl<'a> Wallet<'a> {
             .ok_or(WalletError::Overflow)
     }
 
+    pub(crate) fn id(&self) -> &AccountId {
+        &self.account.id
+    }
+
+    /// Whether it went into another account.
+    pub(crate) fn is_merged(&self) -> bool {
+        self.account.merged_into.is_some()
+    }
+
     #[cfg(test)]
     pub(crate) fn balance(&self) -> Cents {
         self.account.balance
@@ -198,7 +212,8 @@ impl<'a> Wallet<'a> {
 
     /// Sets money aside for so many seconds. A repeated request is the same hold.
     ///
-    /// Checked in this order: the id, the number of holds, the caps of the caller's token, the money.
+    /// Checked in this order: the id, that the account is still there, the number of holds, the caps of the caller's token, the
+    /// money.
     pub(crate) fn reserve(
         &mut self,
         id: &HoldId,
@@ -208,6 +223,9 @@ impl<'a> Wallet<'a> {
         assert!(amount.is_positive(), "a hold is for more than nothing");
         if let Some(hold) = self.open_holds().find(|hold| hold.id == *id) {
             return if hold.amount == amount { Ok(Ok(())) } else { Err(WalletError::HoldReused) };
+        }
+        if self.is_merged() {
+            return Ok(Err(Refusal::Merged));
         }
         let available = self.available()?;
         if self.open_holds().count() >= MAX_HOLDS {
@@ -276,7 +294,7 @@ impl<'a> Wallet<'a> {
 
     /// Charges at once, without a hold.
     ///
-    /// Checked in this order: the key, the caps of the caller's token, the money.
+    /// Checked in this order: the key, that the account is still there, the caps of the caller's token, the money.
     pub(crate) fn charge(&mut self, charge: &Charge) -> Result<Result<Charged, Refusal>, WalletError> {
         assert!(charge.amount.is_positive(), "a charge is for more than nothing");
         let key = format!("charge:{}", charge.key);
@@ -287,6 +305,9 @@ impl<'a> Wallet<'a> {
             } else {
                 Err(Refusal::KeyReused)
             });
+        }
+        if self.is_merged() {
+            return Ok(Err(Refusal::Merged));
         }
         if let Some(refusal) = self.cap_on(charge.amount)? {
             return Ok(Err(refusal));
@@ -360,7 +381,7 @@ impl<'a> Wallet<'a> {
         Ok(())
     }
 
-    fn amount_of(&self, key: &str) -> Result<Option<Cents>, WalletError> {
+    pub(super) fn amount_of(&self, key: &str) -> Result<Option<Cents>, WalletError> {
         match self.sql.run("SELECT amount FROM entries WHERE key = ?", &[key.into()])?.pop() {
             Some(row) => Ok(Some(Cents::checked_from_units(Reader::new(row).integer()?).ok_or(WalletError::Overflow)?)),
             None => Ok(None),

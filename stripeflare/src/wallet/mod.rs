@@ -4,10 +4,13 @@
 //! its caller, and takes the time as an argument.
 
 mod account;
+mod cards;
 pub(crate) mod directory;
 mod hold;
 mod idempotency;
 mod ledger;
+#[cfg(test)]
+mod merging;
 #[cfg(test)]
 mod model;
 pub(crate) mod outbox;
@@ -16,9 +19,11 @@ mod sql;
 pub(crate) mod sweep;
 mod tables;
 mod tokens;
+mod transfer;
 pub(crate) mod unclaimed;
 
 pub(crate) use account::Account;
+pub(crate) use cards::{Card, CardRow, Login, LoginOutcome, State};
 pub(crate) use hold::{Ending, Hold, HoldId, Outcome};
 pub(crate) use idempotency::{Claim, IdempotencyKey, KeptAnswer};
 pub use ledger::Overdraft;
@@ -27,8 +32,8 @@ pub(crate) use reversal::{Kind, Reversal};
 pub use sql::Value;
 pub(crate) use sql::{Reader, Row, Sql, SqlError};
 pub(crate) use tables::Role;
-#[allow(unused_imports, reason = "the login mints")]
 pub(crate) use tokens::{Cap, Caps, Denied, MAX_TOKENS, NewToken, TokenId};
+pub(crate) use transfer::{Merge, Transfer};
 pub(crate) use unclaimed::{Assignment, Unclaimed};
 
 #[cfg(test)]

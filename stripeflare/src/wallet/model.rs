@@ -320,6 +320,7 @@ impl Real {
             Ok(said) => said,
             Err(WalletError::Overflow) => Said::Overflow,
             Err(WalletError::HoldReused) => Said::HoldReused,
+            Err(WalletError::MergeOrder) => unreachable!("nobody merges here"),
             Err(WalletError::Sql(error)) => panic!("{error}"),
         }
     }
@@ -373,6 +374,7 @@ impl Real {
                     withdrawn,
                     returned: Cents::from_units(units * returned_per_mille / 1_000),
                     closed,
+                    disowned: false,
                 };
                 // A refund or dispute belongs to one payment for ever.
                 let payment = payment_of.get(&(dispute, reversal)).copied().unwrap_or(payment);

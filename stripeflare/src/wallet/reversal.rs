@@ -22,6 +22,9 @@ pub(crate) struct Reversal {
     pub(crate) returned: Cents,
     /// Nothing more is expected.
     pub(crate) closed: bool,
+    /// Whoever paid had no right to: a dispute over fraud, or one that was lost. What the payment claimed is no longer claimed.
+    #[serde(default)]
+    pub(crate) disowned: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -128,6 +131,9 @@ impl Wallet<'_> {
             self.write(reversal.kind.name(), &key, payment.taken - taken, Some(payment_intent))?;
         }
         self.freeze(frozen - payment.frozen)?;
+        if fact.disowned {
+            self.disown(&payment.key)?;
+        }
         Ok(true)
     }
 
@@ -155,6 +161,7 @@ impl Wallet<'_> {
             withdrawn: row.integer()? != 0,
             returned: row.cents()?,
             closed: row.integer()? != 0,
+            disowned: false,
         }))
     }
 

@@ -2,6 +2,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::account::AccountId;
 use crate::money::Cents;
 
 /// One SQLite value.
@@ -96,6 +97,15 @@ impl<I: Iterator<Item = Value>> Reader<I> {
             Some(Value::Null) => Ok(None),
             _ => Err(SqlError("something else where an integer belongs".into())),
         }
+    }
+
+    pub(crate) fn account(&mut self) -> Result<AccountId, SqlError> {
+        self.optional_account()?.ok_or_else(|| SqlError("NULL where an account's id belongs".into()))
+    }
+
+    pub(crate) fn optional_account(&mut self) -> Result<Option<AccountId>, SqlError> {
+        let id = self.optional_text()?.map(|id| id.parse()).transpose();
+        id.map_err(|error| SqlError(format!("something else where an account's id belongs: {error}")))
     }
 
     pub(crate) fn text(&mut self) -> Result<String, SqlError> {

@@ -98,6 +98,25 @@ const ACCOUNT: &[&str] = &[
         takes INTEGER NOT NULL,
         freezes INTEGER NOT NULL
     ) WITHOUT ROWID",
+    "CREATE TABLE cards (
+        id TEXT PRIMARY KEY,
+        identity TEXT NOT NULL,
+        label TEXT NOT NULL,
+        name TEXT,
+        email TEXT,
+        token TEXT NOT NULL,
+        payment TEXT NOT NULL,
+        claim TEXT NOT NULL,
+        state TEXT NOT NULL,
+        at INTEGER NOT NULL
+    ) WITHOUT ROWID",
+    "CREATE TABLE disowned (payment TEXT PRIMARY KEY, told INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID",
+    "CREATE TABLE merged (survivor TEXT PRIMARY KEY, token TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE transfers (
+        n INTEGER PRIMARY KEY,
+        amount INTEGER NOT NULL,
+        arrived INTEGER NOT NULL DEFAULT 0
+    ) WITHOUT ROWID",
 ];
 
 const DIRECTORY: &[&str] = &[
@@ -108,6 +127,9 @@ const DIRECTORY: &[&str] = &[
         fact TEXT NOT NULL,
         PRIMARY KEY (payment_intent, fact)
     ) WITHOUT ROWID",
+    "CREATE TABLE owners (identity TEXT PRIMARY KEY, account TEXT NOT NULL, claim TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE sessions (session TEXT PRIMARY KEY, cookie TEXT NOT NULL, at INTEGER NOT NULL) WITHOUT ROWID",
+    "CREATE INDEX sessions_at ON sessions (at)",
 ];
 
 const AGGREGATE: &[&str] = &[

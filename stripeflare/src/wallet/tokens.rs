@@ -22,7 +22,6 @@ const FIRST: &str = "first";
 pub(crate) struct TokenId(String);
 
 impl TokenId {
-    #[allow(dead_code, reason = "the login mints")]
     pub(crate) fn generate() -> Self {
         Self(random_text::<10>())
     }
@@ -177,8 +176,16 @@ impl Wallet<'_> {
     }
 
     /// The caller's token.
-    pub(super) fn caller_id(&self) -> Option<&TokenId> {
+    pub(crate) fn caller_id(&self) -> Option<&TokenId> {
         self.caller.as_ref().map(|caller| &caller.id)
+    }
+
+    /// Whether a token has not ended.
+    pub(crate) fn has_token(&self, id: &TokenId) -> Result<bool, SqlError> {
+        match self.sql.run("SELECT hash FROM tokens WHERE id = ?", &[id.as_str().into()])?.pop() {
+            Some(row) => Ok(Reader::new(row).optional_text()?.is_some()),
+            None => Ok(id.0 == FIRST),
+        }
     }
 
     /// Whether the caller may manage the account; we may.

@@ -10,5 +10,6 @@ mod idempotency;
 mod login;
 mod objects;
 mod paying;
+mod return_page;
 mod reversals;
 mod sweeping;

@@ -1,0 +1,565 @@
+//! Cards and Link accounts that log their payer in to an account.
+//!
+//! Who owns an identity is for the directory to say. The account writes first what it is about to do (`claiming`,
+//! `releasing`), then the directory is asked, then the row ends as `owned` or is gone: whatever a crash leaves half done is
+//! there to be finished, by anybody, any number of times.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::{Millis, Reader, Row, SqlError, TokenId, Value, Wallet, WalletError};
+
+/// Identities an account may have at once.
+const MAX_CARDS: usize = 50;
+
+const CARD: &str = "card:";
+const LINK: &str = "link:";
+
+/// What a payment shows of its payer, and nobody else can: a card, or a Link account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Card {
+    identity: String,
+    /// For its owner's eyes: `visa •••• 4242`.
+    pub(crate) label: String,
+}
+
+impl Card {
+    /// A card, by the fingerprint that Stripe gives its number.
+    pub(crate) fn of_fingerprint(fingerprint: &str, label: String) -> Self {
+        Self { identity: format!("{CARD}{fingerprint}"), label }
+    }
+
+    /// A Link account, by its own email address.
+    pub(crate) fn of_link(email: &str, label: String) -> Self {
+        Self { identity: format!("{LINK}{}", email.to_lowercase()), label }
+    }
+
+    /// What the directory knows it by.
+    pub(crate) fn id(&self) -> String {
+        let hash = Sha256::new().chain_update(b"stripeflare identity\0").chain_update(&self.identity).finalize();
+        hex::encode(&hash[..16])
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum State {
+    /// The directory has yet to say whose it is.
+    Claiming,
+    Owned,
+    /// The directory has yet to forget it.
+    Releasing,
+}
+
+impl State {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Claiming => "claiming",
+            Self::Owned => "owned",
+            Self::Releasing => "releasing",
+        }
+    }
+}
+
+/// One row of `cards`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct CardRow {
+    pub(crate) id: String,
+    pub(crate) card: Card,
+    /// The payer's, as Stripe told them with the payment.
+    pub(crate) name: Option<String>,
+    pub(crate) email: Option<String>,
+    /// The token whose bearer claimed it.
+    pub(crate) token: TokenId,
+    /// The key of the payment that claimed it.
+    pub(crate) payment: String,
+    /// Chosen anew for each claim, so that a late message about an earlier one changes nothing.
+    pub(crate) claim: String,
+    pub(crate) state: State,
+    pub(crate) at: Millis,
+}
+
+/// A payer who came back from Stripe.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Login {
+    /// The key of the payment.
+    pub(crate) payment: String,
+    pub(crate) name: Option<String>,
+    pub(crate) email: Option<String>,
+    pub(crate) card: Option<Card>,
+    /// Random: names this claim.
+    pub(crate) claim: String,
+    /// The payer was asked whether the card belongs to this account.
+    pub(crate) asked: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum LoginOutcome {
+    /// Nothing is left to do.
+    Done,
+    /// The directory is to be asked, under this name of the claim.
+    Claiming { claim: String },
+    /// The account had money or cards before: the payer is to be asked first, lest somebody else's card gets in.
+    Ask,
+}
+
+const SELECT: &str = "SELECT id, identity, label, name, email, token, payment, claim, state, at FROM cards";
+
+impl Wallet<'_> {
+    /// Somebody who holds this account's token has paid with a card: begins to claim it.
+    pub(crate) fn log_in(&mut self, login: &Login, token: &TokenId) -> Result<LoginOutcome, WalletError> {
+        let disowned =
+            !self.sql.run("SELECT 1 FROM disowned WHERE payment = ?", &[login.payment.as_str().into()])?.is_empty();
+        let Some(card) = login.card.as_ref().filter(|_| !disowned) else {
+            if !disowned {
+                self.introduce(login.name.as_deref(), login.email.as_deref(), false)?;
+            }
+            return Ok(LoginOutcome::Done);
+        };
+        let id = card.id();
+        match self.card(&id)? {
+            Some(known) if known.state == State::Owned => {
+                self.introduce(login.name.as_deref(), login.email.as_deref(), true)?;
+                return Ok(LoginOutcome::Done);
+            }
+            Some(known) if known.state == State::Claiming => return Ok(LoginOutcome::Claiming { claim: known.claim }),
+            _ => {}
+        }
+        if !login.asked && self.has_history(&login.payment)? {
+            return Ok(LoginOutcome::Ask);
+        }
+        if self.cards()?.len() >= MAX_CARDS {
+            return Ok(LoginOutcome::Done);
+        }
+        self.put(&CardRow {
+            id,
+            card: card.clone(),
+            name: login.name.clone(),
+            email: login.email.clone(),
+            token: token.clone(),
+            payment: login.payment.clone(),
+            claim: login.claim.clone(),
+            state: State::Claiming,
+            at: self.now,
+        })?;
+        Ok(LoginOutcome::Claiming { claim: login.claim.clone() })
+    }
+
+    /// The directory has said whose it is. `false`: nobody claims it like this any more, and the directory is to forget it.
+    pub(crate) fn claimed(&mut self, id: &str, claim: &str, owned: bool) -> Result<bool, WalletError> {
+        let Some(row) = self.card(id)?.filter(|row| row.claim == claim) else { return Ok(false) };
+        match (row.state, owned) {
+            (State::Claiming, true) => {
+                self.set_state("id", id, State::Owned)?;
+                self.introduce(row.name.as_deref(), row.email.as_deref(), true)?;
+            }
+            (State::Claiming, false) => self.forget_card(id, claim)?,
+            (State::Owned | State::Releasing, _) => {}
+        }
+        Ok(true)
+    }
+
+    /// Begins to give up a card; `None`: there is no such card.
+    pub(crate) fn release_card(&mut self, id: &str) -> Result<Option<CardRow>, WalletError> {
+        self.set_state("id", id, State::Releasing)?;
+        Ok(self.card(id)?)
+    }
+
+    /// Begins to give up what the bearers of a token claimed: it is revoked.
+    #[cfg_attr(not(test), allow(dead_code, reason = "revoking calls it"))]
+    pub(crate) fn release_cards_of(&mut self, token: &TokenId) -> Result<(), WalletError> {
+        self.set_state("token", token.as_str(), State::Releasing)
+    }
+
+    /// Begins to give up what a payment claimed, here and wherever this account went: its payer was not entitled to it.
+    pub(crate) fn disown(&mut self, payment: &str) -> Result<(), WalletError> {
+        self.sql.run("INSERT INTO disowned (payment) VALUES (?) ON CONFLICT DO NOTHING", &[payment.into()])?;
+        self.set_state("payment", payment, State::Releasing)
+    }
+
+    /// The directory has forgotten it.
+    pub(crate) fn released(&mut self, id: &str, claim: &str) -> Result<(), WalletError> {
+        match self.card(id)? {
+            Some(row) if row.state == State::Releasing => self.forget_card(id, claim),
+            _ => Ok(()),
+        }
+    }
+
+    /// A card of an account that went into this one; it hangs on a token, and goes if that has ended meanwhile.
+    pub(crate) fn inherit(&mut self, card: &CardRow, token: &TokenId) -> Result<(), WalletError> {
+        let keep = self.account.merged_into.is_some() || self.has_token(token)?;
+        if self.card(&card.id)?.is_some_and(|row| row.claim == card.claim) {
+            return Ok(());
+        }
+        let disowned =
+            !self.sql.run("SELECT 1 FROM disowned WHERE payment = ?", &[card.payment.as_str().into()])?.is_empty();
+        let state =
+            if keep && !disowned && self.cards()?.len() < MAX_CARDS { State::Claiming } else { State::Releasing };
+        self.put(&CardRow { token: token.clone(), state, ..card.clone() })
+    }
+
+    /// A card went to the account that this one went into.
+    pub(crate) fn inherited(&mut self, id: &str, claim: &str) -> Result<(), WalletError> {
+        self.forget_card(id, claim)
+    }
+
+    /// What this account owns.
+    pub(crate) fn cards(&self) -> Result<Vec<CardRow>, WalletError> {
+        self.select("WHERE state = 'owned' ORDER BY at, id", &[])
+    }
+
+    /// Some of what is to be finished: claims and releases, and in an account that went into another, every card.
+    pub(crate) fn unfinished_cards(&self, most: usize) -> Result<Vec<CardRow>, WalletError> {
+        let merged = self.account.merged_into.is_some();
+        self.select(
+            "WHERE state <> 'owned' OR ? ORDER BY at, id LIMIT ?",
+            &[i64::from(merged).into(), (most as i64).into()],
+        )
+    }
+
+    /// Payments whose claims the account that this one went into has to give up, too.
+    pub(crate) fn untold_disowned(&self) -> Result<Vec<String>, WalletError> {
+        if self.account.merged_into.is_none() {
+            return Ok(Vec::new());
+        }
+        let rows = self.sql.run("SELECT payment FROM disowned WHERE told = 0 LIMIT 20", &[])?;
+        Ok(rows.into_iter().map(|row| Reader::new(row).text()).collect::<Result<_, SqlError>>()?)
+    }
+
+    pub(crate) fn told_disowned(&self, payment: &str) -> Result<(), WalletError> {
+        self.sql.run("UPDATE disowned SET told = 1 WHERE payment = ?", &[payment.into()])?;
+        Ok(())
+    }
+
+    /// Whether there is anything that somebody could want to get at with a card of his own: other payments, or cards.
+    fn has_history(&self, payment: &str) -> Result<bool, SqlError> {
+        let select = "SELECT 1 WHERE EXISTS (SELECT 1 FROM payments WHERE key <> ?) OR EXISTS (SELECT 1 FROM cards)
+             OR EXISTS (SELECT 1 FROM entries WHERE kind = 'transfer')";
+        Ok(!self.sql.run(select, &[payment.into()])?.is_empty())
+    }
+
+    fn card(&self, id: &str) -> Result<Option<CardRow>, SqlError> {
+        self.sql.run(&format!("{SELECT} WHERE id = ?"), &[id.into()])?.pop().map(CardRow::read).transpose()
+    }
+
+    fn select(&self, condition: &str, parameters: &[Value]) -> Result<Vec<CardRow>, WalletError> {
+        let rows = self.sql.run(&format!("{SELECT} {condition}"), parameters)?;
+        Ok(rows.into_iter().map(CardRow::read).collect::<Result<_, SqlError>>()?)
+    }
+
+    fn put(&mut self, row: &CardRow) -> Result<(), WalletError> {
+        self.sql.run(
+            "INSERT OR REPLACE INTO cards (id, identity, label, name, email, token, payment, claim, state, at)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            &[
+                row.id.as_str().into(),
+                row.card.identity.as_str().into(),
+                row.card.label.as_str().into(),
+                row.name.clone().into(),
+                row.email.clone().into(),
+                row.token.as_str().into(),
+                row.payment.as_str().into(),
+                row.claim.as_str().into(),
+                row.state.name().into(),
+                row.at.into(),
+            ],
+        )?;
+        self.show_cards()
+    }
+
+    /// `column` is one of ours, never a stranger's text.
+    fn set_state(&mut self, column: &'static str, value: &str, state: State) -> Result<(), WalletError> {
+        self.sql
+            .run(&format!("UPDATE cards SET state = ? WHERE {column} = ?"), &[state.name().into(), value.into()])?;
+        self.show_cards()
+    }
+
+    fn forget_card(&mut self, id: &str, claim: &str) -> Result<(), WalletError> {
+        self.sql.run("DELETE FROM cards WHERE id = ? AND claim = ?", &[id.into(), claim.into()])?;
+        self.show_cards()
+    }
+
+    /// Lets the row show the newest card and the newest Link account that are owned.
+    fn show_cards(&mut self) -> Result<(), WalletError> {
+        let cards = self.cards()?;
+        let newest =
+            |kind: &str| cards.iter().rev().find_map(|row| row.card.identity.strip_prefix(kind)).map(str::to_owned);
+        self.account.card_fingerprint = newest(CARD);
+        self.account.verified_email = newest(LINK);
+        let (fingerprint, email) = (self.account.card_fingerprint.clone(), self.account.verified_email.clone());
+        self.sql
+            .run("UPDATE users SET card_fingerprint = ?, verified_email = ?", &[fingerprint.into(), email.into()])?;
+        self.touch();
+        Ok(())
+    }
+
+    /// Lets the row show who paid; without a claim only where nothing is known yet.
+    fn introduce(&mut self, name: Option<&str>, email: Option<&str>, claimed: bool) -> Result<(), WalletError> {
+        let pick = |known: &Option<String>, told: Option<&str>| match (known, told) {
+            (Some(known), Some(_)) if !claimed => Some(known.clone()),
+            (known, None) => known.clone(),
+            (_, Some(told)) => Some(told.to_owned()),
+        };
+        self.account.name = pick(&self.account.name, name);
+        self.account.email = pick(&self.account.email, email);
+        let (name, email) = (self.account.name.clone(), self.account.email.clone());
+        self.sql.run("UPDATE users SET name = ?, email = ?", &[name.into(), email.into()])?;
+        self.touch();
+        Ok(())
+    }
+}
+
+impl CardRow {
+    fn read(row: Row) -> Result<Self, SqlError> {
+        let mut row = Reader::new(row);
+        Ok(Self {
+            id: row.text()?,
+            card: Card { identity: row.text()?, label: row.text()? },
+            name: row.optional_text()?,
+            email: row.optional_text()?,
+            token: row.text()?.into(),
+            payment: row.text()?,
+            claim: row.text()?,
+            state: match row.text()?.as_str() {
+                "claiming" => State::Claiming,
+                "owned" => State::Owned,
+                "releasing" => State::Releasing,
+                _ => return Err(SqlError("cards.state is no state".into())),
+            },
+            at: row.integer()?,
+        })
+    }
+
+    /// `card` or `link`.
+    pub(crate) fn kind(&self) -> &'static str {
+        if self.card.identity.starts_with(LINK) { "link" } else { "card" }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::database;
+    use super::super::{Caps, Credit, Kind, Merge, NewToken, Reversal, Role, Sql};
+    use super::*;
+    use crate::account::AccountId;
+    use crate::money::Cents;
+    use crate::schema::{Schema, migrate};
+
+    const SCHEMA: Schema = Schema::of::<()>();
+    const NOW: Millis = 1_800_000_000_000;
+
+    type Act = fn(&mut Wallet<'_>) -> Result<(), WalletError>;
+
+    fn at<T>(sql: &rusqlite::Connection, act: impl FnOnce(&mut Wallet<'_>) -> Result<T, WalletError>) -> T {
+        let mut wallet = Wallet::load_or_register(sql, &SCHEMA, NOW, &AccountId::from_hash(&[7; 32])).unwrap();
+        let result = act(&mut wallet).unwrap();
+        wallet.save().unwrap();
+        result
+    }
+
+    /// An account that was paid for once.
+    fn account() -> rusqlite::Connection {
+        let sql = database();
+        migrate(&sql, Role::Account, &SCHEMA).unwrap();
+        pay(&sql, "first");
+        sql
+    }
+
+    fn pay(sql: &rusqlite::Connection, key: &str) {
+        let (account, amount) = (AccountId::from_hash(&[7; 32]), Cents::new(5));
+        let credit = Credit { account, key: key.into(), amount, payment_intent: Some(format!("pi_{key}")) };
+        at(sql, |wallet| wallet.credit(&credit));
+    }
+
+    fn browser() -> TokenId {
+        "browser".to_owned().into()
+    }
+
+    fn mint(sql: &rusqlite::Connection) {
+        let (label, caps, expires_at) = ("login".into(), Caps::default(), None);
+        let token = NewToken { id: browser(), hash: "hash".into(), label, manage: true, login: true, caps, expires_at };
+        at(sql, |wallet| wallet.mint(&token)).unwrap();
+    }
+
+    fn visa() -> Card {
+        Card::of_fingerprint("print", "visa •••• 4242".into())
+    }
+
+    fn login(card: Option<Card>, claim: &str) -> Login {
+        let (name, email) = (Some("Petra".into()), Some("form@example.com".into()));
+        Login { payment: "first".into(), name, email, card, claim: claim.into(), asked: false }
+    }
+
+    fn log_in(sql: &rusqlite::Connection, login: &Login) -> LoginOutcome {
+        at(sql, |wallet| wallet.log_in(login, &"token".to_owned().into()))
+    }
+
+    fn claiming(claim: &str) -> LoginOutcome {
+        LoginOutcome::Claiming { claim: claim.into() }
+    }
+
+    fn row(sql: &rusqlite::Connection) -> Vec<Option<String>> {
+        let row =
+            sql.run("SELECT name, email, card_fingerprint, verified_email FROM users", &[]).unwrap().pop().unwrap();
+        let mut row = Reader::new(row);
+        (0..4).map(|_| row.optional_text().unwrap()).collect()
+    }
+
+    fn owned(sql: &rusqlite::Connection) -> Vec<String> {
+        let mut labels: Vec<String> = at(sql, |wallet| wallet.cards()).into_iter().map(|row| row.card.label).collect();
+        labels.sort();
+        labels
+    }
+
+    fn claim(sql: &rusqlite::Connection, card: &Card, name: &str) {
+        assert_eq!(log_in(sql, &Login { asked: true, ..login(Some(card.clone()), name) }), claiming(name));
+        assert!(at(sql, |wallet| wallet.claimed(&card.id(), name, true)));
+    }
+
+    #[test]
+    fn a_card_is_owned_when_the_directory_said_so_and_not_before() {
+        let sql = account();
+        for _ in 0..2 {
+            assert_eq!(log_in(&sql, &login(Some(visa()), "1")), claiming("1"));
+            assert_eq!((owned(&sql).len(), row(&sql)), (0, vec![None; 4]));
+        }
+        assert_eq!(log_in(&sql, &login(Some(visa()), "2")), claiming("1"), "a second visit joins the first");
+        assert!(!at(&sql, |wallet| wallet.claimed(&visa().id(), "2", false)));
+        for _ in 0..2 {
+            assert!(at(&sql, |wallet| wallet.claimed(&visa().id(), "1", true)));
+            assert_eq!(owned(&sql), ["visa •••• 4242"]);
+        }
+        let text = |text: &str| Some(text.to_owned());
+        assert_eq!(row(&sql), [text("Petra"), text("form@example.com"), text("print"), None]);
+        assert_eq!(log_in(&sql, &login(Some(visa()), "3")), LoginOutcome::Done);
+        assert!(at(&sql, |wallet| wallet.unfinished_cards(9)).is_empty());
+    }
+
+    #[test]
+    fn what_another_account_owns_leaves_no_trace() {
+        let sql = account();
+        log_in(&sql, &login(Some(visa()), "1"));
+        at(&sql, |wallet| wallet.claimed(&visa().id(), "1", false));
+        assert_eq!(row(&sql), vec![None; 4]);
+        assert!(at(&sql, |wallet| wallet.unfinished_cards(9)).is_empty());
+    }
+
+    #[test]
+    fn a_further_card_is_claimed_only_when_its_payer_was_asked() {
+        let sql = account();
+        claim(&sql, &visa(), "1");
+        let other = Card::of_link("Petra@Link.Example", "Link p•••@link.example".into());
+        assert_eq!(log_in(&sql, &login(Some(other.clone()), "2")), LoginOutcome::Ask);
+        assert_eq!(owned(&sql).len(), 1);
+        claim(&sql, &other, "3");
+        assert_eq!(owned(&sql), ["Link p•••@link.example", "visa •••• 4242"]);
+        assert_eq!(row(&sql)[3].as_deref(), Some("petra@link.example"));
+
+        let sql = account();
+        pay(&sql, "second");
+        assert_eq!(log_in(&sql, &login(Some(visa()), "1")), LoginOutcome::Ask, "there is somebody's money already");
+    }
+
+    #[test]
+    fn without_an_identity_a_payment_tells_a_name_where_none_is_known() {
+        let sql = account();
+        let told = |name: &str| Login { name: Some(name.into()), email: None, ..login(None, "1") };
+        assert_eq!(log_in(&sql, &told("Petra")), LoginOutcome::Done);
+        assert_eq!(log_in(&sql, &told("Mallory")), LoginOutcome::Done);
+        assert_eq!(row(&sql), [Some("Petra".to_owned()), None, None, None]);
+    }
+
+    #[test]
+    fn a_card_goes_with_its_token_its_payment_or_by_itself() {
+        fn dispute(disowned: bool) -> Reversal {
+            let (kind, amount, returned) = (Kind::Dispute, Cents::new(5), Cents::ZERO);
+            Reversal { kind, id: "du".into(), amount, withdrawn: false, returned, closed: false, disowned }
+        }
+        let ways: [Act; 3] = [
+            |wallet| wallet.release_card(&visa().id()).map(drop),
+            |wallet| wallet.release_cards_of(&"token".to_owned().into()),
+            |wallet| wallet.reverse("pi_first", &dispute(true)).map(drop),
+        ];
+        for (index, way) in ways.into_iter().enumerate() {
+            let sql = account();
+            claim(&sql, &visa(), "1");
+            at(&sql, |wallet| wallet.release_cards_of(&"another token".to_owned().into()));
+            at(&sql, |wallet| wallet.reverse("pi_first", &dispute(false)));
+            assert_eq!(owned(&sql).len(), 1);
+            at(&sql, way);
+            assert_eq!((owned(&sql).len(), row(&sql)[2].clone()), (0, None), "{index}");
+            let unfinished = at(&sql, |wallet| wallet.unfinished_cards(9));
+            assert_eq!((unfinished.len(), unfinished[0].state), (1, State::Releasing));
+            at(&sql, |wallet| wallet.released(&visa().id(), "0"));
+            assert_eq!(at(&sql, |wallet| wallet.unfinished_cards(9)).len(), 1, "of an earlier claim");
+            at(&sql, |wallet| wallet.released(&visa().id(), "1"));
+            assert!(at(&sql, |wallet| wallet.unfinished_cards(9)).is_empty());
+            let again = log_in(&sql, &Login { asked: true, ..login(Some(visa()), "2") });
+            assert_eq!(again, if index == 2 { LoginOutcome::Done } else { claiming("2") }, "{index}");
+        }
+    }
+
+    #[test]
+    fn a_claim_that_is_made_again_is_not_released_by_the_release_before_it() {
+        let sql = account();
+        claim(&sql, &visa(), "1");
+        at(&sql, |wallet| wallet.release_card(&visa().id()));
+        claim(&sql, &visa(), "2");
+        at(&sql, |wallet| wallet.released(&visa().id(), "1"));
+        assert_eq!(owned(&sql).len(), 1);
+    }
+
+    #[test]
+    fn cards_are_inherited_under_the_browsers_token_unless_it_or_their_payment_is_gone() {
+        let card = CardRow {
+            id: visa().id(),
+            card: visa(),
+            name: None,
+            email: None,
+            token: "theirs".to_owned().into(),
+            payment: "their payment".into(),
+            claim: "1".into(),
+            state: State::Owned,
+            at: NOW,
+        };
+        for (keep, disowned, state) in
+            [(true, false, State::Claiming), (false, false, State::Releasing), (true, true, State::Releasing)]
+        {
+            let sql = account();
+            if disowned {
+                at(&sql, |wallet| wallet.disown("their payment"));
+            }
+            if keep {
+                mint(&sql);
+            }
+            for _ in 0..2 {
+                at(&sql, |wallet| wallet.inherit(&card, &browser()));
+                let rows = at(&sql, |wallet| wallet.unfinished_cards(9));
+                assert_eq!((rows.len(), rows[0].state, rows[0].token.as_str()), (1, state, "browser"));
+            }
+        }
+        let sql = account();
+        mint(&sql);
+        at(&sql, |wallet| wallet.inherit(&card, &browser()));
+        at(&sql, |wallet| wallet.claimed(&card.id, "1", true));
+        at(&sql, |wallet| wallet.disown("their payment"));
+        assert_eq!(owned(&sql).len(), 0, "a dispute after the merge undoes it, too");
+    }
+
+    #[test]
+    fn an_account_that_went_into_another_has_all_its_cards_to_hand_on() {
+        let sql = account();
+        claim(&sql, &visa(), "1");
+        assert!(at(&sql, |wallet| wallet.unfinished_cards(9)).is_empty());
+        let into = AccountId::from_hash(&[1; 32]);
+        let merge = Merge { into: into.clone(), registered_at: NOW - 1, token: browser() };
+        assert_eq!(at(&sql, |wallet| wallet.merge(&merge)), Ok(()));
+        assert_eq!(at(&sql, |wallet| wallet.survivor()), Some((into, browser())));
+        assert_eq!(at(&sql, |wallet| wallet.unfinished_cards(9)).len(), 1);
+        at(&sql, |wallet| wallet.disown("first"));
+        assert_eq!(at(&sql, |wallet| wallet.untold_disowned()), ["first"]);
+        at(&sql, |wallet| wallet.told_disowned("first"));
+        assert!(at(&sql, |wallet| wallet.untold_disowned()).is_empty());
+        at(&sql, |wallet| wallet.inherited(&visa().id(), "1"));
+        assert!(at(&sql, |wallet| wallet.unfinished_cards(9)).is_empty());
+    }
+}

@@ -1,0 +1,131 @@
+//! Somebody with a browser, as far as cookies, navigations and forms go.
+
+use anyhow::{Context, Result};
+use cargo_stripeflare::stripe::{Method as Pay, PayRequest};
+use reqwest::{Method, RequestBuilder};
+use serde_json::Value;
+
+use crate::{Customer, DEADLINE, Reply, World};
+
+const COOKIE: &str = "__Host-access_token";
+
+/// A browser that keeps one cookie and follows no redirect.
+#[derive(Clone, Debug, Default)]
+pub struct Visitor {
+    token: Option<String>,
+}
+
+impl Visitor {
+    /// Somebody who has just opened the site.
+    pub async fn arrive(world: &World) -> Self {
+        let mut visitor = Self::default();
+        visitor.visit(world, "/free").await;
+        visitor
+    }
+
+    /// A browser with this token as its cookie.
+    #[must_use]
+    pub fn with(token: &str) -> Self {
+        Self { token: Some(token.to_owned()) }
+    }
+
+    /// The cookie's token, and what a payment for its account carries.
+    ///
+    /// # Panics
+    /// When there is no cookie.
+    pub async fn customer(&self, world: &World) -> Customer {
+        let token = self.token.clone().expect("a cookie");
+        let topup = world.send(self.request(world, Method::GET, "/topup")).await.header("location");
+        let reference = topup.split_once("client_reference_id=").map(|(_, reference)| reference.to_owned());
+        Customer { token, reference: reference.unwrap_or_default() }
+    }
+
+    /// A request with the cookie, as a person following a link from elsewhere causes it.
+    pub fn request(&self, world: &World, method: Method, path: &str) -> RequestBuilder {
+        let request = world.request(method, path).header("sec-fetch-mode", "navigate");
+        let request = request.header("sec-fetch-dest", "document").header("sec-fetch-site", "cross-site");
+        match &self.token {
+            Some(token) => request.header("cookie", format!("{COOKIE}={token}")),
+            None => request,
+        }
+    }
+
+    /// Follows a link, and keeps the cookie that comes back.
+    pub async fn visit(&mut self, world: &World, path: &str) -> Reply {
+        let reply = world.send(self.request(world, Method::GET, path)).await;
+        self.keep(reply)
+    }
+
+    fn keep(&mut self, reply: Reply) -> Reply {
+        if let Some((_, rest)) = reply.header("set-cookie").split_once(&format!("{COOKIE}=")) {
+            self.token = rest.split(';').next().map(str::to_owned);
+        }
+        reply
+    }
+
+    /// Pays through `/topup`, as the site's pages link to it, and does not come back yet. Answers the session.
+    ///
+    /// # Errors
+    /// When Stripe refuses.
+    pub async fn pay(&self, world: &World, cents: i64, method: Pay) -> Result<Value> {
+        let reference = self.customer(world).await.reference;
+        world.stripe.pay(&PayRequest::new(cents, reference).method(method)).await
+    }
+
+    /// Comes back from Stripe.
+    pub async fn come_back(&mut self, world: &World, session: &Value) -> Reply {
+        let id = session["id"].as_str().unwrap_or_default();
+        self.visit(world, &format!("/stripe/return?session_id={id}")).await
+    }
+
+    /// Pays and comes back, when the webhook has arrived.
+    ///
+    /// # Errors
+    /// When Stripe refuses, or the webhook is not accepted.
+    pub async fn log_in(&mut self, world: &World, cents: i64, method: Pay) -> Result<Reply> {
+        let session = self.pay(world, cents, method).await?;
+        world.stripe.wait_idle(DEADLINE).await?;
+        Ok(self.come_back(world, &session).await)
+    }
+
+    /// Presses one of the buttons of the page that asks.
+    ///
+    /// # Errors
+    /// When the page has no such form.
+    pub async fn press(&mut self, world: &World, page: &Reply, button: &str) -> Result<Reply> {
+        let form = form(page, button)?;
+        let request = self.request(world, Method::POST, "/stripe/return").header("origin", "null");
+        let reply = world.send(request.header("content-type", "application/x-www-form-urlencoded").body(form)).await;
+        Ok(self.keep(reply))
+    }
+
+    /// The account's id.
+    #[must_use]
+    pub fn account(&self) -> &str {
+        self.token.as_deref().and_then(|token| token.split('.').next()).unwrap_or_default()
+    }
+
+    /// The balance that `/me` tells, in cents.
+    pub async fn balance(&self, world: &World) -> f64 {
+        self.me(world).await["balance"].as_f64().unwrap_or(f64::NAN)
+    }
+
+    /// What `/me` tells.
+    pub async fn me(&self, world: &World) -> Value {
+        world.send(self.request(world, Method::GET, "/me")).await.json()
+    }
+}
+
+/// What pressing a button sends.
+///
+/// # Errors
+/// When the page has no such form.
+pub fn form(page: &Reply, button: &str) -> Result<String> {
+    let value = |name: &str| {
+        let (_, rest) = page.body.split_once(&format!("name=\"{name}\" value=\""))?;
+        rest.split('"').next()
+    };
+    let (question, seal) = (value("question").context("no question")?, value("seal").context("no seal")?);
+    anyhow::ensure!(page.body.contains(&format!("value=\"{button}\"")), "no button {button}: {page:?}");
+    Ok(format!("question={question}&seal={seal}&answer={button}"))
+}
