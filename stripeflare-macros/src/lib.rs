@@ -123,7 +123,7 @@ pub fn delete(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// | key | |
 /// |---|---|
 /// | `cents = 1` | the price: a decimal literal exact to four places (`0.25`), or a `const` of type `Cents` |
-/// | `max_cents = 50` | the most it may cost; the handler answers `Priced` with what it did cost |
+/// | `max_cents = 50` | the most it may cost; the handler answers `Priced` with what it did cost, or takes a `Meter` and adds it up while its answer streams |
 /// | `hold_s = 60` | for how many seconds the money is set aside, 1 to 3600; a handler that takes longer is charged before its answer leaves |
 /// | `crate = path` | the `stripeflare` crate where a manifest renames it |
 ///

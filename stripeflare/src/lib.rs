@@ -48,6 +48,8 @@ pub use error::Result;
 pub use http::Account;
 pub use http::App;
 pub use http::ChargeError;
+pub use http::Meter;
+pub use http::MeterError;
 pub use http::Priced;
 pub use http::Reconciled;
 pub use http::Routes;
@@ -71,6 +73,7 @@ pub use wallet::Overdraft;
 pub use wallet::Value;
 
 pub use axum;
+pub use send_wrapper::SendWrapper;
 pub use worker;
 
 /// The list of an application's handlers, for [`App::routes`].
@@ -88,8 +91,8 @@ macro_rules! routes {
 /// What nearly every application uses.
 pub mod prelude {
     pub use crate::{
-        Account, App, Cents, Error, Overdraft, Priced, Result, StripeUser, delete, get, patch, post, priced, put,
-        routes,
+        Account, App, Cents, Error, Meter, Overdraft, Priced, Result, StripeUser, delete, get, patch, post, priced,
+        put, routes,
     };
     pub use axum::Json;
     pub use axum::extract::{Path, Query};
@@ -101,8 +104,9 @@ pub mod prelude {
 #[doc(hidden)]
 pub mod __private {
     pub use crate::http::{
-        App, AppType, Call, Charge, Endpoint, Method, Price, ResponseFuture, Route, RouteDef, boxed, check_routes,
-        fetch, from_parts, from_request, into_parts, into_response, queue, scheduled, send,
+        App, AppType, Call, Charge, Endpoint, Method, NoMaximum, Price, ResponseFuture, Route, RouteDef, Unmetered,
+        UnmeteredType, boxed, check_routes, fetch, from_parts, from_request, into_parts, into_response, queue,
+        scheduled, send,
     };
     pub use crate::jobs::{env, stats};
     pub use crate::money::Cents;

@@ -2,6 +2,7 @@
 
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::Type;
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 
@@ -204,7 +205,9 @@ fn extract(handler: &Handler<'_>, std: &Std) -> TokenStream {
             quote_spanned!(start=> #p::from_parts::<#ty> #arguments)
         };
         let awaited = quote_spanned!(end=> .await);
+        let metered = refuse_meter(handler, ty);
         quote! {
+            #metered
             let #name = match #extraction #awaited {
                 #ok(__value) => __value,
                 #err(__response) => return __response,
@@ -212,6 +215,26 @@ fn extract(handler: &Handler<'_>, std: &Std) -> TokenStream {
         }
     });
     quote!(#(#bindings)*)
+}
+
+/// A `Meter` counts up to a maximum; what is only called like one is told apart by its type.
+fn refuse_meter(handler: &Handler<'_>, ty: &Type) -> Option<TokenStream> {
+    let has_maximum = handler.price.as_ref().is_some_and(|price| price.limit == Limit::UpTo);
+    let Type::Path(path) = ty else { return None };
+    if has_maximum || path.path.segments.last()?.ident != "Meter" {
+        return None;
+    }
+    let (start, end) = ends(ty);
+    let p = handler.raw.private.at(start);
+    let generic = quote_spanned!(end=> ::<#p::NoMaximum>());
+    let check = quote_spanned!(start=> #p::Unmetered::<#ty>::check #generic);
+    Some(quote! {
+        {
+            #[allow(unused_imports)]
+            use #p::UnmeteredType as _;
+            #check;
+        }
+    })
 }
 
 /// Where something begins and ends: code between the two is reported in its place.

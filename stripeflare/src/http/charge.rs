@@ -1,19 +1,22 @@
+use std::cell::Cell;
+
 use axum::body::Body;
 use axum::response::Response;
 use http::header::ALLOW;
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode};
+use http_body::Body as _;
 
 use super::answer::{X_BALANCE, X_PAYMENT_LINK, X_PRICE, header};
 use super::context::{Context, Inner};
 use super::price::{Kind, Price, Said};
-use super::{Answer, endings, idempotency, now};
+use super::{Answer, Meter, endings, idempotency, now, stream};
 use crate::account::AccountId;
 use crate::money::Cents;
-use crate::object::{Command, Reply};
+use crate::object::{Address, Command, ObjectError, Reply};
 use crate::wallet::{
-    Charge as ChargeCommand, Ending, HoldId, IdempotencyKey, KeptAnswer, Millis, Outcome, Overdraft, Refusal, Settled,
-    TokenId,
+    Charge as ChargeCommand, Ending, HoldId, IdempotencyKey, KeptAnswer, Millis, Outcome, Overdraft, Refusal, Report,
+    Settled, TokenId,
 };
 
 /// A call of a priced route, before its extractors ran.
@@ -39,7 +42,7 @@ impl Call {
         }
         context.spending_token()?;
         let (key, body) = idempotency::read(parts, body).await?;
-        context.slot.open();
+        context.slot.open((price.kind == Kind::UpTo).then_some(price.amount));
         Ok((Self { context, price, key }, body))
     }
 
@@ -52,6 +55,11 @@ impl Call {
         let Some(token) = context.spending_token()?.cloned() else {
             return Err(context.refused(price.amount, Refusal::Unregistered));
         };
+        let meter = context.slot.meter_in_use().cloned();
+        if meter.is_some() && key.is_some() {
+            let message = "The answer of this call is metered as it is sent and cannot be kept. Call it without an Idempotency-Key. Nothing was charged.";
+            return Err(Answer::new(StatusCode::BAD_REQUEST, "idempotency_streamed", message).into());
+        }
         let begun_at = now();
         let hold = HoldId::generate(begun_at);
         let command = Command::Reserve {
@@ -64,8 +72,19 @@ impl Call {
         // From here on a hold may be there, so it gets an ending whatever happens.
         let key = key.map(|key| key.key);
         let account = token.account().clone();
-        let mut charge =
-            Charge { context, price, account, hold, key, token: None, begun_at, available: Cents::ZERO, open: true };
+        let mut charge = Charge {
+            context,
+            price,
+            account,
+            hold,
+            key,
+            token: None,
+            meter,
+            held_since: Cell::new(begun_at),
+            available: Cents::ZERO,
+            open: true,
+            streams: false,
+        };
         match endings::call_for(&charge.context.deployment, &token, command).await? {
             Reply::Reserved { available, token, key, row } => {
                 (charge.available, charge.token, charge.key) = (available, token, key);
@@ -93,9 +112,9 @@ impl Call {
 }
 
 /// Money set aside for a running handler. Dropped without [`Charge::settle`], by a panic or a cancelled request, it
-/// releases the money.
+/// releases the money; once the answer streams, it captures what was metered.
 pub struct Charge {
-    context: Context,
+    pub(super) context: Context,
     price: &'static Price,
     account: AccountId,
     hold: HoldId,
@@ -103,16 +122,25 @@ pub struct Charge {
     key: Option<String>,
     /// What the hold counts against.
     token: Option<TokenId>,
-    begun_at: Millis,
+    /// If the handler asked for one.
+    meter: Option<Meter>,
+    /// When the hold was taken or renewed.
+    held_since: Cell<Millis>,
     /// After the hold.
     available: Cents,
     open: bool,
+    /// The answer is on its way, and the meter says what it costs.
+    streams: bool,
 }
 
 impl Drop for Charge {
     fn drop(&mut self) {
         if self.open {
-            self.decide(Outcome::Release);
+            let metered = self.meter.as_ref().filter(|_| self.streams).map(Meter::close);
+            self.decide(match metered {
+                Some(used) if used.is_positive() => self.capture(used, self.is_late()),
+                _ => Outcome::Release,
+            });
         }
     }
 }
@@ -120,13 +148,16 @@ impl Drop for Charge {
 impl Charge {
     /// Captures or releases, as the handler's response says, and tells the caller.
     pub async fn settle(mut self, response: Response) -> Response {
+        if self.meter.is_some() && response.status().as_u16() < 400 && response.body().size_hint().exact().is_none() {
+            return self.stream(response).await.unwrap_or_else(|answer| answer);
+        }
         let used = match self.used(&response) {
             Ok(used) => used,
             // Dropping `self` releases.
             Err(answer) => return answer.into(),
         };
         let available = self.available + (self.price.amount - used);
-        let response = self.context.charged(response, &self.account, used, available);
+        let response = self.context.charged(response, &self.account, Some(used), available);
         if response.status().as_u16() >= 400 {
             self.decide(Outcome::Release);
         } else if self.key.is_some() {
@@ -144,8 +175,55 @@ impl Charge {
         response
     }
 
-    fn is_late(&self) -> bool {
-        now() - self.begun_at >= Millis::from(self.price.hold_s) * 1_000
+    /// Lets the answer leave while its price is not known: settled is at its end, whichever that is.
+    async fn stream(mut self, response: Response) -> Result<Response, Response> {
+        if response.extensions().get::<Said>().is_some() {
+            return Err(self.said_twice().into());
+        }
+        // The handler may have taken all the time there was.
+        if self.held_for() >= self.hold_ms() / 2 {
+            match self.renew().await {
+                Ok(true) => {}
+                Ok(false) => return Err(self.expired()),
+                Err(error) if self.is_late() => return Err(error.into()),
+                Err(_) => {}
+            }
+        }
+        let response = self.context.charged(response, &self.account, None, self.available);
+        self.streams = true;
+        Ok(stream::metered(self, response))
+    }
+
+    /// Lets the hold live on and tells the account what was metered. `false`: it has ended or expired.
+    pub(super) async fn renew(&self) -> Result<bool, ObjectError> {
+        let amount = self.meter.as_ref().map_or(Cents::ZERO, Meter::used);
+        let report = Report { amount, detail: self.price.route.to_owned() };
+        let command = Command::Renew { hold: self.hold.clone(), report, seconds: self.price.hold_s };
+        let asked_at = now();
+        // It carries no endings: whoever waits for it may be gone before its answer.
+        let address = Address::Account(self.account.clone());
+        let renewed = self.context.deployment.stubs.call(&address, command, Vec::new()).await?;
+        let renewed = matches!(renewed, Reply::Renewed(true));
+        if renewed {
+            self.held_since.set(asked_at);
+        }
+        Ok(renewed)
+    }
+
+    pub(super) fn route(&self) -> &'static str {
+        self.price.route
+    }
+
+    pub(super) fn hold_ms(&self) -> Millis {
+        Millis::from(self.price.hold_s) * 1_000
+    }
+
+    pub(super) fn held_for(&self) -> Millis {
+        now() - self.held_since.get()
+    }
+
+    pub(super) fn is_late(&self) -> bool {
+        self.held_for() >= self.hold_ms()
     }
 
     /// A call with a key is charged, and its answer kept, before it is answered.
@@ -162,17 +240,29 @@ impl Charge {
         if response.status().as_u16() >= 400 {
             return Ok(Cents::ZERO);
         }
-        match (self.price.kind, response.extensions().get::<Said>()) {
+        let said = response.extensions().get::<Said>();
+        if let Some(meter) = &self.meter {
+            return match said {
+                None => Ok(meter.close()),
+                Some(_) => Err(self.said_twice()),
+            };
+        }
+        match (self.price.kind, said) {
             (Kind::Exact, _) => Ok(self.price.amount),
             (Kind::UpTo, Some(Said(price))) if *price >= Cents::ZERO => Ok(self.price.amount.min(*price)),
             (Kind::UpTo, Some(Said(price))) => {
                 Err(Answer::internal(format!("{} asked for {price} cents", self.price.route)))
             }
             (Kind::UpTo, None) => Err(Answer::internal(format!(
-                "{} has max_cents and did not return a Priced, which says what the call cost",
+                "{} has max_cents and neither takes a Meter nor returned a Priced, which say what the call cost",
                 self.price.route
             ))),
         }
+    }
+
+    fn said_twice(&self) -> Answer {
+        let route = self.price.route;
+        Answer::internal(format!("{route} takes a Meter and returned a Priced; one of them says what a call costs"))
     }
 
     /// Captures before the answer leaves: a handler that took longer than its hold is answered only if the money is
@@ -181,15 +271,17 @@ impl Charge {
         let command = Command::End { ending: self.ending(self.capture(used, late)), answer };
         match endings::call(&self.context.deployment, &self.account, command).await? {
             Reply::Ended { settled: Settled::Captured | Settled::AlreadyCaptured, .. } => Ok(()),
-            Reply::Ended { .. } | Reply::Refused(_) => {
-                let message = format!(
-                    "This call took longer than the {} s its price was held for. Nothing was charged.",
-                    self.price.hold_s
-                );
-                Err(Answer::new(StatusCode::GATEWAY_TIMEOUT, "hold_expired", message).into())
-            }
+            Reply::Ended { .. } | Reply::Refused(_) => Err(self.expired()),
             _ => Err(Answer::unavailable("the account answered a capture with something else")),
         }
+    }
+
+    fn expired(&self) -> Response {
+        let message = format!(
+            "This call took longer than the {} s its price was held for. Nothing was charged.",
+            self.price.hold_s
+        );
+        Answer::new(StatusCode::GATEWAY_TIMEOUT, "hold_expired", message).into()
     }
 
     fn ending(&self, outcome: Outcome) -> Ending {
@@ -211,12 +303,15 @@ impl Charge {
 pub(super) struct Settlement;
 
 impl Inner {
-    /// Tells the caller what the call cost.
-    fn charged(&self, mut response: Response, account: &AccountId, price: Cents, available: Cents) -> Response {
+    /// Tells the caller what the call cost, if that is known.
+    fn charged(&self, mut response: Response, account: &AccountId, price: Option<Cents>, available: Cents) -> Response {
         self.mark_personal();
         response.extensions_mut().insert(Settlement);
         let headers = response.headers_mut();
-        headers.insert(X_PRICE, header(price));
+        match price {
+            Some(price) => headers.insert(X_PRICE, header(price)),
+            None => headers.remove(X_PRICE),
+        };
         headers.insert(X_BALANCE, header(available));
         headers.insert(X_PAYMENT_LINK, header(self.deployment.payment_link(account)));
         response
@@ -240,7 +335,7 @@ impl Inner {
             return response;
         }
         match self.charge_now(price, Overdraft::Allow, "X-Price").await {
-            Ok((account, available)) => self.charged(response, &account, price, available),
+            Ok((account, available)) => self.charged(response, &account, Some(price), available),
             Err(answer) => answer,
         }
     }

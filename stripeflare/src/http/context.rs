@@ -14,8 +14,9 @@ use worker::send::SendWrapper;
 use worker::worker_sys::Context as JsContext;
 
 use super::credentials::{Caller, Manner};
-use super::{Answer, Config, endings};
+use super::{Answer, Config, Meter, endings};
 use crate::account::{AccountId, Token};
+use crate::money::Cents;
 use crate::object::{Command, Reply, Stubs, describe};
 use crate::wallet::{self, Denied};
 
@@ -262,11 +263,26 @@ type Fill = Box<dyn FnOnce(&wallet::Account) -> Result<(), String>>;
 pub(crate) struct Slot {
     priced: Cell<bool>,
     waiting: RefCell<Vec<Fill>>,
+    /// The most the call may cost, if the handler says how much it was.
+    maximum: Cell<Option<Cents>>,
+    meter: OnceCell<Meter>,
 }
 
 impl Slot {
-    pub(crate) fn open(&self) {
+    pub(crate) fn open(&self, maximum: Option<Cents>) {
         self.priced.set(true);
+        self.maximum.set(maximum);
+    }
+
+    /// The call's meter, made when first asked for; `None` where there is no maximum.
+    pub(crate) fn meter(&self) -> Option<Meter> {
+        let maximum = self.maximum.get()?;
+        Some(self.meter.get_or_init(|| Meter::new(maximum)).clone())
+    }
+
+    /// The call's meter, if an extractor asked for it.
+    pub(crate) fn meter_in_use(&self) -> Option<&Meter> {
+        self.meter.get()
     }
 
     pub(crate) fn is_open(&self) -> bool {

@@ -13,17 +13,20 @@ mod endings;
 mod glue;
 mod idempotency;
 mod login;
+mod meter;
 mod pages;
 mod payments;
 mod price;
 mod route;
 mod serve;
+mod stream;
 mod sweep;
 mod webhook;
 
 pub use account::{Account, ChargeError};
 pub use app::{App, AppType, Routes};
 pub use charge::{Call, Charge};
+pub use meter::{Meter, MeterError, NoMaximum, Unmetered, UnmeteredType};
 pub use price::{Price, Priced};
 pub use route::{
     Endpoint, Method, ResponseFuture, Route, RouteDef, boxed, check_routes, from_parts, from_request, into_parts,

@@ -1,4 +1,4 @@
-//! What an object does later: it tells the aggregate of changes and forgets what is old.
+//! What an object does later: it charges for streams that died, tells the aggregate of changes and forgets what is old.
 
 use std::cell::Cell;
 
@@ -20,6 +20,8 @@ const MAX_PAUSE_MS: Millis = 300_000;
 /// What waits for the alarm, in the order it is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Work {
+    /// Charges what streams reported that died.
+    Expire,
     /// Forgets what is old.
     CleanUp,
     /// Finishes claims, and carries on what belongs to the account that this one went into.
@@ -33,7 +35,7 @@ enum Work {
 }
 
 impl Work {
-    const ALL: [Self; 5] = [Self::CleanUp, Self::Follow, Self::Mirror, Self::Unpark, Self::Assign];
+    const ALL: [Self; 6] = [Self::Expire, Self::CleanUp, Self::Follow, Self::Mirror, Self::Unpark, Self::Assign];
 
     /// Under which its failures are remembered.
     fn key(self) -> String {
@@ -48,6 +50,10 @@ impl Inner {
     /// One bounded batch of it.
     async fn work(&self, work: Work) -> Result<Next, String> {
         match work {
+            Work::Expire => self.in_account(|wallet| {
+                wallet.expire()?;
+                Ok(wallet.next_expiry())
+            }),
             Work::CleanUp => self.in_account(|wallet| wallet.forget_answers()),
             Work::Follow => self.follow().await,
             Work::Mirror => self.mirror().await,
@@ -177,7 +183,7 @@ impl Alarm {
     }
 
     /// Sets it, unless it is due before that. One that is overdue was lost, and is set again.
-    fn set(&self, storage: &Storage, at: Millis) -> Result<(), SqlError> {
+    pub(super) fn set(&self, storage: &Storage, at: Millis) -> Result<(), SqlError> {
         let overdue = now() - FLUSH_MS;
         if self.due.get().is_none_or(|due| due > at || due < overdue) {
             storage.set_alarm(at)?;

@@ -211,6 +211,7 @@ impl Inner {
                 _ => Reply::Refused(Refusal::Unregistered),
             });
         };
+        wallet.expire()?;
         for ending in &envelope.endings {
             wallet.settle(ending)?;
         }
@@ -232,6 +233,7 @@ impl Inner {
             Command::Reserve { hold, amount, seconds, row, key } => {
                 return self.reserve(wallet, &hold, amount, seconds, row, key);
             }
+            Command::Renew { hold, report, seconds } => Reply::Renewed(wallet.renew(&hold, &report, seconds)?),
             Command::End { ending, answer } => {
                 let settled = wallet.settle(&ending)?;
                 if let (Some(key), Some(answer), Settled::Captured) = (&ending.key, &answer, settled) {
@@ -288,11 +290,14 @@ impl Inner {
         Ok(Reply::Reserved { available, token, key: key.map(|key| key.key), row: row.then(|| Box::new(account)) })
     }
 
-    /// Writes the row, and sees to it that the aggregate will hear of it.
-    fn save(&self, wallet: Wallet<'_>) -> Result<Account, WalletError> {
+    /// Writes the row, and sees to it that the aggregate will hear of it and that reports of dead streams are charged.
+    pub(super) fn save(&self, wallet: Wallet<'_>) -> Result<Account, WalletError> {
         let account = wallet.save()?;
         if account.is_unsent() {
             self.alarm.set_soon(&self.storage)?;
+        }
+        if let Some(at) = account.next_expiry() {
+            self.alarm.set(&self.storage, at)?;
         }
         Ok(account)
     }

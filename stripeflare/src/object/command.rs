@@ -6,7 +6,7 @@ use crate::wallet::outbox::Snapshot;
 use crate::wallet::sweep::Sweep;
 use crate::wallet::{
     Account, Assignment, CardRow, Charge, Charged, Claim, Credit, Denied, Ending, HoldId, IdempotencyKey, KeptAnswer,
-    Login, LoginOutcome, Merge, NewToken, Refusal, Reversal, Settled, TokenId, Transfer, Unclaimed,
+    Login, LoginOutcome, Merge, NewToken, Refusal, Report, Reversal, Settled, TokenId, Transfer, Unclaimed,
 };
 
 /// What travels to an object: endings that happened to be due, and one command.
@@ -36,6 +36,8 @@ pub(crate) enum Command {
         row: bool,
         key: Option<IdempotencyKey>,
     },
+    /// Lets the hold of a streamed answer live on.
+    Renew { hold: HoldId, report: Report, seconds: u32 },
     /// One ending whose result matters.
     End {
         ending: Ending,
@@ -123,6 +125,8 @@ pub(crate) enum Reply {
         key: Option<String>,
         row: Option<Box<Account>>,
     },
+    /// Whether the hold lives on.
+    Renewed(bool),
     Ended {
         settled: Settled,
         #[serde(with = "units")]

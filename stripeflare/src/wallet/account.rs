@@ -88,6 +88,11 @@ impl Account {
         self.revision > self.sent_revision
     }
 
+    /// When the next hold with a report expires.
+    pub(crate) fn next_expiry(&self) -> Option<Millis> {
+        self.holds.iter().filter(|hold| hold.reported.is_some()).map(|hold| hold.expires_at).min()
+    }
+
     pub(super) fn usage_value(&self) -> Value {
         Value::Text(serde_json::to_string(&self.usage).expect("totals are plain JSON"))
     }

@@ -38,11 +38,24 @@ pub(crate) struct Hold {
     pub(crate) id: HoldId,
     #[serde(with = "units")]
     pub(crate) amount: Cents,
-    /// From this moment on the hold counts as released.
+    /// From this moment on the hold counts as released; with a report, as captured at that.
     pub(crate) expires_at: Millis,
     /// The token with a cap that it counts against.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) token: Option<TokenId>,
+    /// Of a streamed answer, once its hold was renewed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) reported: Option<Report>,
+}
+
+/// What a streamed answer has cost so far.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Report {
+    /// At most what is held.
+    #[serde(with = "units")]
+    pub(crate) amount: Cents,
+    /// What the money is for: the route.
+    pub(crate) detail: String,
 }
 
 /// How a hold ends. Every hold gets one ending, decided once.

@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::hold::DELIVERY_MS;
 use super::tokens::Caller;
-use super::{Account, Cap, Ending, Hold, HoldId, Millis, Outcome, Reader, Sql, SqlError, TokenId, Value, outbox};
+use super::{
+    Account, Cap, Ending, Hold, HoldId, Millis, Outcome, Reader, Report, Sql, SqlError, TokenId, Value, outbox,
+};
 use crate::account::AccountId;
 use crate::money::{Cents, units};
 use crate::schema::Schema;
@@ -186,9 +188,12 @@ impl<'a> Wallet<'a> {
         self.account.balance
     }
 
-    /// Balance less what disputes freeze: more than this no call can cost, however many holds end.
+    /// Balance less what disputes freeze: more than this no call can cost, however many holds end. What a stream
+    /// reported before its hold expired is spent, though no entry says so yet.
     fn spendable(&self) -> Result<Cents, WalletError> {
-        self.account.balance.checked_sub(self.account.frozen).ok_or(WalletError::Overflow)
+        let balance = self.account.balance.checked_sub(self.account.frozen);
+        let unwritten = self.expired_reports().map(|(_, report, _)| report.amount);
+        unwritten.fold(balance, |rest, spent| rest?.checked_sub(spent)).ok_or(WalletError::Overflow)
     }
 
     pub(super) fn freeze(&mut self, more: Cents) -> Result<(), WalletError> {
@@ -208,6 +213,50 @@ impl<'a> Wallet<'a> {
 
     pub(super) fn open_holds(&self) -> impl Iterator<Item = &Hold> {
         self.account.holds.iter().filter(|hold| hold.expires_at > self.now)
+    }
+
+    /// What streams reported whose holds have expired, and the tokens with a cap that they count against.
+    fn expired_reports(&self) -> impl Iterator<Item = (&HoldId, &Report, Option<&TokenId>)> {
+        let expired = self.account.holds.iter().filter(|hold| hold.expires_at <= self.now);
+        expired.filter_map(|hold| Some((&hold.id, hold.reported.as_ref()?, hold.token.as_ref())))
+    }
+
+    /// Captures what streams reported whose holds have expired. Every command that writes does so first.
+    pub(crate) fn expire(&mut self) -> Result<(), WalletError> {
+        let expired =
+            self.expired_reports().map(|(hold, report, token)| (hold.clone(), report.clone(), token.cloned()));
+        for (hold, report, token) in expired.collect::<Vec<_>>() {
+            if report.amount.is_positive() {
+                self.capture(&hold, report.amount, &report.detail, token.as_ref())?;
+            }
+            self.close(&hold);
+        }
+        Ok(())
+    }
+
+    /// When the next hold with a report expires.
+    pub(crate) fn next_expiry(&self) -> Option<Millis> {
+        self.account.next_expiry()
+    }
+
+    /// Lets the hold of a stream live on for so many seconds from now, and remembers what the stream has cost so far.
+    /// `false`: the hold has ended or expired, or the account went into another one. The same renewal twice, or an older one after it, takes nothing back.
+    pub(crate) fn renew(&mut self, id: &HoldId, report: &Report, seconds: u32) -> Result<bool, WalletError> {
+        self.expire()?;
+        let now = self.now;
+        let Some(hold) = self.account.holds.iter_mut().find(|hold| hold.id == *id && hold.expires_at > now) else {
+            return Ok(false);
+        };
+        if self.account.merged_into.is_some() {
+            return Ok(false);
+        }
+        assert!(report.amount <= hold.amount, "a stream costs at most what was held");
+        hold.expires_at = hold.expires_at.max(expiry(now, seconds));
+        if hold.reported.as_ref().is_none_or(|known| known.amount < report.amount) {
+            hold.reported = Some(report.clone());
+        }
+        self.changed = true;
+        Ok(true)
     }
 
     /// Sets money aside for so many seconds. A repeated request is the same hold.
@@ -237,14 +286,15 @@ impl<'a> Wallet<'a> {
         if available < amount {
             return Ok(Err(Refusal::Insufficient { balance: self.spendable()?, available }));
         }
-        let expires_at = self.now + Millis::from(seconds) * 1_000 + DELIVERY_MS;
-        self.account.holds.push(Hold { id: id.clone(), amount, expires_at, token: self.capped_token() });
+        let (expires_at, token) = (expiry(self.now, seconds), self.capped_token());
+        self.account.holds.push(Hold { id: id.clone(), amount, expires_at, token, reported: None });
         self.changed = true;
         Ok(Ok(()))
     }
 
     /// Ends a hold, at most once. A hold that its caller's key names no more ends as nothing.
     pub(crate) fn settle(&mut self, ending: &Ending) -> Result<Settled, WalletError> {
+        self.expire()?;
         if let Some(key) = &ending.key {
             if ending.outcome == Outcome::Release {
                 self.free(key, &ending.hold)?;
@@ -339,6 +389,7 @@ impl<'a> Wallet<'a> {
     /// Writes the row, if anything changed, and answers what the caller may see of it.
     pub(crate) fn save(mut self) -> Result<Account, WalletError> {
         if self.changed {
+            self.expire()?;
             let now = self.now;
             self.account.holds.retain(|hold| hold.expires_at > now);
             self.account.revision += 1;
@@ -392,6 +443,10 @@ impl<'a> Wallet<'a> {
         self.account.holds.retain(|hold| hold.id != *id);
         self.changed = true;
     }
+}
+
+fn expiry(now: Millis, seconds: u32) -> Millis {
+    now + Millis::from(seconds) * 1_000 + DELIVERY_MS
 }
 
 #[cfg(test)]
@@ -518,6 +573,68 @@ mod tests {
         let sql = account(3);
         let too_much = at(&sql, NOW, |wallet| wallet.reserve(&HoldId::generate(NOW), Cents::new(4), 60).unwrap());
         assert_eq!(too_much, Err(Refusal::Insufficient { balance: Cents::new(3), available: Cents::new(3) }));
+    }
+
+    fn report(cents: i64) -> Report {
+        Report { amount: Cents::new(cents), detail: "GET /".into() }
+    }
+
+    #[test]
+    fn a_renewed_hold_lives_on_and_its_expiry_captures_what_was_reported() {
+        let sql = account(10);
+        let id = HoldId::generate(NOW);
+        at(&sql, NOW, |wallet| wallet.reserve(&id, Cents::new(8), 60).unwrap()).unwrap();
+        let half = NOW + 30_000;
+        // Repeated, and an older one after it.
+        for cents in [3, 3, 2] {
+            assert!(at(&sql, half, |wallet| wallet.renew(&id, &report(cents), 60).unwrap()));
+        }
+        let last = half + 60_000 + DELIVERY_MS - 1;
+        assert_eq!(state(&sql, last), (Cents::new(10), Cents::new(2)), "held as it was");
+        // Nobody has written it yet, and it counts.
+        let account = Wallet::load(&sql, &SCHEMA, last + 1).unwrap().unwrap();
+        assert_eq!((account.balance(), account.available().unwrap()), (Cents::new(10), Cents::new(7)));
+        assert_eq!(account.account.next_expiry(), Some(last + 1));
+        let too_much = at(&sql, last + 1, |wallet| wallet.reserve(&HoldId::generate(NOW), Cents::new(8), 60).unwrap());
+        assert_eq!(too_much, Err(Refusal::Insufficient { balance: Cents::new(7), available: Cents::new(7) }));
+        // Whatever writes first writes it; nothing that comes later adds to it or takes it back.
+        assert_eq!(
+            at(&sql, last + 1, |wallet| wallet.settle(&capture(&id, 5, true)).unwrap()),
+            Settled::AlreadyCaptured
+        );
+        assert_eq!(at(&sql, last + 1, |wallet| wallet.settle(&release(&id)).unwrap()), Settled::Released);
+        assert!(!at(&sql, last + 1, |wallet| wallet.renew(&id, &report(4), 60).unwrap()));
+        assert_eq!(state(&sql, last + 1), (Cents::new(7), Cents::new(7)));
+        let entry = sql.run("SELECT amount, kind, detail FROM entries WHERE key = ?", &[id.as_str().into()]).unwrap();
+        assert_eq!(entry, [[Value::Integer(-30_000), "capture".into(), "GET /".into()]]);
+    }
+
+    #[test]
+    fn a_renewed_hold_is_captured_or_released_as_any_other() {
+        let sql = account(10);
+        let (captured, released) = (HoldId::generate(NOW), HoldId::generate(NOW));
+        for id in [&captured, &released] {
+            at(&sql, NOW, |wallet| wallet.reserve(id, Cents::new(5), 60).unwrap()).unwrap();
+            assert!(at(&sql, NOW, |wallet| wallet.renew(id, &report(3), 60).unwrap()));
+        }
+        assert_eq!(at(&sql, NOW, |wallet| wallet.settle(&capture(&captured, 4, false)).unwrap()), Settled::Captured);
+        assert_eq!(at(&sql, NOW, |wallet| wallet.settle(&release(&released)).unwrap()), Settled::Released);
+        for id in [&captured, &released] {
+            assert!(!at(&sql, NOW, |wallet| wallet.renew(id, &report(3), 60).unwrap()), "a hold that has ended");
+        }
+        assert_eq!(state(&sql, NOW + 1_000_000), (Cents::new(6), Cents::new(6)));
+    }
+
+    #[test]
+    fn a_stream_that_reported_nothing_is_free_when_its_hold_expires() {
+        let sql = account(10);
+        let id = HoldId::generate(NOW);
+        at(&sql, NOW, |wallet| wallet.reserve(&id, Cents::new(8), 60).unwrap()).unwrap();
+        assert!(at(&sql, NOW, |wallet| wallet.renew(&id, &report(0), 60).unwrap()));
+        let after = NOW + 60_000 + DELIVERY_MS;
+        at(&sql, after, |wallet| wallet.expire().unwrap());
+        assert_eq!(state(&sql, after), (Cents::new(10), Cents::new(10)));
+        assert_eq!(sql.run("SELECT holds FROM users", &[]).unwrap(), [["[]".into()]]);
     }
 
     #[test]

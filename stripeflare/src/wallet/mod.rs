@@ -24,7 +24,7 @@ pub(crate) mod unclaimed;
 
 pub(crate) use account::Account;
 pub(crate) use cards::{Card, CardRow, Login, LoginOutcome, State};
-pub(crate) use hold::{Ending, Hold, HoldId, Outcome};
+pub(crate) use hold::{Ending, Hold, HoldId, Outcome, Report};
 pub(crate) use idempotency::{Claim, IdempotencyKey, KeptAnswer};
 pub use ledger::Overdraft;
 pub(crate) use ledger::{Charge, Charged, Credit, Refusal, Settled, Wallet, WalletError};

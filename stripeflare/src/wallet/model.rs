@@ -12,8 +12,8 @@ use super::hold::DELIVERY_MS;
 use super::ledger::MAX_HOLDS;
 use super::testing::database;
 use super::{
-    Charge, Credit, Ending, HoldId, Kind, Millis, Outcome, Overdraft, Refusal, Reversal, Role, Settled, Sql, Value,
-    Wallet, WalletError,
+    Charge, Credit, Ending, HoldId, Kind, Millis, Outcome, Overdraft, Refusal, Report, Reversal, Role, Settled, Sql,
+    Value, Wallet, WalletError,
 };
 use crate::account::AccountId;
 use crate::money::Cents;
@@ -43,6 +43,11 @@ enum Step {
     Release {
         hold: u16,
     },
+    Renew {
+        hold: u16,
+        per_mille: i64,
+        seconds: u32,
+    },
     Charge {
         key: u8,
         units: i64,
@@ -68,6 +73,7 @@ enum Said {
     Done,
     Credited(bool),
     Held,
+    Renewed(bool),
     HoldReused,
     Refused(Refusal),
     Settled(Settled),
@@ -91,6 +97,7 @@ struct Model {
 struct Held {
     units: i64,
     expires_at: Millis,
+    reported: i64,
     ended: bool,
 }
 
@@ -149,6 +156,12 @@ impl Model {
         match *step {
             Step::Wait { ms } => {
                 self.now += ms;
+                for (id, hold) in &mut self.holds {
+                    if !hold.ended && hold.reported > 0 && hold.expires_at <= self.now {
+                        hold.ended = true;
+                        self.captures.insert(*id, hold.reported);
+                    }
+                }
                 Said::Done
             }
             Step::Credit { payment, units } => {
@@ -170,7 +183,7 @@ impl Model {
                     return self.insufficient();
                 }
                 let expires_at = self.now + Millis::from(seconds) * 1_000 + DELIVERY_MS;
-                self.holds.insert(hold, Held { units, expires_at, ended: false });
+                self.holds.insert(hold, Held { units, expires_at, reported: 0, ended: false });
                 Said::Held
             }
             Step::Capture { hold, per_mille, late } => {
@@ -194,6 +207,14 @@ impl Model {
                 }
                 self.captures.insert(hold, units);
                 Said::Settled(Settled::Captured)
+            }
+            Step::Renew { hold, per_mille, seconds } => {
+                let now = self.now;
+                let open = self.holds.get_mut(&hold).filter(|hold| !hold.ended && hold.expires_at > now);
+                let Some(open) = open else { return Said::Renewed(false) };
+                open.reported = open.reported.max(open.units * per_mille / 1_000);
+                open.expires_at = open.expires_at.max(now + Millis::from(seconds) * 1_000 + DELIVERY_MS);
+                Said::Renewed(true)
             }
             Step::Release { hold } => {
                 if let Some(held) = self.holds.get_mut(&hold) {
@@ -253,7 +274,9 @@ impl ReferenceStateMachine for Model {
                 .prop_map(|(hold, units, seconds)| Step::Reserve { hold, units, seconds }),
             8 => (hold.clone(), prop_oneof![Just(1_000), 0..=1_000_i64], any::<bool>())
                 .prop_map(|(hold, per_mille, late)| Step::Capture { hold, per_mille, late }),
-            3 => hold.prop_map(|hold| Step::Release { hold }),
+            3 => hold.clone().prop_map(|hold| Step::Release { hold }),
+            5 => (hold, prop_oneof![Just(0), 0..=1_000_i64], 1..120_u32)
+                .prop_map(|(hold, per_mille, seconds)| Step::Renew { hold, per_mille, seconds }),
             3 => (0..60_u8, small.clone(), any::<bool>())
                 .prop_map(|(key, units, overdraft)| Step::Charge { key, units, overdraft }),
             4 => (0..12_u8, 0..12_u8, any::<bool>(), 1..2_000_000_i64, any::<bool>(), 0..=1_000_i64, any::<bool>()).prop_map(
@@ -308,6 +331,7 @@ impl Real {
         let account = AccountId::from_hash(&[7; 32]);
         self.sql.execute_batch("BEGIN").unwrap();
         let mut wallet = Wallet::load_or_register(&self.sql, &SCHEMA, now, &account).unwrap();
+        wallet.expire().unwrap();
         let said = Self::act(&mut self.payment_of, &mut wallet, step);
         if matches!(said, Ok(Said::Overflow) | Err(_)) {
             drop(wallet);
@@ -350,8 +374,12 @@ impl Real {
                     Err(refusal) => Said::Refused(refusal),
                 }
             }
-            // `per_mille` holds the units by now: only the model knows what was held.
+            // `per_mille` holds the units by now, here and below: only the model knows what was held.
             Step::Capture { hold, per_mille, late } => Said::Settled(wallet.settle(&capture(hold, per_mille, late))?),
+            Step::Renew { hold, per_mille, seconds } => {
+                let report = Report { amount: Cents::from_units(per_mille), detail: "GET /".into() };
+                Said::Renewed(wallet.renew(&hold_id(hold), &report, seconds)?)
+            }
             Step::Release { hold } => Said::Settled(wallet.settle(&Ending {
                 hold: hold_id(hold),
                 outcome: Outcome::Release,
@@ -408,13 +436,18 @@ impl StateMachineTest for Real {
     }
 
     fn apply(mut real: Self, model: &Model, step: Step) -> Self {
+        let units = |hold: &u16, per_mille: i64| model.holds.get(hold).map_or(1, |held| held.units * per_mille / 1_000);
         let step = match step {
-            Step::Capture { hold, per_mille, late } => {
-                let units = model.holds.get(&hold).map_or(1, |held| held.units * per_mille / 1_000);
-                Step::Capture { hold, per_mille: units, late }
+            Step::Capture { hold, per_mille, late } => Step::Capture { hold, per_mille: units(&hold, per_mille), late },
+            Step::Renew { hold, per_mille, seconds } => {
+                Step::Renew { hold, per_mille: units(&hold, per_mille), seconds }
             }
             step => step,
         };
+        // What has expired by now is in every sum before anything writes it.
+        if let (Step::Wait { .. }, Some(wallet)) = (&step, Wallet::load(&real.sql, &SCHEMA, model.now).unwrap()) {
+            assert_eq!(wallet.available().unwrap().units(), model.available(), "before it is written");
+        }
         assert_eq!(Some(real.step(model.now, &step)), model.said, "{step:?}");
         real
     }

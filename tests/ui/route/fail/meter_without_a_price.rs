@@ -1,0 +1,8 @@
+use stripeflare::get;
+
+#[get("/words")]
+async fn words(meter: stripeflare::Meter) -> String {
+    meter.used().to_string()
+}
+
+fn main() {}
