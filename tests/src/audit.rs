@@ -71,6 +71,8 @@ pub struct Figures {
     pub payment_intents: BTreeSet<String>,
     /// Holds whose time is not over, and their amounts.
     pub open: BTreeMap<String, i64>,
+    /// What streams have reported of those.
+    pub reported: BTreeMap<String, i64>,
     /// Holds whose time is over, not cleaned up yet.
     pub expired: usize,
 }
@@ -321,6 +323,15 @@ struct Hold {
     id: String,
     amount: i64,
     expires_at: i64,
+    /// What a stream has cost so far: its expiry charges that.
+    reported: Option<i64>,
+}
+
+impl Hold {
+    /// What of the balance is not to be spent by others.
+    fn claims(&self, now: i64) -> i64 {
+        if self.expires_at > now { self.amount } else { self.reported.unwrap_or_default() }
+    }
 }
 
 struct Entry {
@@ -394,7 +405,15 @@ fn list<T>(text: &str, read: impl Fn(&Value) -> Option<T>) -> Option<Vec<T>> {
 
 fn hold(value: &Value) -> Option<Hold> {
     let number = |field: &str| value[field].as_i64();
-    Some(Hold { id: value["id"].as_str()?.to_owned(), amount: number("amount")?, expires_at: number("expires_at")? })
+    let reported = match &value["reported"] {
+        Value::Null => None,
+        report => {
+            report["detail"].as_str()?;
+            Some(report["amount"].as_i64()?)
+        }
+    };
+    let id = value["id"].as_str()?.to_owned();
+    Some(Hold { id, amount: number("amount")?, expires_at: number("expires_at")?, reported })
 }
 
 fn usage(value: &Value) -> Option<((i64, String), (i64, i64))> {
@@ -508,6 +527,9 @@ impl Account {
         for what in wrong {
             audit.violation(&self.id, what);
         }
+        for hold in self.holds.iter().filter(|hold| hold.expires_at <= now && hold.reported.is_some()) {
+            audit.unfinished(&self.id, format!("the stream of the hold {} is over and not charged", hold.id));
+        }
         audit.accounts.insert(self.id.clone(), self.figures(now));
     }
 
@@ -529,7 +551,8 @@ impl Account {
         figures.keys = charged.map(|key| key.key.clone()).collect();
         figures.payment_intents = self.payments.iter().filter_map(|payment| payment.payment_intent.clone()).collect();
         let (open, expired): (Vec<_>, Vec<_>) = self.holds.iter().partition(|hold| hold.expires_at > now);
-        figures.open = open.into_iter().map(|hold| (hold.id.clone(), hold.amount)).collect();
+        figures.open = open.iter().map(|hold| (hold.id.clone(), hold.amount)).collect();
+        figures.reported = open.iter().filter_map(|hold| Some((hold.id.clone(), hold.reported?))).collect();
         figures.expired = expired.len();
         figures.merged_into.clone_from(&self.merged_into);
         let owned = self.cards.iter().filter(|card| card.state == "owned");
@@ -666,6 +689,9 @@ impl Account {
             if hold.amount <= 0 {
                 wrong.push(format!("the hold {} is of {}", hold.id, hold.amount));
             }
+            if hold.reported.is_some_and(|units| units < 0 || units > hold.amount) {
+                wrong.push(format!("of the hold {} of {}, {:?} are reported", hold.id, hold.amount, hold.reported));
+            }
             if entries.contains(hold.id.as_str()) {
                 wrong.push(format!("the hold {} is held and captured", hold.id));
             }
@@ -687,7 +713,7 @@ impl Account {
         }
         // Only these may take what is available below zero.
         let may_overdraw = self.entries.iter().any(|entry| !matches!(entry.kind.as_str(), "credit" | "capture"));
-        let held: i64 = self.holds.iter().filter(|hold| hold.expires_at > now).map(|hold| hold.amount).sum();
+        let held: i64 = self.holds.iter().map(|hold| hold.claims(now)).sum();
         if !may_overdraw && self.frozen == 0 && self.balance < held {
             wrong.push(format!("{held} are held of a balance of {}", self.balance));
         }
@@ -1273,6 +1299,12 @@ mod tests {
         a_hold_that_is_captured: "ada", "UPDATE users SET holds = replace(holds, '{3}', '{1}')" => "is held and captured";
         a_hold_of_nothing: "ada", "UPDATE users SET holds = replace(holds, '25', '0')" => "is of 0";
         a_hold_there_twice: "ada", "UPDATE users SET holds = replace(holds, '{4}', '{3}')" => "is there twice";
+        a_stream_that_reported_more_than_is_held: "ada", "UPDATE users SET holds = replace(holds, '\"amount\":25',
+            '\"amount\":25,\"reported\":{\"amount\":26,\"detail\":\"GET /\"}')" => "Some(26) are reported";
+        a_report_that_cannot_be_read: "ada", "UPDATE users SET holds = replace(holds, '\"amount\":25',
+            '\"amount\":25,\"reported\":5')" => "its holds cannot be read";
+        more_reported_by_dead_streams_than_there_is: "ada", "UPDATE users SET holds = replace(holds, '\"amount\":90',
+            '\"amount\":90,\"reported\":{\"amount\":36,\"detail\":\"GET /\"}')" => "61 are held of a balance of 60";
         a_hold_without_an_id: "ada", "UPDATE users SET holds = replace(holds, '{3}', '3')" => "no id of a hold";
         more_held_than_there_is: "ada", "UPDATE users SET holds = replace(holds, '25', '61')" => "held of a balance of 60";
         holds_without_end: "ada", "UPDATE users SET holds = (WITH RECURSIVE n(i) AS
@@ -1347,6 +1379,12 @@ mod tests {
             ("bob", "UPDATE cards SET claim = 'another'", "the directory has it at bob"),
             ("shard", "DELETE FROM owners", "the directory has it at nobody"),
             ("shard", "INSERT INTO owners VALUES ('other', 'ada', 'x')", "and it is not"),
+            (
+                "ada",
+                "UPDATE users SET holds = replace(holds, '\"amount\":90',
+                    '\"amount\":90,\"reported\":{\"amount\":35,\"detail\":\"GET /\"}')",
+                "is over and not charged",
+            ),
         ] {
             let disk = good();
             disk.run(object, harm);

@@ -12,4 +12,5 @@ mod objects;
 mod paying;
 mod return_page;
 mod reversals;
+mod streaming;
 mod sweeping;

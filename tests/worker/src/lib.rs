@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
+use futures_util::stream::unfold;
 use serde::{Deserialize, Serialize};
 use stripeflare::__private::Stats;
+use stripeflare::axum::body::Body;
 use stripeflare::axum::extract::Request;
 use stripeflare::axum::routing::post;
-use stripeflare::axum::{Router, http};
+use stripeflare::axum::{BoxError, Router, http};
 use stripeflare::prelude::*;
 use stripeflare::worker::{Delay, Env};
-use stripeflare::{ChargeOutcome, charge_user};
+use stripeflare::{ChargeOutcome, Meter as Renamed, SendWrapper, charge_user};
 
 /// Columns of each kind.
 #[derive(StripeUser)]
@@ -138,6 +140,78 @@ async fn metered(Query(Metered { r#use, max }): Query<Metered>) -> Priced<&'stat
     Priced::new("metered", max.map_or(r#use, |max| max.min(r#use)))
 }
 
+/// What `/stream` sends, and how it ends.
+#[derive(Deserialize)]
+#[serde(default)]
+struct Streamed {
+    /// Before the answer.
+    wait_ms: u64,
+    chunks: usize,
+    /// Before each chunk.
+    ms: u64,
+    /// For each chunk.
+    cents: Cents,
+    /// Of each chunk.
+    bytes: usize,
+    status: u16,
+    end: String,
+}
+
+impl Default for Streamed {
+    fn default() -> Self {
+        Self { wait_ms: 0, chunks: 3, ms: 10, cents: Cents::new(1), bytes: 0, status: 200, end: String::new() }
+    }
+}
+
+#[get("/stream")]
+#[priced(max_cents = 10, hold_s = 2)]
+async fn stream(meter: Meter, Query(streamed): Query<Streamed>) -> Result<Response> {
+    Delay::from(Duration::from_millis(streamed.wait_ms)).await;
+    let status = StatusCode::from_u16(streamed.status)?;
+    let chunk = move |index: usize| {
+        let Streamed { chunks, ms, cents, bytes, ref end, .. } = streamed;
+        let (meter, end) = (meter.clone(), end.clone());
+        async move {
+            Delay::from(Duration::from_millis(ms)).await;
+            if index == chunks {
+                match end.as_str() {
+                    "" => return None,
+                    "panic" => panic!("a stream panicked on purpose"),
+                    _ => return Some((Err(end.into()), index + 1)),
+                }
+            }
+            let data = format!("data: {index}{}\n\n", " ".repeat(bytes));
+            Some((meter.add(cents).map(|_| data).map_err(BoxError::from), index + 1))
+        }
+    };
+    let body = Body::from_stream(SendWrapper::new(unfold(0, chunk)));
+    Ok((status, [("content-type", "text/event-stream")], body).into_response())
+}
+
+#[get("/counted")]
+#[priced(max_cents = 10)]
+async fn counted(meter: Meter, Query(Metered { r#use, .. }): Query<Metered>) -> Result<String> {
+    let left = meter.add(r#use)?;
+    Ok(left.to_string())
+}
+
+#[get("/said-twice")]
+#[priced(max_cents = 10)]
+async fn said_twice(_: Meter) -> Priced<&'static str> {
+    Priced::new("twice", Cents::new(1))
+}
+
+#[get("/meter-without-maximum")]
+#[priced(cents = 1)]
+async fn meter_without_maximum(_: Renamed) -> &'static str {
+    "never"
+}
+
+#[get("/meter-without-price")]
+async fn meter_without_price(_: Renamed) -> &'static str {
+    "never"
+}
+
 /// What `/charge` charges from inside.
 #[derive(Deserialize)]
 struct Inside {
@@ -210,5 +284,6 @@ fn app() -> App<User> {
             free, whoami, ok, row, fraction, echo, large, error, err, panic, exception, slow, outlive, dynamic,
             metered, charge, name
         ])
+        .routes(routes![stream, counted, said_twice, meter_without_maximum, meter_without_price])
         .merge(plain_router())
 }
