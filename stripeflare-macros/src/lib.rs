@@ -8,6 +8,7 @@ use proc_macro::TokenStream;
 use crate::handler::{Attribute, Method};
 
 mod args;
+mod column_enum;
 mod errors;
 mod handler;
 mod main_fn;
@@ -170,7 +171,7 @@ pub fn main(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// #[stripe_user(
 ///     dropped(name = "legacy", since = 3),
 ///     index(columns = [tier, points], since = 2),
-///     migration(version = 4, sql = "UPDATE user SET points = points * 10"),
+///     migration(version = 4, sql = "UPDATE users SET points = points * 10"),
 /// )]
 /// pub struct User {
 ///     #[column(default = "free", index)]
@@ -191,17 +192,48 @@ pub fn main(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// | `default = "free"` | the value of a new row: a literal that fits the type |
 /// | `since = 2` | the version of the table that first has the column; without it 1 |
 /// | `index` | an index over the column |
-/// | `unique` | no two rows with the same value |
-/// | `public` | no secret of the owner: tokens that may only spend see it, too |
+/// | `unique` | no two accounts with the same value; the column is an `Option` |
+/// | `public` | shown by `GET /me`, to every token of the account |
 /// | `json` | stored as JSON through `serde` |
-/// | `renamed_from = "old"` | the name the column had before |
+/// | `renamed_from = "old"` | the name the column had before version `since` |
 ///
-/// Versions count up from 1 without gaps. A column that comes later needs a default or an `Option`.
+/// Versions count up from 1 without gaps. A column that comes later needs a default or an `Option`. Each account's table is
+/// brought to the newest version when the account is next used, in one transaction: columns are added and renamed, then the
+/// version's `migration` runs, then columns are dropped and indexes made. The mirror of all accounts runs the same, so a
+/// `migration` must give the same result for a row wherever the row is.
+///
+/// The struct gets a constant of each field's name, as in `User::tier.eq("pro")`, for `Users::find`.
 ///
 /// `#[stripe_user(crate = path)]` names the `stripeflare` crate where a manifest renames it.
 #[proc_macro_derive(StripeUser, attributes(column, stripe_user))]
 pub fn stripe_user(item: TokenStream) -> TokenStream {
     user::expand(item.into()).into_tokens().into()
+}
+
+/// Keeps an enum without fields as a text in a column.
+///
+/// ```ignore
+/// #[derive(ColumnEnum, Clone, Copy, PartialEq)]
+/// pub enum Tier {
+///     Free,
+///     #[column(rename = "pro+")]
+///     Pro,
+/// }
+///
+/// #[derive(StripeUser)]
+/// pub struct User {
+///     #[column(default = "free")]
+///     tier: Tier,
+/// }
+/// ```
+///
+/// A variant is stored as its name in `snake_case`, or as `rename` says. Rows keep what they have: a variant that was stored
+/// once stays, or a migration changes the rows.
+///
+/// `#[column(crate = path)]` on the enum names the `stripeflare` crate where a manifest renames it.
+#[proc_macro_derive(ColumnEnum, attributes(column))]
+pub fn column_enum(item: TokenStream) -> TokenStream {
+    column_enum::expand(item.into()).into_tokens().into()
 }
 
 fn handler(attribute: Attribute, arguments: TokenStream, item: TokenStream) -> TokenStream {

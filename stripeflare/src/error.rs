@@ -4,7 +4,7 @@ use std::fmt;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 
-use crate::http::{Answer, ChargeError};
+use crate::http::{Answer, ChargeError, UpdateError};
 
 /// Why a handler could not answer. The caller pays nothing for it.
 ///
@@ -17,7 +17,7 @@ enum Kind {
     Said(StatusCode, Cow<'static, str>),
     /// Logged, not said.
     Cause(Box<dyn std::error::Error>),
-    /// The answer to a charge that was refused.
+    /// The answer to a charge or an update that was refused.
     Refused(Box<Response>),
 }
 
@@ -43,6 +43,12 @@ impl From<ChargeError> for Error {
     }
 }
 
+impl From<UpdateError> for Error {
+    fn from(error: UpdateError) -> Self {
+        Self(Kind::Refused(Box::new(error.into_response())))
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
@@ -56,7 +62,7 @@ impl fmt::Display for Error {
                 }
                 Ok(())
             }
-            Kind::Refused(response) => write!(f, "a charge was refused with {}", response.status()),
+            Kind::Refused(response) => write!(f, "refused with {}", response.status()),
         }
     }
 }

@@ -68,6 +68,7 @@ const MAX_MERGES: usize = 16;
 
 thread_local!(static VERSION: Cell<&'static str> = const { Cell::new("1") });
 
+/// The version that [`run_as`] remembers.
 pub(crate) fn version() -> &'static str {
     VERSION.get()
 }

@@ -39,6 +39,7 @@ mod money;
 mod object;
 mod schema;
 mod stripe;
+mod users;
 mod wallet;
 
 pub use account::AccountId;
@@ -53,6 +54,7 @@ pub use http::MeterError;
 pub use http::Priced;
 pub use http::Reconciled;
 pub use http::Routes;
+pub use http::UpdateError;
 pub use http::reconcile;
 pub use jobs::ChargeOutcome;
 pub use jobs::charge_user;
@@ -60,7 +62,13 @@ pub use money::Cents;
 pub use money::ParseCentsError;
 pub use schema::Column;
 pub use schema::ColumnType;
+pub use schema::Field;
+pub use schema::Filter;
+pub use schema::Operand;
+pub use schema::Order;
 pub use schema::StripeUser;
+pub use schema::Timestamp;
+pub use stripeflare_macros::ColumnEnum;
 pub use stripeflare_macros::StripeUser;
 pub use stripeflare_macros::delete;
 pub use stripeflare_macros::get;
@@ -69,6 +77,9 @@ pub use stripeflare_macros::patch;
 pub use stripeflare_macros::post;
 pub use stripeflare_macros::priced;
 pub use stripeflare_macros::put;
+pub use users::FoundUser;
+pub use users::FoundUsers;
+pub use users::Users;
 pub use wallet::Overdraft;
 pub use wallet::Value;
 
@@ -91,8 +102,8 @@ macro_rules! routes {
 /// What nearly every application uses.
 pub mod prelude {
     pub use crate::{
-        Account, App, Cents, Error, Meter, Overdraft, Priced, Result, StripeUser, delete, get, patch, post, priced,
-        put, routes,
+        Account, App, Cents, ColumnEnum, Error, Meter, Overdraft, Priced, Result, StripeUser, Timestamp, delete, get,
+        patch, post, priced, put, routes,
     };
     pub use axum::Json;
     pub use axum::extract::{Path, Query};
@@ -112,9 +123,10 @@ pub mod __private {
     pub use crate::money::Cents;
     pub use crate::object::{Object, Stats, extend_durable_object};
     pub use crate::schema::{
-        Column, ColumnDef, ColumnError, ColumnReader, ColumnType, ColumnWriter, DefaultValue, Dropped, IndexDef, Step,
-        StripeUser,
+        Column, ColumnDef, ColumnError, ColumnReader, ColumnType, ColumnWriter, DefaultValue, Dropped, Field, IndexDef,
+        Shown, Step, StripeUser, column, column_with_default,
     };
+    pub use crate::wallet::Value;
     pub use axum::extract::Request;
     pub use axum::response::Response;
     pub use js_sys;

@@ -42,6 +42,9 @@ impl Default {
     }
 }
 
+/// Numbers cross to SQLite through JavaScript.
+const MAX_INTEGER: i128 = (1 << 53) - 1;
+
 /// What is known of a field's type from its spelling alone.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -57,16 +60,14 @@ impl Kind {
         match last_segment(option_content(ty).unwrap_or(ty))?.as_str() {
             "String" => Some(Self::Text),
             "bool" => Some(Self::Bool),
-            "f32" | "f64" => Some(Self::Real),
+            "f64" => Some(Self::Real),
             "i8" => integer(i8::MIN.into(), i8::MAX.into()),
             "i16" => integer(i16::MIN.into(), i16::MAX.into()),
             "i32" => integer(i32::MIN.into(), i32::MAX.into()),
-            "i64" | "isize" => integer(i64::MIN.into(), i64::MAX.into()),
+            "i64" => integer(-MAX_INTEGER, MAX_INTEGER),
             "u8" => integer(0, u8::MAX.into()),
             "u16" => integer(0, u16::MAX.into()),
             "u32" => integer(0, u32::MAX.into()),
-            // SQLite's integers have a sign.
-            "u64" | "usize" => integer(0, i64::MAX.into()),
             _ => None,
         }
     }
@@ -92,7 +93,7 @@ pub(super) fn check(column: &Column<'_>, errors: &mut Errors) {
         }
         (Some(_), _) => false,
         (None, Default::Integer { negative, literal }) => {
-            let any = Kind::Integer { min: i64::MIN.into(), max: i64::MAX.into() };
+            let any = Kind::Integer { min: -MAX_INTEGER, max: MAX_INTEGER };
             return check_range(column, any, *negative, literal, *span, errors);
         }
         (None, _) => true,
@@ -140,7 +141,7 @@ pub(super) fn option_content(ty: &Type) -> Option<&Type> {
     }
 }
 
-fn last_segment(ty: &Type) -> Option<String> {
+pub(super) fn last_segment(ty: &Type) -> Option<String> {
     match ungrouped(ty) {
         Type::Path(path) if path.qself.is_none() => {
             let last = path.path.segments.last()?;

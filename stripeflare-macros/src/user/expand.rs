@@ -1,7 +1,8 @@
 //! Writes the implementation of `StripeUser`.
 
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{quote, quote_spanned};
+use syn::spanned::Spanned;
 
 use super::default::{Default, is_real};
 use super::model::{Column, User};
@@ -27,7 +28,9 @@ pub(super) fn expand(user: &User<'_>) -> TokenStream {
         }
     });
     let history = history(user);
+    let constants = constants(user);
     quote! {
+        #constants
         #[automatically_derived]
         impl #p::StripeUser for #ident {
             const COLUMNS: &'static [#p::ColumnDef] = &[#(#definitions),*];
@@ -73,10 +76,18 @@ fn definition(column: &Column<'_>, p: &Private) -> TokenStream {
         }
         false => quote!(#ty),
     };
-    let default = column.default.as_ref().map(|(_, default)| {
-        let value = default_value(default, column, p);
-        quote!(.default(#value))
-    });
+    let defined = match &column.default {
+        Some((span, default)) => {
+            let value = default_value(default, column, p);
+            // A default that does not fit is reported where it is written.
+            let p = p.at(*span);
+            quote_spanned!(*span=> #p::column_with_default::<#stored>(#name, #value))
+        }
+        None => {
+            let p = p.at(ty.span());
+            quote_spanned!(ty.span()=> #p::column::<#stored>(#name))
+        }
+    };
     let renamed_from = column.renamed_from.as_ref().map(|old| quote!(.renamed_from(#old)));
     let since = column.since.map(|since| {
         let number = since.number;
@@ -85,10 +96,32 @@ fn definition(column: &Column<'_>, p: &Private) -> TokenStream {
     let index = column.index.then(|| quote!(.index()));
     let unique = column.unique.map(|_| quote!(.unique()));
     let public = column.public.then(|| quote!(.public()));
-    quote! {
-        #p::ColumnDef::new(#name, <#stored as #p::Column>::TYPE, <#stored as #p::Column>::NULLABLE)
-            #default #since #index #unique #public #renamed_from
-    }
+    let json = column.json.then(|| quote!(.shown(#p::Shown::Json)));
+    quote!(#defined #json #since #index #unique #public #renamed_from)
+}
+
+/// A constant of each field's name, to filter and to order by. JSON has no order.
+fn constants(user: &User<'_>) -> Option<TokenStream> {
+    let p = &user.private;
+    let ident = &user.input.ident;
+    let constants = user.columns.iter().filter(|column| !column.json).map(|column| {
+        let Column { field, name, ty, visibility, .. } = column;
+        let doc = format!("The column `{name}`, to find users by.");
+        quote! {
+            #[doc = #doc]
+            #[allow(non_upper_case_globals, dead_code)]
+            #visibility const #field: #p::Field<Self, #ty> = #p::Field::new(#name);
+        }
+    });
+    let constants = constants.collect::<Vec<_>>();
+    (!constants.is_empty()).then(|| {
+        quote! {
+            #[automatically_derived]
+            impl #ident {
+                #(#constants)*
+            }
+        }
+    })
 }
 
 fn default_value(default: &Default, column: &Column<'_>, p: &Private) -> TokenStream {

@@ -1,7 +1,7 @@
 //! A user's columns and the history of its table.
 
 use proc_macro2::{Ident, Span};
-use syn::{DeriveInput, LitInt, LitStr, Type};
+use syn::{DeriveInput, LitInt, LitStr, Type, Visibility};
 
 use super::default::Default;
 use crate::paths::Private;
@@ -21,6 +21,7 @@ pub(super) struct Column<'a> {
     /// The field's name without `r#`.
     pub(super) name: String,
     pub(super) ty: &'a Type,
+    pub(super) visibility: &'a Visibility,
     pub(super) default: Option<(Span, Default)>,
     pub(super) since: Option<Version>,
     pub(super) renamed_from: Option<LitStr>,

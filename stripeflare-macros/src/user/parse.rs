@@ -56,6 +56,7 @@ fn column<'a>(field: &'a Field, errors: &mut Errors) -> Option<Column<'a>> {
         field: ident,
         name: ident.unraw().to_string(),
         ty: &field.ty,
+        visibility: &field.vis,
         default: None,
         since: None,
         renamed_from: None,

@@ -25,7 +25,7 @@ fn columns() {
             factor: f64,
             #[column(default = true)]
             news: bool,
-            #[column(unique, renamed_from = "kind")]
+            #[column(unique, since = 2, renamed_from = "kind")]
             r#type: Option<String>,
             #[column(since = 2, json)]
             settings: Option<Settings>,
@@ -39,7 +39,7 @@ fn history() {
     let item = quote! {
         #[stripe_user(crate = renamed::stripeflare, dropped(name = "legacy", since = 3))]
         #[stripe_user(index(columns = [tier, points], since = 2), index(columns = [points], since = 2))]
-        #[stripe_user(migration(version = 4, sql = "UPDATE user SET points = points * 10"))]
+        #[stripe_user(migration(version = 4, sql = "UPDATE users SET points = points * 10"))]
         struct User {
             tier: String,
             points: i64,
@@ -158,6 +158,31 @@ fn fields_that_are_no_columns() {
             "a `json` column's default is a string of JSON, as in `default = \"{}\"`",
         ),
         (quote! { #[column(renamed_from = "a")] a: i64 }, "`a` has this name already"),
+        (
+            quote! { #[column(renamed_from = "b")] a: i64 },
+            "say which version renamed `b`: write `since = 2` or later beside it",
+        ),
+        (
+            quote! { #[column(unique)] a: String },
+            "new rows have no `a` yet, and all the same one: make a `unique` column an `Option`",
+        ),
+        (
+            quote! { #[column(unique, json)] a: Option<Settings> },
+            "`a` is JSON, which has many spellings for one value, so it cannot be `unique`",
+        ),
+        (
+            quote! { a: u64 },
+            "`u64` cannot be a column: whole numbers are stored up to 2^53 - 1, with a sign: write `i64`, or `u32`",
+        ),
+        (quote! { a: Option<f32> }, "`f32` cannot be a column: numbers are stored with 64 bits: write `f64`"),
+        (
+            quote! { a: std::time::SystemTime },
+            "`SystemTime` cannot be a column: moments are stored as milliseconds since 1970: write `stripeflare::Timestamp`",
+        ),
+        (
+            quote! { #[column(default = 9007199254740992)] a: i64 },
+            "the default of `a` must be from -9007199254740991 to 9007199254740991",
+        ),
         (
             quote! { #[stripe_user(index)] a: i64 },
             "`#[stripe_user(…)]` goes on the struct; for a field write `#[column(…)]`",

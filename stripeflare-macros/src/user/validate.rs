@@ -6,33 +6,11 @@ use proc_macro2::Span;
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 
-use super::default::{self, option_content};
+use stripeflare_schema::RESERVED_NAMES;
+
+use super::default::{self, last_segment, option_content};
 use super::model::{Column, User, Version};
 use crate::errors::Errors;
-
-/// The wallet's own columns.
-const WALLET: &[&str] = &[
-    "id",
-    "account_id",
-    "version",
-    "balance",
-    "holds",
-    "name",
-    "email",
-    "card_fingerprint",
-    "verified_email",
-    "registered_at",
-    "updated_at",
-    "client_reference_id",
-    "merged_into",
-    "frozen",
-    "revision",
-    "sent_revision",
-    "usage",
-    "currency",
-    "access_token",
-    "tokens",
-];
 
 pub(super) fn validate(user: &User<'_>, errors: &mut Errors) {
     if let Some(parameter) = user.input.generics.params.first() {
@@ -66,7 +44,7 @@ fn names(user: &User<'_>, errors: &mut Errors) {
 }
 
 fn reserved(folded: &str, name: &str) -> Option<String> {
-    if WALLET.contains(&folded) {
+    if RESERVED_NAMES.contains(&folded) {
         return Some(format!("`{name}` is a column of the wallet, which every account has; choose another name"));
     }
     if folded.starts_with("sqlite_") {
@@ -85,7 +63,20 @@ fn check_column(column: &Column<'_>, errors: &mut Errors) {
             span,
             format!("`{name}` has one default for every row, so it cannot be `unique`; leave one of them out"),
         );
+    } else if let Some(span) = column.unique
+        && (column.json || option_content(column.ty).is_none())
+    {
+        errors.push(
+            span,
+            match column.json {
+                true => format!("`{name}` is JSON, which has many spellings for one value, so it cannot be `unique`"),
+                false => {
+                    format!("new rows have no `{name}` yet, and all the same one: make a `unique` column an `Option`")
+                }
+            },
+        );
     }
+    check_type(column, errors);
     if let Some(since) = column.since.filter(|since| since.number > 1)
         && column.default.is_none()
         && column.renamed_from.is_none()
@@ -117,8 +108,30 @@ fn check_column(column: &Column<'_>, errors: &mut Errors) {
             errors.push(old.span(), format!("`{name}` has this name already"));
         } else if let Some(message) = reserved(&folded, &old.value()) {
             errors.push(old.span(), message);
+        } else if first_version(column) == 1 {
+            let message = format!("say which version renamed `{}`: write `since = 2` or later beside it", old.value());
+            errors.push(old.span(), message);
         }
     }
+}
+
+/// Types of the standard library that look like columns and are none.
+fn check_type(column: &Column<'_>, errors: &mut Errors) {
+    let ty = option_content(column.ty).unwrap_or(column.ty);
+    let spelled = last_segment(ty).unwrap_or_default();
+    let instead = match spelled.as_str() {
+        _ if column.json => return,
+        "u64" | "usize" | "isize" | "i128" | "u128" => {
+            "whole numbers are stored up to 2^53 - 1, with a sign: write `i64`, or `u32`"
+        }
+        "f32" => "numbers are stored with 64 bits: write `f64`",
+        "SystemTime" | "Instant" | "DateTime" | "OffsetDateTime" | "NaiveDateTime" => {
+            "moments are stored as milliseconds since 1970: write `stripeflare::Timestamp`"
+        }
+        "str" => "write `String`",
+        _ => return,
+    };
+    errors.push(ty.span(), format!("`{spelled}` cannot be a column: {instead}"));
 }
 
 /// Dropped columns, indexes and renames against the columns that there are.
@@ -160,7 +173,7 @@ fn check_history(user: &User<'_>, errors: &mut Errors) {
                     let message = format!("there is no column `{name}` in this struct");
                     errors.push(ident.span(), message);
                 }
-                Some(column) if first_version(column) > index.since.number => {
+                Some(column) if first_version(column) > index.since.number && column.renamed_from.is_none() => {
                     let message = format!(
                         "`{name}` is there since version {} only, this index since version {}",
                         first_version(column),

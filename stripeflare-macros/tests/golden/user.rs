@@ -1,49 +1,57 @@
 #[automatically_derived]
+impl User {
+    ///The column `tier`, to find users by.
+    #[allow(non_upper_case_globals, dead_code)]
+    const tier: ::stripeflare::__private::Field<Self, String> = ::stripeflare::__private::Field::new(
+        "tier",
+    );
+    ///The column `points`, to find users by.
+    #[allow(non_upper_case_globals, dead_code)]
+    const points: ::stripeflare::__private::Field<Self, i64> = ::stripeflare::__private::Field::new(
+        "points",
+    );
+    ///The column `factor`, to find users by.
+    #[allow(non_upper_case_globals, dead_code)]
+    const factor: ::stripeflare::__private::Field<Self, f64> = ::stripeflare::__private::Field::new(
+        "factor",
+    );
+    ///The column `news`, to find users by.
+    #[allow(non_upper_case_globals, dead_code)]
+    const news: ::stripeflare::__private::Field<Self, bool> = ::stripeflare::__private::Field::new(
+        "news",
+    );
+    ///The column `type`, to find users by.
+    #[allow(non_upper_case_globals, dead_code)]
+    const r#type: ::stripeflare::__private::Field<Self, Option<String>> = ::stripeflare::__private::Field::new(
+        "type",
+    );
+}
+#[automatically_derived]
 impl ::stripeflare::__private::StripeUser for User {
     const COLUMNS: &'static [::stripeflare::__private::ColumnDef] = &[
-        ::stripeflare::__private::ColumnDef::new(
-                "tier",
-                <String as ::stripeflare::__private::Column>::TYPE,
-                <String as ::stripeflare::__private::Column>::NULLABLE,
-            )
-            .default(::stripeflare::__private::DefaultValue::Text("free"))
+        ::stripeflare::__private::column_with_default::<
+            String,
+        >("tier", ::stripeflare::__private::DefaultValue::Text("free"))
             .index(),
-        ::stripeflare::__private::ColumnDef::new(
-                "points",
-                <i64 as ::stripeflare::__private::Column>::TYPE,
-                <i64 as ::stripeflare::__private::Column>::NULLABLE,
-            )
-            .default(::stripeflare::__private::DefaultValue::Integer(-3))
+        ::stripeflare::__private::column_with_default::<
+            i64,
+        >("points", ::stripeflare::__private::DefaultValue::Integer(-3))
             .since(2u32)
             .public(),
-        ::stripeflare::__private::ColumnDef::new(
-                "factor",
-                <f64 as ::stripeflare::__private::Column>::TYPE,
-                <f64 as ::stripeflare::__private::Column>::NULLABLE,
-            )
-            .default(::stripeflare::__private::DefaultValue::Real(1.0)),
-        ::stripeflare::__private::ColumnDef::new(
-                "news",
-                <bool as ::stripeflare::__private::Column>::TYPE,
-                <bool as ::stripeflare::__private::Column>::NULLABLE,
-            )
-            .default(::stripeflare::__private::DefaultValue::Bool(true)),
-        ::stripeflare::__private::ColumnDef::new(
-                "type",
-                <Option<String> as ::stripeflare::__private::Column>::TYPE,
-                <Option<String> as ::stripeflare::__private::Column>::NULLABLE,
-            )
+        ::stripeflare::__private::column_with_default::<
+            f64,
+        >("factor", ::stripeflare::__private::DefaultValue::Real(1.0)),
+        ::stripeflare::__private::column_with_default::<
+            bool,
+        >("news", ::stripeflare::__private::DefaultValue::Bool(true)),
+        ::stripeflare::__private::column::<Option<String>>("type")
+            .since(2u32)
             .unique()
             .renamed_from("kind"),
-        ::stripeflare::__private::ColumnDef::new(
-                "settings",
-                <::core::option::Option<
-                    ::std::string::String,
-                > as ::stripeflare::__private::Column>::TYPE,
-                <::core::option::Option<
-                    ::std::string::String,
-                > as ::stripeflare::__private::Column>::NULLABLE,
-            )
+        ::stripeflare::__private::column::<
+            ::core::option::Option<::std::string::String>,
+        >("settings")
+            .shown(::stripeflare::__private::Shown::Json)
             .since(2u32),
     ];
     fn read(

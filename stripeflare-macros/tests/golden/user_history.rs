@@ -1,16 +1,21 @@
 #[automatically_derived]
+impl User {
+    ///The column `tier`, to find users by.
+    #[allow(non_upper_case_globals, dead_code)]
+    const tier: renamed::stripeflare::__private::Field<Self, String> = renamed::stripeflare::__private::Field::new(
+        "tier",
+    );
+    ///The column `points`, to find users by.
+    #[allow(non_upper_case_globals, dead_code)]
+    const points: renamed::stripeflare::__private::Field<Self, i64> = renamed::stripeflare::__private::Field::new(
+        "points",
+    );
+}
+#[automatically_derived]
 impl renamed::stripeflare::__private::StripeUser for User {
     const COLUMNS: &'static [renamed::stripeflare::__private::ColumnDef] = &[
-        renamed::stripeflare::__private::ColumnDef::new(
-            "tier",
-            <String as renamed::stripeflare::__private::Column>::TYPE,
-            <String as renamed::stripeflare::__private::Column>::NULLABLE,
-        ),
-        renamed::stripeflare::__private::ColumnDef::new(
-            "points",
-            <i64 as renamed::stripeflare::__private::Column>::TYPE,
-            <i64 as renamed::stripeflare::__private::Column>::NULLABLE,
-        ),
+        renamed::stripeflare::__private::column::<String>("tier"),
+        renamed::stripeflare::__private::column::<i64>("points"),
     ];
     const DROPPED: &'static [renamed::stripeflare::__private::Dropped] = &[
         renamed::stripeflare::__private::Dropped::new("legacy", 3u32),
@@ -22,7 +27,7 @@ impl renamed::stripeflare::__private::StripeUser for User {
     const STEPS: &'static [renamed::stripeflare::__private::Step] = &[
         renamed::stripeflare::__private::Step::new(
             4u32,
-            "UPDATE user SET points = points * 10",
+            "UPDATE users SET points = points * 10",
         ),
     ];
     fn read(

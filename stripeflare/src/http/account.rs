@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Response};
+use http::StatusCode;
 use http::request::Parts;
 use worker::send::{SendFuture, SendWrapper};
 
@@ -12,8 +13,9 @@ use super::Answer;
 use super::context::Context;
 use crate::account::AccountId;
 use crate::money::Cents;
-use crate::schema::{ColumnReader, Schema, StripeUser};
-use crate::wallet::{self, Overdraft};
+use crate::object::{Command, Reply};
+use crate::schema::{ColumnDef, ColumnReader, ColumnWriter, Schema, StripeUser};
+use crate::wallet::{self, Change, HoldId, Overdraft, Refusal, Update, Value};
 
 /// The caller's account: the wallet's own facts through methods, your columns by dereference.
 ///
@@ -129,15 +131,110 @@ impl<U: StripeUser> Account<U> {
             let filled = Rc::clone(&inner);
             context.slot.wait(Box::new(move |row| fill(&filled.row, row)));
         } else {
-            let row = context.row(|| Schema::of::<U>().initial_row()).await?;
+            let row = context.row(&Schema::of::<U>()).await?;
             fill(&inner.row, &row).map_err(Answer::unavailable)?;
         }
         Ok(Self(SendWrapper(inner)))
     }
 }
 
+/// How often an update is tried while others write the same columns.
+const UPDATE_TRIES: u32 = 100;
+
+impl<U: StripeUser> Account<U> {
+    /// Changes your columns: `account.update(|user| user.tier = "pro".into()).await?`.
+    ///
+    /// Only the columns that the closure changed are written, all of them or none. If one of them was written by somebody
+    /// else since it was read, the closure runs again on the newest values; so it has no effect but on its argument. After
+    /// that this account has the values that are stored, its balance too; clones made before keep theirs.
+    ///
+    /// # Errors
+    /// When nothing was written: with `?` in a handler, the caller gets the answer that says why. Before anybody paid into
+    /// the account that is 402; a value that cannot be stored, such as a whole number past 2^53 − 1, is 422; a `unique` one
+    /// that another account has is 409.
+    pub async fn update(&mut self, mut change: impl FnMut(&mut U)) -> Result<(), UpdateError> {
+        let columns = Schema::of::<U>().columns;
+        let mut row = self.loaded().0.clone();
+        for _ in 0..UPDATE_TRIES {
+            let mut user = read::<U>(&row).map_err(|cause| UpdateError(Answer::unavailable(cause)))?;
+            let before = written(&user);
+            change(&mut user);
+            let changes = changes(columns, &row.columns, &before.values, written(&user)).map_err(UpdateError)?;
+            let made = changes.is_empty();
+            let made = made || self.0.context.write_columns(columns, changes, &mut row).await.map_err(UpdateError)?;
+            if made {
+                let user = read(&row).map_err(|cause| UpdateError(Answer::unavailable(cause)))?;
+                let inner = Inner { context: self.0.context.clone(), row: OnceCell::from((row, user)) };
+                self.0 = SendWrapper(Rc::new(inner));
+                return Ok(());
+            }
+        }
+        Err(UpdateError(Answer::unavailable("an account's columns were written by others all the time")))
+    }
+}
+
+fn written<U: StripeUser>(user: &U) -> ColumnWriter {
+    let mut row = ColumnWriter::default();
+    user.write(&mut row);
+    row
+}
+
+/// What is different after the closure ran, with what is stored now.
+fn changes(
+    columns: &[ColumnDef],
+    stored: &[Value],
+    before: &[Value],
+    after: ColumnWriter,
+) -> Result<Vec<Change>, Response> {
+    let after = after
+        .finish(columns)
+        .map_err(|problem| Response::from(Answer::new(StatusCode::UNPROCESSABLE_ENTITY, "column_value", problem)))?;
+    let values = stored.iter().zip(before).zip(after);
+    let changed = columns.iter().zip(values).filter(|(_, ((_, before), after))| *before != after);
+    Ok(changed
+        .map(|(column, ((stored, _), after))| Change { column: column.name.into(), old: stored.clone(), new: after })
+        .collect())
+}
+
+impl super::context::Inner {
+    /// Writes changes of the caller's columns, and answers whether they were made; `row` is what is stored then.
+    async fn write_columns(
+        &self,
+        columns: &[ColumnDef],
+        changes: Vec<Change>,
+        row: &mut wallet::Account,
+    ) -> Result<bool, Response> {
+        let token = match self.spending_token()? {
+            Some(token) if row.is_registered() => token,
+            _ => return Err(self.refused(Cents::ZERO, Refusal::Unregistered)),
+        };
+        let account = token.account();
+        self.claim_values(account, columns, &changes).await?;
+        let update = Update { id: HoldId::generate(super::now()).as_str().to_owned(), changes: changes.clone() };
+        match self.ask(token, Command::Update { update }).await? {
+            Some(Reply::Updated { made, row: stored }) => {
+                *row = *stored;
+                if made {
+                    self.free_values(account, columns, &changes).await;
+                }
+                Ok(made)
+            }
+            Some(Reply::Refused(refusal)) => Err(self.refused(Cents::ZERO, refusal)),
+            None => Err(self.refused(Cents::ZERO, Refusal::Unregistered)),
+            Some(_) => Err(Answer::unavailable("the account answered an update with something else")),
+        }
+    }
+}
+
+fn read<U: StripeUser>(row: &wallet::Account) -> Result<U, String> {
+    if row.layout != Schema::of::<U>().layout() {
+        return Err("the account's object and this worker are of different deploys: their columns differ".into());
+    }
+    U::read(&mut ColumnReader::new(&row.columns)).map_err(|error| error.to_string())
+}
+
 fn fill<U: StripeUser>(cell: &OnceCell<(wallet::Account, U)>, row: &wallet::Account) -> Result<(), String> {
-    let user = U::read(&mut ColumnReader::new(&row.columns)).map_err(|error| error.to_string())?;
+    let user = read(row)?;
     // A handler that asks twice has two cells; each is filled once.
     let _ = cell.set((row.clone(), user));
     Ok(())
@@ -153,6 +250,21 @@ impl fmt::Debug for ChargeError {
 }
 
 impl IntoResponse for ChargeError {
+    fn into_response(self) -> Response {
+        self.0
+    }
+}
+
+/// Nothing was written. As a response it says why; `?` in a handler answers it.
+pub struct UpdateError(pub(crate) Response);
+
+impl fmt::Debug for UpdateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "UpdateError({})", self.0.status())
+    }
+}
+
+impl IntoResponse for UpdateError {
     fn into_response(self) -> Response {
         self.0
     }

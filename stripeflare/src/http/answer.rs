@@ -145,9 +145,13 @@ impl Inner {
         } else {
             let body = PaymentRequired {
                 error: "payment_required",
-                message: format!(
-                    "This call needs {price} cents of credit; your balance is {balance}. Add credit at paymentLink and call again."
-                ),
+                message: if price.is_positive() {
+                    format!(
+                        "This call needs {price} cents of credit; your balance is {balance}. Add credit at paymentLink and call again."
+                    )
+                } else {
+                    "This call needs an account that was paid into. Add credit at paymentLink and call again.".into()
+                },
                 price,
                 balance,
                 payment_link: &link,

@@ -10,6 +10,7 @@ use worker::{Env, MessageBatch, ScheduledEvent};
 
 use super::route::RouteDef;
 use crate::error::Error;
+use crate::schema::{Schema, StripeUser};
 
 pub(super) type Job<E> = Rc<dyn Fn(E, Env) -> Pin<Box<dyn Future<Output = Result<(), Error>>>>>;
 
@@ -122,12 +123,12 @@ thread_local! {
 }
 
 impl Built {
-    pub(super) fn get<U>(build: fn() -> App<U>) -> Rc<Self> {
+    pub(super) fn get<U: StripeUser>(build: fn() -> App<U>) -> Rc<Self> {
         if let Some(built) = BUILT.with_borrow(Clone::clone) {
             return built;
         }
         let app = build();
-        let router = super::builtin::routes().fallback_service(app.router);
+        let router = super::builtin::routes(Schema::of::<U>()).fallback_service(app.router);
         let built = Rc::new(Self { router, scheduled: app.scheduled, queue: app.queue });
         BUILT.set(Some(Rc::clone(&built)));
         built

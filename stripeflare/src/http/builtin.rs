@@ -9,12 +9,13 @@ use worker::send::SendFuture;
 
 use super::answer::header;
 use super::context::Context;
-use super::{cards, login, webhook};
+use super::{Answer, cards, login, webhook};
 use crate::money::Cents;
+use crate::schema::{PublicColumns, Schema};
 
-pub(super) fn routes() -> Router {
+pub(super) fn routes(schema: Schema) -> Router {
     Router::new()
-        .route("/me", get(|request| SendFuture::new(me(request))))
+        .route("/me", get(move |request| SendFuture::new(me(request, schema))))
         .route("/topup", get(|request| SendFuture::new(topup(request))))
         .route("/cards", get(|request| SendFuture::new(cards::list(request))))
         .route("/cards/{id}", delete(|request| SendFuture::new(cards::remove(request))))
@@ -28,7 +29,7 @@ pub(super) fn routes() -> Router {
 
 #[derive(Serialize)]
 #[allow(non_snake_case, reason = "the name clients know")]
-struct Me {
+struct Me<'a> {
     paymentLink: String,
     client_reference_id: String,
     balance: Cents,
@@ -37,19 +38,23 @@ struct Me {
     card_fingerprint: Option<String>,
     verified_email: Option<String>,
     registered: bool,
+    /// Those of the owner that are public.
+    #[serde(flatten)]
+    columns: PublicColumns<'a>,
 }
 
 /// `GET /me`: the caller's own account, never a token.
-async fn me(request: Request) -> Response {
-    show_me(request).await.unwrap_or_else(|answer| answer)
+async fn me(request: Request, schema: Schema) -> Response {
+    show_me(request, &schema).await.unwrap_or_else(|answer| answer)
 }
 
-async fn show_me(request: Request) -> Result<Response, Response> {
+async fn show_me(request: Request, schema: &Schema) -> Result<Response, Response> {
     let context = Context::from(&request.into_parts().0)?;
     context.give_cookie();
     context.mark_personal();
-    let row = context.row(Vec::new).await?;
+    let row = context.row(schema).await?;
     let registered = row.is_registered();
+    let columns = PublicColumns::of(schema, row.layout, &row.columns).map_err(Answer::unavailable)?;
     Ok(Json(Me {
         paymentLink: context.deployment.payment_link(&row.id),
         client_reference_id: context.deployment.config.references.sign(&row.id),
@@ -59,6 +64,7 @@ async fn show_me(request: Request) -> Result<Response, Response> {
         card_fingerprint: row.card_fingerprint,
         verified_email: row.verified_email,
         registered,
+        columns,
     })
     .into_response())
 }
@@ -72,7 +78,7 @@ async fn send_to_stripe(request: Request) -> Result<Response, Response> {
     let context = Context::from(&request.into_parts().0)?;
     context.give_cookie();
     // Asked, so that nobody pays into an account that the cookie opens no more.
-    let link = context.deployment.payment_link(&context.row(Vec::new).await?.id);
+    let link = context.deployment.payment_link(&context.row(&Schema::of::<()>()).await?.id);
     Ok((StatusCode::SEE_OTHER, [(LOCATION, header(link)), (CACHE_CONTROL, header("private, no-store"))])
         .into_response())
 }

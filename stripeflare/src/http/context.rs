@@ -18,6 +18,7 @@ use super::{Answer, Config, Meter, endings};
 use crate::account::{AccountId, Token};
 use crate::money::Cents;
 use crate::object::{Command, Reply, Stubs, describe};
+use crate::schema::Schema;
 use crate::wallet::{self, Denied};
 
 /// One deployment of one version, as every kind of event sees it.
@@ -169,11 +170,11 @@ impl Inner {
         Ok(())
     }
 
-    /// The row of the caller's account; a visitor's has these columns.
+    /// The row of the caller's account; a visitor's has the defaults.
     ///
     /// # Errors
     /// As [`Inner::ask`].
-    pub(crate) async fn row(&self, columns: fn() -> wallet::Row) -> Result<wallet::Account, Response> {
+    pub(crate) async fn row(&self, schema: &Schema) -> Result<wallet::Account, Response> {
         if let Some((token, _)) = self.token()? {
             let account = token.account().clone();
             match self.ask(token, Command::Read { account }).await? {
@@ -182,7 +183,7 @@ impl Inner {
                 None => {}
             }
         }
-        Ok(wallet::Account::unregistered(self.account()?, columns()))
+        Ok(wallet::Account::unregistered(self.account()?, schema))
     }
 
     /// The token this visitor gets, made when first asked for.

@@ -21,9 +21,10 @@ mod route;
 mod serve;
 mod stream;
 mod sweep;
+mod unique;
 mod webhook;
 
-pub use account::{Account, ChargeError};
+pub use account::{Account, ChargeError, UpdateError};
 pub use app::{App, AppType, Routes};
 pub use charge::{Call, Charge};
 pub use meter::{Meter, MeterError, NoMaximum, Unmetered, UnmeteredType};

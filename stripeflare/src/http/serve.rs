@@ -18,9 +18,10 @@ use super::app::{App, Built};
 use super::context::Context;
 use super::{Answer, Deployment, glue};
 use crate::error::Error;
+use crate::schema::StripeUser;
 
 /// One HTTP request.
-pub fn fetch<U>(
+pub fn fetch<U: StripeUser>(
     version: &'static str,
     build: fn() -> App<U>,
     request: web_sys::Request,
@@ -56,6 +57,8 @@ async fn answer(
     };
     let context = Context::new(deployment, context, &request);
     request.extensions_mut().insert(context.clone());
+    // For handlers that take an `Extension<Env>`.
+    request.extensions_mut().insert(env.clone());
     let response = match built.router.clone().call(request).await {
         Ok(response) => response,
         Err(never) => match never {},
@@ -71,7 +74,7 @@ async fn answer(
 }
 
 /// One run of a cron trigger.
-pub fn scheduled<U>(
+pub fn scheduled<U: StripeUser>(
     version: &'static str,
     build: fn() -> App<U>,
     event: ScheduledEvent,
@@ -83,7 +86,7 @@ pub fn scheduled<U>(
 }
 
 /// One batch of a queue.
-pub fn queue<U>(
+pub fn queue<U: StripeUser>(
     version: &'static str,
     build: fn() -> App<U>,
     batch: MessageBatch,

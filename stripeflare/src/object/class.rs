@@ -19,7 +19,7 @@ use crate::schema::{Schema, StripeUser, migrate, role_of};
 use crate::wallet::sweep::Sweep;
 use crate::wallet::{
     Account, Claim, Denied, HoldId, IdempotencyKey, Millis, Refusal, Role, Settled, Wallet, WalletError, directory,
-    outbox, unclaimed,
+    find, outbox, unclaimed, unique,
 };
 
 #[wasm_bindgen(inline_js = r#"
@@ -152,6 +152,14 @@ impl Inner {
                 sweep.save(&self.storage)?;
                 return Ok(Reply::Done);
             }
+            Command::FindUsers { query } => {
+                self.set_up_aggregate(now)?;
+                return Ok(Reply::Page(find::find(&self.storage, &self.schema, &query)?));
+            }
+            Command::CountUsers { query } => {
+                self.set_up_aggregate(now)?;
+                return Ok(Reply::Count(find::count(&self.storage, &query)?));
+            }
             Command::Place { payment_intent, account } => {
                 self.set_up(Role::Directory)?;
                 let (account, parked) = directory::place(&self.storage, &payment_intent, &account)?;
@@ -189,6 +197,15 @@ impl Inner {
                 self.save(wallet)?;
                 return Ok(Reply::Done);
             }
+            Command::ClaimValue { key, account, instead_of } => {
+                self.set_up(Role::Directory)?;
+                return Ok(Reply::Owner(unique::claim(&self.storage, &key, &account, instead_of.as_ref(), now)?));
+            }
+            Command::FreeValue { key, account } => {
+                self.set_up(Role::Directory)?;
+                unique::free(&self.storage, &key, &account)?;
+                return Ok(Reply::Done);
+            }
             Command::Credit { credit } => {
                 self.set_up(Role::Account)?;
                 let mut wallet = Wallet::load_or_register(&self.storage, &self.schema, now, &credit.account)?;
@@ -205,9 +222,7 @@ impl Inner {
             }
             return Ok(match envelope.command {
                 Command::Settle => Reply::Done,
-                Command::Read { account } => {
-                    Reply::Row(Box::new(Account::unregistered(account, self.schema.initial_row())))
-                }
+                Command::Read { account } => Reply::Row(Box::new(Account::unregistered(account, &self.schema))),
                 _ => Reply::Refused(Refusal::Unregistered),
             });
         };
@@ -240,6 +255,10 @@ impl Inner {
                     wallet.keep(key, answer)?;
                 }
                 Reply::Ended { settled, available: wallet.available()? }
+            }
+            Command::Update { update } => {
+                let made = wallet.update(&self.schema, &update)?;
+                return Ok(Reply::Updated { made, row: Box::new(self.save(wallet)?) });
             }
             Command::Charge { charge } => match wallet.charge(&charge)? {
                 Ok(charged) => Reply::Charged(charged),

@@ -2,11 +2,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::account::{AccountId, Proof};
 use crate::money::{Cents, units};
+use crate::wallet::find::{Page, Query};
 use crate::wallet::outbox::Snapshot;
 use crate::wallet::sweep::Sweep;
+use crate::wallet::unique::Owner;
 use crate::wallet::{
     Account, Assignment, CardRow, Charge, Charged, Claim, Credit, Denied, Ending, HoldId, IdempotencyKey, KeptAnswer,
-    Login, LoginOutcome, Merge, NewToken, Refusal, Report, Reversal, Settled, TokenId, Transfer, Unclaimed,
+    Login, LoginOutcome, Merge, NewToken, Refusal, Report, Reversal, Settled, TokenId, Transfer, Unclaimed, Update,
 };
 
 /// What travels to an object: endings that happened to be due, and one command.
@@ -44,6 +46,8 @@ pub(crate) enum Command {
         /// What to keep for the caller's key.
         answer: Option<KeptAnswer>,
     },
+    /// Writes the owner's columns.
+    Update { update: Update },
     /// Charges at once.
     Charge { charge: Charge },
     /// Makes a token: one that manages may ask for it, and so may we.
@@ -88,8 +92,16 @@ pub(crate) enum Command {
     FindOrPark { payment_intent: String, reversal: Reversal },
     /// To a directory shard: what waited for this payment has arrived.
     Unpark { payment_intent: String },
+    /// To a directory shard: this account is about to write a value of a `unique` column.
+    ClaimValue { key: String, account: AccountId, instead_of: Option<Owner> },
+    /// To a directory shard: it has another value now.
+    FreeValue { key: String, account: AccountId },
     /// To the aggregate: the newest state of an account.
     Mirror { snapshot: Box<Snapshot> },
+    /// To the aggregate: a page of accounts.
+    FindUsers { query: Query },
+    /// To the aggregate: how many accounts there are.
+    CountUsers { query: Query },
     /// To the aggregate: money that was credited to nobody.
     Unclaimed { unclaimed: Unclaimed },
     /// To the aggregate: whose unclaimed money it is.
@@ -132,6 +144,11 @@ pub(crate) enum Reply {
         #[serde(with = "units")]
         available: Cents,
     },
+    /// Whether it was made, and the row as it is now.
+    Updated {
+        made: bool,
+        row: Box<Account>,
+    },
     Charged(Charged),
     Refused(Refusal),
     /// The caller's token does not do; the endings were carried out all the same.
@@ -155,6 +172,10 @@ pub(crate) enum Reply {
         token: TokenId,
     },
     Cards(Vec<CardRow>),
+    Page(Page),
+    Count(i64),
+    /// Who has a value, if it is another.
+    Owner(Option<Owner>),
     Stats(Stats),
     /// An error of ours: nothing was done.
     Failed(String),

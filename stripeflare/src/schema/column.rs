@@ -2,49 +2,39 @@ use std::fmt;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use stripeflare_schema::{ColumnDef, ColumnType, DefaultValue, Shown};
 
 use crate::money::Cents;
 use crate::wallet::Value;
 
-/// How SQLite stores a column.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ColumnType {
-    /// `INTEGER`
-    Integer,
-    /// `REAL`
-    Real,
-    /// `TEXT`
-    Text,
-    /// `BLOB`
-    Blob,
-}
-
-impl ColumnType {
-    pub(crate) const fn sql(self) -> &'static str {
-        match self {
-            Self::Integer => "INTEGER",
-            Self::Real => "REAL",
-            Self::Text => "TEXT",
-            Self::Blob => "BLOB",
-        }
-    }
-
-    /// What a column that is neither optional nor given a default starts with.
-    pub(crate) const fn zero(self) -> DefaultValue {
-        match self {
-            Self::Integer => DefaultValue::Integer(0),
-            Self::Real => DefaultValue::Real(0.0),
-            Self::Text => DefaultValue::Text(""),
-            Self::Blob => DefaultValue::Blob(&[]),
-        }
-    }
-}
-
 /// A type that can be a column.
+///
+/// Implement it for your own types by way of one that is a column already. A column without a default starts as 0, as an
+/// empty text or as an empty blob, or as `NULL` where that is a value: [`Column::from_value`] must accept it.
+///
+/// ```
+/// use stripeflare::{Column, ColumnType, Value};
+///
+/// struct Color([u8; 3]);
+///
+/// impl Column for Color {
+///     const TYPE: ColumnType = ColumnType::Integer;
+///
+///     fn to_value(&self) -> Value {
+///         let [red, green, blue] = self.0;
+///         u32::from_be_bytes([0, red, green, blue]).to_value()
+///     }
+///
+///     fn from_value(value: Value) -> Option<Self> {
+///         let [_, red, green, blue] = u32::from_value(value)?.to_be_bytes();
+///         Some(Self([red, green, blue]))
+///     }
+/// }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a column",
     label = "no `Column` type",
-    note = "columns are `String`, `bool`, `i8` to `i64`, `u8` to `u32`, `f64`, `Vec<u8>`, `Cents` and `Option` of these",
+    note = "columns are `String`, `bool`, `i8` to `i64`, `u8` to `u32`, `f64`, `Vec<u8>`, `Cents`, `Timestamp`, enums with `#[derive(ColumnEnum)]`, and `Option` of these",
     note = "any serde type can be stored as JSON with `#[column(json)]`, or implement `stripeflare::Column` for `{Self}`"
 )]
 pub trait Column: Sized {
@@ -52,6 +42,12 @@ pub trait Column: Sized {
     const TYPE: ColumnType;
     /// Whether `NULL` is one of its values.
     const NULLABLE: bool = false;
+    /// How it is shown.
+    #[doc(hidden)]
+    const SHOWN: Shown = Shown::Plain;
+    /// All its values, where they can be listed.
+    #[doc(hidden)]
+    const VALUES: &'static [&'static str] = &[];
 
     /// The value as SQLite stores it.
     fn to_value(&self) -> Value;
@@ -88,6 +84,7 @@ impl Column for Vec<u8> {
 
 impl Column for bool {
     const TYPE: ColumnType = ColumnType::Integer;
+    const SHOWN: Shown = Shown::Bool;
     fn to_value(&self) -> Value {
         Value::Integer(i64::from(*self))
     }
@@ -117,6 +114,7 @@ impl Column for f64 {
 
 impl Column for Cents {
     const TYPE: ColumnType = ColumnType::Integer;
+    const SHOWN: Shown = Shown::Cents;
     fn to_value(&self) -> Value {
         Value::Integer(self.units())
     }
@@ -149,6 +147,8 @@ integer_columns!(i8, i16, i32, i64, u8, u16, u32);
 impl<T: Column> Column for Option<T> {
     const TYPE: ColumnType = T::TYPE;
     const NULLABLE: bool = true;
+    const SHOWN: Shown = T::SHOWN;
+    const VALUES: &'static [&'static str] = T::VALUES;
     fn to_value(&self) -> Value {
         self.as_ref().map_or(Value::Null, Column::to_value)
     }
@@ -160,159 +160,68 @@ impl<T: Column> Column for Option<T> {
     }
 }
 
-/// A column's constant default.
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[allow(missing_docs, reason = "named after what they hold")]
-pub enum DefaultValue {
-    Bool(bool),
-    Integer(i64),
-    Real(f64),
-    Text(&'static str),
-    Blob(&'static [u8]),
+/// The definition of a column without a default.
+///
+/// # Panics
+/// When a new row could not be read: an enum starts with nothing.
+#[must_use]
+pub const fn column<T: Column>(name: &'static str) -> ColumnDef {
+    assert!(
+        T::NULLABLE || T::VALUES.is_empty(),
+        "a new row has no value for this column: give it a `default = \"…\"`, or make it an `Option`"
+    );
+    ColumnDef::new(name, T::TYPE, T::NULLABLE).shown(T::SHOWN)
 }
 
-impl DefaultValue {
-    /// The value in a row that has never been written.
-    pub(crate) fn value(self) -> Value {
-        match self {
-            Self::Bool(truth) => Value::Integer(i64::from(truth)),
-            Self::Integer(integer) => Value::Integer(integer),
-            Self::Real(real) => Value::Real(real),
-            Self::Text(text) => Value::Text(text.to_owned()),
-            Self::Blob(bytes) => Value::Blob(bytes.to_vec()),
+/// The definition of a column with a default.
+///
+/// # Panics
+/// When the default is no value of the column's type.
+#[must_use]
+pub const fn column_with_default<T: Column>(name: &'static str, default: DefaultValue) -> ColumnDef {
+    let fits = match (T::TYPE, default) {
+        (ColumnType::Integer, DefaultValue::Integer(_))
+        | (ColumnType::Real, DefaultValue::Real(_))
+        | (ColumnType::Blob, DefaultValue::Blob(_)) => true,
+        (ColumnType::Integer, DefaultValue::Bool(_)) => matches!(T::SHOWN, Shown::Bool),
+        (ColumnType::Text, DefaultValue::Text(text)) => T::VALUES.is_empty() || contains(T::VALUES, text),
+        _ => false,
+    };
+    assert!(fits, "this default is no value of the column's type");
+    ColumnDef::new(name, T::TYPE, T::NULLABLE).shown(T::SHOWN).default(default)
+}
+
+const fn contains(values: &[&str], text: &str) -> bool {
+    let mut at = 0;
+    while at < values.len() {
+        if is_same(values[at].as_bytes(), text.as_bytes()) {
+            return true;
         }
+        at += 1;
     }
+    false
+}
 
-    pub(crate) fn literal(self) -> String {
-        match self {
-            Self::Bool(truth) => i64::from(truth).to_string(),
-            Self::Integer(integer) => integer.to_string(),
-            Self::Real(real) => serde_json::to_string(&real).expect("a literal is a finite number"),
-            Self::Text(text) => format!("'{}'", text.replace('\'', "''")),
-            Self::Blob(bytes) => format!("x'{}'", hex::encode(bytes)),
+const fn is_same(a: &[u8], b: &[u8]) -> bool {
+    let mut at = 0;
+    while at < a.len() && at < b.len() {
+        if a[at] != b[at] {
+            return false;
         }
+        at += 1;
     }
+    a.len() == b.len()
 }
 
-/// One declared column.
-#[derive(Clone, Copy, Debug)]
-pub struct ColumnDef {
-    pub(crate) name: &'static str,
-    pub(crate) column_type: ColumnType,
-    pub(crate) nullable: bool,
-    pub(crate) default: Option<DefaultValue>,
-    pub(crate) index: bool,
-    pub(crate) unique: bool,
-    pub(crate) since: u32,
-    pub(crate) public: bool,
-    pub(crate) renamed_from: Option<&'static str>,
-}
-
-#[allow(missing_docs, reason = "called by the derive macro alone; each sets the field of its name")]
-impl ColumnDef {
-    #[must_use]
-    pub const fn new(name: &'static str, column_type: ColumnType, nullable: bool) -> Self {
-        Self {
-            name,
-            column_type,
-            nullable,
-            default: None,
-            index: false,
-            unique: false,
-            since: 1,
-            public: false,
-            renamed_from: None,
-        }
-    }
-
-    #[must_use]
-    pub const fn default(mut self, value: DefaultValue) -> Self {
-        self.default = Some(value);
-        self
-    }
-
-    #[must_use]
-    pub const fn index(mut self) -> Self {
-        self.index = true;
-        self
-    }
-
-    #[must_use]
-    pub const fn unique(mut self) -> Self {
-        self.unique = true;
-        self
-    }
-
-    #[must_use]
-    pub const fn since(mut self, version: u32) -> Self {
-        self.since = version;
-        self
-    }
-
-    #[must_use]
-    pub const fn public(mut self) -> Self {
-        self.public = true;
-        self
-    }
-
-    #[must_use]
-    pub const fn renamed_from(mut self, name: &'static str) -> Self {
-        self.renamed_from = Some(name);
-        self
-    }
-
-    /// What a new row holds.
-    pub(crate) fn initial(&self) -> Value {
-        match (self.default, self.nullable) {
-            (Some(value), _) => value.value(),
-            (None, true) => Value::Null,
-            (None, false) => self.column_type.zero().value(),
-        }
-    }
-}
-
-/// A column that versions before `since` had.
-#[derive(Clone, Copy, Debug)]
-pub struct Dropped {
-    pub(crate) name: &'static str,
-    pub(crate) since: u32,
-}
-
-impl Dropped {
-    /// `name` is gone from version `since` on.
-    #[must_use]
-    pub const fn new(name: &'static str, since: u32) -> Self {
-        Self { name, since }
-    }
-}
-
-/// An index over several columns.
-#[derive(Clone, Copy, Debug)]
-pub struct IndexDef {
-    pub(crate) columns: &'static [&'static str],
-    pub(crate) since: u32,
-}
-
-impl IndexDef {
-    /// An index over `columns` from version `since` on.
-    #[must_use]
-    pub const fn new(columns: &'static [&'static str], since: u32) -> Self {
-        Self { columns, since }
-    }
-}
-
-/// SQL of one version, run after its columns were added.
-#[derive(Clone, Copy, Debug)]
-pub struct Step {
-    pub(crate) version: u32,
-    pub(crate) sql: &'static str,
-}
-
-impl Step {
-    /// `sql` runs once, with version `version`.
-    #[must_use]
-    pub const fn new(version: u32, sql: &'static str) -> Self {
-        Self { version, sql }
+/// The value that a default stands for; `None` is `NULL`.
+pub(super) fn default_value(default: Option<DefaultValue>) -> Value {
+    match default {
+        None => Value::Null,
+        Some(DefaultValue::Bool(truth)) => Value::Integer(i64::from(truth)),
+        Some(DefaultValue::Integer(integer)) => Value::Integer(integer),
+        Some(DefaultValue::Real(real)) => Value::Real(real),
+        Some(DefaultValue::Text(text)) => Value::Text(text.to_owned()),
+        Some(DefaultValue::Blob(bytes)) => Value::Blob(bytes.to_vec()),
     }
 }
 
@@ -365,16 +274,133 @@ impl<'a> ColumnReader<'a> {
 #[derive(Debug, Default)]
 pub struct ColumnWriter {
     pub(crate) values: Vec<Value>,
+    /// The first value that cannot be stored: its place and why.
+    problem: Option<(usize, String)>,
 }
+
+/// All columns of an account together: a row of SQLite holds 2 MB, the wallet's own columns among them.
+const MAX_BYTES: usize = 1_000_000;
+/// Numbers cross to SQLite through JavaScript.
+const MAX_INTEGER: u64 = (1 << 53) - 1;
 
 impl ColumnWriter {
     /// Adds a column's value.
     pub fn push<T: Column>(&mut self, value: &T) {
-        self.values.push(value.to_value());
+        self.add(value.to_value());
     }
 
     /// Adds a column's value as JSON.
     pub fn push_json<T: Serialize>(&mut self, value: &T) {
-        self.values.push(serde_json::to_string(value).map_or(Value::Null, Value::Text));
+        let json = serde_json::to_string(value).map(Value::Text);
+        self.add_json(json);
+    }
+
+    fn add_json(&mut self, json: Result<Value, serde_json::Error>) {
+        match json {
+            Ok(json) => self.add(json),
+            Err(error) => {
+                self.complain(format!("has no JSON: {error}"));
+                self.values.push(Value::Null);
+            }
+        }
+    }
+
+    fn add(&mut self, value: Value) {
+        match &value {
+            Value::Integer(integer) if integer.unsigned_abs() > MAX_INTEGER => {
+                self.complain(format!("cannot be {integer}: whole numbers go from -(2^53 - 1) to 2^53 - 1"));
+            }
+            Value::Real(real) if !real.is_finite() => self.complain(format!("cannot be {real}: it is no number")),
+            _ => {}
+        }
+        self.values.push(value);
+    }
+
+    fn complain(&mut self, problem: String) {
+        self.problem.get_or_insert((self.values.len(), problem));
+    }
+
+    /// The values, or why they cannot be stored, in a sentence that begins with the column's name.
+    pub(crate) fn finish(self, columns: &[ColumnDef]) -> Result<Vec<Value>, String> {
+        if let Some((place, problem)) = self.problem {
+            return Err(format!("`{}` {problem}.", columns.get(place).map_or("", |column| column.name)));
+        }
+        let length = |value: &Value| match value {
+            Value::Text(text) => text.len(),
+            Value::Blob(bytes) => bytes.len(),
+            _ => 0,
+        };
+        let longest = self.values.iter().zip(columns).max_by_key(|(value, _)| length(value));
+        match longest {
+            Some((_, column)) if self.values.iter().map(length).sum::<usize>() > MAX_BYTES => {
+                Err(format!("`{}` is too long: the columns of an account hold a megabyte together.", column.name))
+            }
+            _ => Ok(self.values),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COLUMNS: &[ColumnDef] = &[column::<String>("first"), column::<i64>("second")];
+
+    fn written(write: impl FnOnce(&mut ColumnWriter)) -> Result<Vec<Value>, String> {
+        let mut writer = ColumnWriter::default();
+        write(&mut writer);
+        writer.finish(COLUMNS)
+    }
+
+    #[test]
+    fn what_cannot_be_stored_is_said_with_its_column() {
+        let whole = |integer: i64| {
+            written(|row| {
+                row.push(&String::new());
+                row.push(&integer);
+            })
+        };
+        assert!(whole((1 << 53) - 1).is_ok() && whole(1 - (1 << 53)).is_ok());
+        for integer in [1 << 53, i64::MAX, i64::MIN, -(1 << 53)] {
+            let problem = whole(integer).unwrap_err();
+            assert!(problem.starts_with(&format!("`second` cannot be {integer}: ")), "{problem}");
+        }
+        for real in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            assert!(written(|row| row.push(&real)).unwrap_err().starts_with("`first` cannot be"));
+        }
+        assert!(written(|row| row.push(&f64::MAX)).is_ok());
+        let keyed = std::collections::HashMap::from([(vec![1], 1)]);
+        assert!(written(|row| row.push_json(&keyed)).unwrap_err().starts_with("`first` has no JSON: "));
+        assert!(written(|row| row.push(&"x".repeat(MAX_BYTES))).is_ok());
+        assert!(written(|row| row.push(&"x".repeat(MAX_BYTES + 1))).unwrap_err().starts_with("`first` is too long"));
+    }
+
+    #[test]
+    fn every_type_is_read_as_it_was_written() {
+        fn check<T: Column + PartialEq + std::fmt::Debug>(values: impl IntoIterator<Item = T>) {
+            for value in values {
+                let stored = value.to_value();
+                assert_eq!(T::from_value(stored.clone()).as_ref(), Some(&value));
+                // Whole numbers lose in JavaScript that they were REAL.
+                if let Value::Real(real) = stored
+                    && real.fract() == 0.0
+                    && real.abs() < 1e15
+                {
+                    assert_eq!(T::from_value(Value::Integer(real as i64)), Some(value));
+                }
+            }
+        }
+        check([true, false]);
+        check([0.5, -3.0, 1e300, f64::MIN_POSITIVE]);
+        check([String::new(), "Zoë 🦀\0\n".to_owned()]);
+        check([Vec::new(), vec![0, 255, 7]]);
+        check([i8::MIN, i8::MAX]);
+        check([u32::MIN, u32::MAX]);
+        check([i64::MIN, i64::MAX]);
+        check([Cents::MAX, Cents::from_units(-1)]);
+        check([None, Some("x".to_owned())]);
+        assert_eq!(u8::from_value(Value::Integer(256)), None);
+        assert_eq!(bool::from_value(Value::Integer(2)), None);
+        assert_eq!(String::from_value(Value::Null), None);
     }
 }

@@ -1,12 +1,20 @@
 //! The owner's columns: what `#[derive(StripeUser)]` declares, and the SQL that brings any database up to it.
 
 mod column;
+mod declared;
+mod find;
 mod migrations;
+mod shown;
+mod timestamp;
 
-pub use column::{
-    Column, ColumnDef, ColumnError, ColumnReader, ColumnType, ColumnWriter, DefaultValue, Dropped, IndexDef, Step,
-};
-pub(crate) use migrations::{Schema, migrate, remember, remembered, role_of};
+pub use column::{Column, ColumnError, ColumnReader, ColumnWriter, column, column_with_default};
+pub(crate) use declared::Schema;
+pub(crate) use find::OrderBy;
+pub use find::{Field, Filter, Operand, Order};
+pub(crate) use migrations::{migrate, remember, remembered, role_of};
+pub(crate) use shown::PublicColumns;
+pub use stripeflare_schema::{ColumnDef, ColumnType, DefaultValue, Dropped, IndexDef, Shown, Step};
+pub use timestamp::Timestamp;
 
 /// A row of your own columns beside the wallet's, usually through `#[derive(StripeUser)]`.
 ///

@@ -4,6 +4,7 @@ use super::outbox::Usage;
 use super::{Hold, Millis, Reader, Row, SqlError, Value};
 use crate::account::AccountId;
 use crate::money::{Cents, units};
+use crate::schema::Schema;
 
 /// One row of `users`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -30,12 +31,14 @@ pub(crate) struct Account {
     pub(crate) merged_into: Option<AccountId>,
     /// The owner's columns.
     pub(crate) columns: Row,
+    /// Which columns they are: while a new deploy replaces an old one, the two sides of a call may not agree.
+    pub(crate) layout: u32,
 }
 
 impl Account {
     pub(super) const SELECT: &str = "SELECT account_id, registered_at, revision, sent_revision, balance, frozen, holds, usage, name, email, card_fingerprint, verified_email, merged_into";
 
-    pub(super) fn read(row: Row) -> Result<Self, SqlError> {
+    pub(super) fn read(row: Row, schema: &Schema) -> Result<Self, SqlError> {
         let mut row = Reader::new(row);
         Ok(Self {
             id: row.account()?,
@@ -52,11 +55,12 @@ impl Account {
             verified_email: row.optional_text()?,
             merged_into: row.optional_account()?,
             columns: row.rest(),
+            layout: schema.layout(),
         })
     }
 
     /// An account that nobody has paid for: nothing is stored of it.
-    pub(crate) fn unregistered(id: AccountId, columns: Row) -> Self {
+    pub(crate) fn unregistered(id: AccountId, schema: &Schema) -> Self {
         Self {
             id,
             registered_at: 0,
@@ -71,7 +75,8 @@ impl Account {
             card_fingerprint: None,
             verified_email: None,
             merged_into: None,
-            columns,
+            columns: schema.initial_row(),
+            layout: schema.layout(),
         }
     }
 

@@ -147,7 +147,7 @@ impl<'a> Wallet<'a> {
     pub(crate) fn load(sql: &'a dyn Sql, schema: &Schema, now: Millis) -> Result<Option<Self>, WalletError> {
         let select = format!("{}{} FROM users", Account::SELECT, schema.select_list());
         let Some(row) = sql.run(&select, &[])?.pop() else { return Ok(None) };
-        Ok(Some(Self { sql, now, account: Account::read(row)?, caller: None, changed: false }))
+        Ok(Some(Self { sql, now, account: Account::read(row, schema)?, caller: None, changed: false }))
     }
 
     /// The account, registered now if nobody paid before.

@@ -6,6 +6,7 @@
 mod account;
 mod cards;
 pub(crate) mod directory;
+pub(crate) mod find;
 mod hold;
 mod idempotency;
 mod ledger;
@@ -21,6 +22,8 @@ mod tables;
 mod tokens;
 mod transfer;
 pub(crate) mod unclaimed;
+pub(crate) mod unique;
+mod update;
 
 pub(crate) use account::Account;
 pub(crate) use cards::{Card, CardRow, Login, LoginOutcome, State};
@@ -35,6 +38,7 @@ pub(crate) use tables::Role;
 pub(crate) use tokens::{Cap, Caps, Denied, MAX_TOKENS, NewToken, TokenId};
 pub(crate) use transfer::{Merge, Transfer};
 pub(crate) use unclaimed::{Assignment, Unclaimed};
+pub(crate) use update::{Change, Update};
 
 #[cfg(test)]
 pub(crate) use sql::testing;

@@ -38,7 +38,8 @@ const USERS: &str = "CREATE TABLE users (
         email TEXT,
         card_fingerprint TEXT,
         verified_email TEXT,
-        merged_into TEXT
+        merged_into TEXT,
+        recent_updates TEXT NOT NULL DEFAULT '[]'
     ) WITHOUT ROWID";
 
 const ACCOUNT: &[&str] = &[
@@ -130,6 +131,7 @@ const DIRECTORY: &[&str] = &[
     "CREATE TABLE owners (identity TEXT PRIMARY KEY, account TEXT NOT NULL, claim TEXT NOT NULL) WITHOUT ROWID",
     "CREATE TABLE sessions (session TEXT PRIMARY KEY, cookie TEXT NOT NULL, at INTEGER NOT NULL) WITHOUT ROWID",
     "CREATE INDEX sessions_at ON sessions (at)",
+    "CREATE TABLE unique_values (key TEXT PRIMARY KEY, account TEXT NOT NULL, at INTEGER NOT NULL) WITHOUT ROWID",
 ];
 
 const AGGREGATE: &[&str] = &[

@@ -4,6 +4,7 @@ mod aggregate;
 mod attacks;
 mod bad_input;
 mod charging;
+mod columns;
 mod failing_handlers;
 mod faults;
 mod idempotency;

@@ -1,5 +1,7 @@
 //! The worker that the tests and benchmarks run: one route per thing that can happen.
 
+mod columns;
+
 use std::time::Duration;
 
 use futures_util::stream::unfold;
@@ -13,14 +15,7 @@ use stripeflare::prelude::*;
 use stripeflare::worker::{Delay, Env};
 use stripeflare::{ChargeOutcome, Meter as Renamed, SendWrapper, charge_user};
 
-/// Columns of each kind.
-#[derive(StripeUser)]
-pub struct User {
-    #[column(default = "free", index)]
-    tier: String,
-    logins: i64,
-    nickname: Option<String>,
-}
+use crate::columns::User;
 
 /// A JSON body of any kind.
 #[derive(Serialize, Deserialize)]
@@ -285,5 +280,6 @@ fn app() -> App<User> {
             metered, charge, name
         ])
         .routes(routes![stream, counted, said_twice, meter_without_maximum, meter_without_price])
+        .routes(columns::routes())
         .merge(plain_router())
 }

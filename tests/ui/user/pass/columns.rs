@@ -4,7 +4,7 @@ use stripeflare::{Cents, StripeUser};
 
 #[derive(StripeUser)]
 #[stripe_user(dropped(name = "legacy", since = 3), index(columns = [tier, r#type], since = 2))]
-#[stripe_user(migration(version = 4, sql = "UPDATE account SET points = points * 10"))]
+#[stripe_user(migration(version = 4, sql = "UPDATE users SET points = points * 10"))]
 pub struct User {
     #[column(default = "free", index, public)]
     pub tier: String,
@@ -16,7 +16,7 @@ pub struct User {
     pub offset: Option<f64>,
     #[column(default = true)]
     pub news: bool,
-    #[column(unique, renamed_from = "kind")]
+    #[column(unique, since = 2, renamed_from = "kind")]
     pub r#type: Option<String>,
     #[column(since = 2, json)]
     pub tags: Option<Vec<String>>,

@@ -1,0 +1,52 @@
+//! What the macros, the runtime and the tool of [stripeflare](https://docs.rs/stripeflare) agree on about columns: their
+//! model, the SQL of every version, and the lock file. No part of the interface: use `stripeflare`.
+
+mod dump;
+#[cfg(feature = "lock")]
+pub mod lock;
+mod model;
+mod sql;
+
+pub use dump::DumpError;
+pub use dump::SECTION;
+pub use dump::dump;
+pub use dump::dump_length;
+pub use dump::read_dump;
+pub use model::ColumnDef;
+pub use model::ColumnType;
+pub use model::DefaultValue;
+pub use model::Dropped;
+pub use model::IndexDef;
+pub use model::Schema;
+pub use model::Shown;
+pub use model::Step;
+pub use sql::Present;
+pub use sql::quoted;
+
+/// Names that no column of an application may have: the columns of the wallet's table `users`, and what `/me` calls its
+/// own facts. Folded to lowercase.
+pub const RESERVED_NAMES: &[&str] = &[
+    "access_token",
+    "account_id",
+    "balance",
+    "card_fingerprint",
+    "client_reference_id",
+    "currency",
+    "email",
+    "frozen",
+    "holds",
+    "id",
+    "merged_into",
+    "name",
+    "paymentlink",
+    "recent_updates",
+    "registered",
+    "registered_at",
+    "revision",
+    "sent_revision",
+    "tokens",
+    "updated_at",
+    "usage",
+    "verified_email",
+    "version",
+];

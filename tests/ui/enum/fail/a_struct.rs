@@ -1,0 +1,6 @@
+use stripeflare::ColumnEnum;
+
+#[derive(ColumnEnum)]
+struct Tier;
+
+fn main() {}

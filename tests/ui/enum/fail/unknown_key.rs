@@ -1,0 +1,9 @@
+use stripeflare::ColumnEnum;
+
+#[derive(ColumnEnum)]
+enum Tier {
+    #[column(renamed = "free")]
+    Free,
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use stripeflare::StripeUser;
+
+#[derive(StripeUser)]
+struct User {
+    factor: f32,
+}
+
+fn main() {}

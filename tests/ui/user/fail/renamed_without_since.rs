@@ -1,0 +1,9 @@
+use stripeflare::StripeUser;
+
+#[derive(StripeUser)]
+struct User {
+    #[column(renamed_from = "kind")]
+    sort: String,
+}
+
+fn main() {}

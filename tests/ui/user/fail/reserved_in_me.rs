@@ -1,0 +1,8 @@
+use stripeflare::StripeUser;
+
+#[derive(StripeUser)]
+struct User {
+    registered: bool,
+}
+
+fn main() {}

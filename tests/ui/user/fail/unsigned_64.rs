@@ -1,0 +1,8 @@
+use stripeflare::StripeUser;
+
+#[derive(StripeUser)]
+struct User {
+    points: Option<u64>,
+}
+
+fn main() {}
