@@ -589,15 +589,39 @@ impl Account {
             }
             let sign_fits = match kind.as_str() {
                 "credit" => *amount > 0,
-                "capture" | "charge" => *amount < 0,
+                "capture" | "charge" | "fold" => *amount < 0,
                 _ => *amount != 0,
             };
             if !sign_fits {
                 wrong.push(format!("the {kind} {key} is of {amount}"));
             }
         }
-        if let Some(what) = broken_chain(&self.entries, self.balance) {
+        self.check_folded(wrong);
+        // Folding leaves no history of the days that it folded: what they came to is where the rest begins.
+        let days = self.entries.iter().filter_map(folded).map(|(day, ..)| day);
+        let last_folded = days.max().unwrap_or(i64::MIN);
+        let (old, rest): (Vec<&Entry>, Vec<&Entry>) =
+            self.entries.iter().partition(|entry| entry.at.div_euclid(DAY_MS) <= last_folded);
+        let start = old.iter().fold(0_i64, |sum, entry| sum.saturating_add(entry.amount));
+        if let Some(what) = broken_chain(&rest, start, self.balance) {
             wrong.push(what);
+        }
+    }
+
+    /// Captures are kept for 90 days; then those of one day and route are one entry, which says how many they were.
+    fn check_folded(&self, wrong: &mut Vec<String>) {
+        let today = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_millis() as i64) / DAY_MS;
+        for entry in self.entries.iter().filter(|entry| entry.kind == "fold") {
+            let Some((day, route, calls)) = folded(entry) else {
+                wrong.push(format!("{} does not say what it folds", entry.key));
+                continue;
+            };
+            if entry.key != format!("fold:{day}:{route}") || entry.at.div_euclid(DAY_MS) != day || calls < 1 {
+                wrong.push(format!("{} folds {calls} calls of {route} on day {day}", entry.key));
+            }
+            if day >= today - 90 {
+                wrong.push(format!("{} is folded too early", entry.key));
+            }
         }
     }
 
@@ -712,7 +736,8 @@ impl Account {
             }
         }
         // Only these may take what is available below zero.
-        let may_overdraw = self.entries.iter().any(|entry| !matches!(entry.kind.as_str(), "credit" | "capture"));
+        let may_overdraw =
+            self.entries.iter().any(|entry| !matches!(entry.kind.as_str(), "credit" | "capture" | "fold"));
         let held: i64 = self.holds.iter().map(|hold| hold.claims(now)).sum();
         if !may_overdraw && self.frozen == 0 && self.balance < held {
             wrong.push(format!("{held} are held of a balance of {}", self.balance));
@@ -785,8 +810,21 @@ impl Account {
             figures.0 += 1;
             figures.1 -= entry.amount;
         }
+        for entry in &self.entries {
+            let Some((day, route, calls)) = folded(entry) else { continue };
+            let figures = usage.entry((day, route)).or_default();
+            figures.0 += calls;
+            figures.1 -= entry.amount;
+        }
         usage
     }
+}
+
+/// Day, route and calls of an entry that stands for many captures.
+fn folded(entry: &Entry) -> Option<(i64, String, i64)> {
+    let (day, _) = entry.key.strip_prefix("fold:").filter(|_| entry.kind == "fold")?.split_once(':')?;
+    let (calls, route) = entry.detail.as_ref()?.split_once(" × ")?;
+    Some((day.parse().ok()?, route.to_owned(), calls.parse().ok()?))
 }
 
 fn is_hex(text: &str, length: usize) -> bool {
@@ -796,6 +834,8 @@ fn is_hex(text: &str, length: usize) -> bool {
 fn is_key(kind: &str, key: &str) -> bool {
     match kind {
         "capture" => is_hex(key, 32),
+        // What it folds is looked at by itself.
+        "fold" => key.starts_with("fold:"),
         "credit" => key.strip_prefix("credit:").is_some_and(|session| is_hex(session, 64)),
         "charge" => key.strip_prefix("charge:").is_some_and(|name| !name.is_empty()),
         "refund" | "dispute" => key
@@ -813,11 +853,11 @@ fn is_key(kind: &str, key: &str) -> bool {
     }
 }
 
-/// Each entry leads from one balance to the next, so all of them are one walk from zero to the balance that is there.
+/// Each entry leads from one balance to the next, so all of them are one walk from the start to the balance that is there.
 /// Times do not say in which order, within a millisecond; but such a walk exists or it does not: every balance must be
 /// left as often as it is come to, and all must hang together.
-fn broken_chain(entries: &[Entry], balance: i64) -> Option<String> {
-    let mut left = BTreeMap::from([(0, -1)]);
+fn broken_chain(entries: &[&Entry], start: i64, balance: i64) -> Option<String> {
+    let mut left = BTreeMap::from([(start, -1)]);
     *left.entry(balance).or_default() += 1;
     let mut neighbours: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
     for entry in entries {
@@ -830,7 +870,7 @@ fn broken_chain(entries: &[Entry], balance: i64) -> Option<String> {
     if let Some((at, _)) = left.iter().find(|(_, times)| **times != 0) {
         return Some(format!("its entries' balances are no history: it breaks at {at}"));
     }
-    let (mut reached, mut next) = (BTreeSet::from([0]), vec![0]);
+    let (mut reached, mut next) = (BTreeSet::from([start]), vec![start]);
     while let Some(at) = next.pop() {
         next.extend(neighbours.get(&at).into_iter().flatten().filter(|to| reached.insert(**to)));
     }
@@ -1336,6 +1376,16 @@ mod tests {
         an_aggregate_of_another_balance: "aggregate", "UPDATE users SET balance = 61 WHERE account_id = 'ada'" =>
             "another balance";
         an_aggregate_of_other_payments: "aggregate", "DELETE FROM all_payments" => "other payments";
+        captures_folded_too_early: "ada", &format!("UPDATE entries SET kind = 'fold', key = 'fold:{0}:GET /ok',
+            detail = '1 × GET /ok', at = {0} * 86400000 WHERE key = '{{1}}'", today() - 90) => "folded too early";
+        a_fold_of_nothing: "ada", "UPDATE entries SET kind = 'fold', key = 'fold:20000:GET /ok' WHERE key = '{1}'" =>
+            "does not say what it folds";
+        a_fold_of_another_day: "ada", "UPDATE entries SET kind = 'fold', key = 'fold:19999:GET /ok',
+            detail = '1 × GET /ok' WHERE key = '{1}'" => "folds 1 calls of GET /ok on day 19999";
+        a_fold_that_loses_calls: "ada", "DELETE FROM entries WHERE key = '{2}'; UPDATE entries SET kind = 'fold',
+            key = 'fold:20000:GET /ok', detail = '1 × GET /ok', amount = -40 WHERE key = '{1}'" => "its usage of";
+        a_fold_that_loses_money: "ada", "DELETE FROM entries WHERE key = '{2}'; UPDATE entries SET kind = 'fold',
+            key = 'fold:20000:GET /ok', detail = '2 × GET /ok' WHERE key = '{1}'" => "sum up to 80";
         an_aggregate_of_another_usage: "aggregate", "UPDATE all_usage SET calls = 3" => "another usage";
         an_aggregate_that_knows_no_merge: "aggregate", "UPDATE users SET merged_into = NULL" => "has it in another account";
         a_transfer_without_its_entry: "cyd", "DELETE FROM entries WHERE kind = 'transfer'" => "left it";
@@ -1354,6 +1404,32 @@ mod tests {
         a_card_by_a_disowned_payment: "bob", "INSERT INTO disowned VALUES ('{b}', 1)" => "that was disowned";
         a_card_of_two_shards: "other_shard", "INSERT INTO owners VALUES ('card', 'ada', 'x')" => "of two shards";
         a_second_aggregate: "third", &[USERS, AGGREGATE].concat() => "second aggregate";
+    }
+
+    fn today() -> i64 {
+        SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64 / DAY_MS
+    }
+
+    #[test]
+    fn a_folded_day_is_as_good_as_its_captures() {
+        let disk = good();
+        disk.run(
+            "ada",
+            &format!(
+                "DELETE FROM entries WHERE key = '{{2}}'; DELETE FROM idempotency WHERE key = 'answered';
+                UPDATE entries SET kind = 'fold', key = 'fold:{DAY}:GET /ok', detail = '2 × GET /ok', amount = -40,
+                    balance = 60 WHERE key = '{{1}}';
+                INSERT INTO entries VALUES ('{{7}}', {0}, 'capture', -20, 40, 'GET /ok'),
+                    ('credit:{{e}}', {0}, 'credit', 20, 60, 'pi_e');
+                INSERT INTO payments VALUES ('{{e}}', 'pi_e', 20, 0, 0);",
+                (DAY + 1) * DAY_MS
+            ),
+        );
+        disk.run("shard", "INSERT INTO places VALUES ('pi_e', 'ada')");
+        disk.run("aggregate", "INSERT INTO all_payments VALUES ('{e}', 'ada', 'pi_e', 20, 0, 0)");
+        disk.run("aggregate", &format!("INSERT INTO all_usage VALUES ({}, 'GET /ok', 'ada', 1, 20)", DAY + 1));
+        let audit = disk.audit();
+        assert!(audit.is_clean(), "{audit}");
     }
 
     #[test]

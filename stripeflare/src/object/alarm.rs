@@ -8,7 +8,7 @@ use super::command::{Command, Reply};
 use super::storage::Storage;
 use crate::schema::{remember, remembered};
 use crate::wallet::outbox::Snapshot;
-use crate::wallet::{Millis, Role, Sql, SqlError, Wallet, WalletError, directory, unclaimed};
+use crate::wallet::{Millis, Role, Sql, SqlError, Wallet, WalletError, directory, fold, unclaimed};
 
 /// How long changes wait for each other.
 pub(super) const FLUSH_MS: Millis = 2_000;
@@ -26,6 +26,8 @@ enum Work {
     CleanUp,
     /// Finishes claims, and carries on what belongs to the account that this one went into.
     Follow,
+    /// Folds old captures.
+    Fold,
     /// Tells the aggregate what changed.
     Mirror,
     /// In a directory shard: takes reversals to payments that have come meanwhile.
@@ -35,7 +37,8 @@ enum Work {
 }
 
 impl Work {
-    const ALL: [Self; 6] = [Self::Expire, Self::CleanUp, Self::Follow, Self::Mirror, Self::Unpark, Self::Assign];
+    const ALL: [Self; 7] =
+        [Self::Expire, Self::CleanUp, Self::Follow, Self::Fold, Self::Mirror, Self::Unpark, Self::Assign];
 
     /// Under which its failures are remembered.
     fn key(self) -> String {
@@ -56,6 +59,7 @@ impl Inner {
             }),
             Work::CleanUp => self.in_account(|wallet| wallet.forget_answers()),
             Work::Follow => self.follow().await,
+            Work::Fold => self.in_account(|wallet| wallet.fold(fold::BATCH)),
             Work::Mirror => self.mirror().await,
             Work::Unpark => self.unpark().await,
             Work::Assign => self.assign().await,

@@ -7,6 +7,7 @@ mod account;
 mod cards;
 pub(crate) mod directory;
 pub(crate) mod find;
+pub(crate) mod fold;
 mod hold;
 mod idempotency;
 mod ledger;

@@ -2,7 +2,7 @@
 //!
 //! `STRIPEFLARE_MODEL_STEPS` says how many steps to take in all.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed};
@@ -10,6 +10,7 @@ use proptest_state_machine::{ReferenceStateMachine, StateMachineTest, prop_state
 
 use super::hold::DELIVERY_MS;
 use super::ledger::MAX_HOLDS;
+use super::outbox::DAY_MS;
 use super::testing::database;
 use super::{
     Charge, Credit, Ending, HoldId, Kind, Millis, Outcome, Overdraft, Refusal, Report, Reversal, Role, Settled, Sql,
@@ -65,6 +66,7 @@ enum Step {
     Wait {
         ms: Millis,
     },
+    Fold,
 }
 
 /// What a step came to, in words both sides can say.
@@ -88,7 +90,10 @@ struct Model {
     payments: BTreeMap<u8, i64>,
     reversals: BTreeMap<(bool, u8), Known>,
     holds: BTreeMap<u16, Held>,
-    captures: BTreeMap<u16, i64>,
+    /// Amount and time.
+    captures: BTreeMap<u16, (i64, Millis)>,
+    /// Captures that are no entries of their own any more.
+    folded: BTreeSet<u16>,
     charges: BTreeMap<u8, i64>,
     said: Option<Said>,
 }
@@ -132,7 +137,10 @@ impl Model {
     fn balance(&self) -> i64 {
         let credits: i64 = self.payments.values().sum();
         let taken: i64 = self.payments.keys().map(|payment| self.of_payment(*payment).0).sum();
-        credits - taken - self.captures.values().sum::<i64>() - self.charges.values().sum::<i64>()
+        credits
+            - taken
+            - self.captures.values().map(|(units, _)| units).sum::<i64>()
+            - self.charges.values().sum::<i64>()
     }
 
     fn open(&self) -> impl Iterator<Item = &Held> {
@@ -159,9 +167,15 @@ impl Model {
                 for (id, hold) in &mut self.holds {
                     if !hold.ended && hold.reported > 0 && hold.expires_at <= self.now {
                         hold.ended = true;
-                        self.captures.insert(*id, hold.reported);
+                        self.captures.insert(*id, (hold.reported, self.now));
                     }
                 }
+                Said::Done
+            }
+            Step::Fold => {
+                let first_kept = self.now / DAY_MS - 90;
+                let old = self.captures.iter().filter(|(_, (_, at))| at / DAY_MS < first_kept);
+                self.folded.extend(old.map(|(hold, _)| *hold));
                 Said::Done
             }
             Step::Credit { payment, units } => {
@@ -194,7 +208,7 @@ impl Model {
                         held.ended = true;
                     }
                     if units > 0 {
-                        self.captures.insert(hold, units);
+                        self.captures.insert(hold, (units, self.now));
                     }
                     return Said::Settled(Settled::Captured);
                 }
@@ -205,7 +219,7 @@ impl Model {
                 if !late || self.available() < units {
                     return Said::Settled(Settled::Gone);
                 }
-                self.captures.insert(hold, units);
+                self.captures.insert(hold, (units, self.now));
                 Said::Settled(Settled::Captured)
             }
             Step::Renew { hold, per_mille, seconds } => {
@@ -284,7 +298,8 @@ impl ReferenceStateMachine for Model {
                     payment, reversal, dispute, units, withdrawn, returned_per_mille, closed,
                 }
             ),
-            2 => prop_oneof![0..1_000_i64, 0..200_000_i64].prop_map(|ms| Step::Wait { ms }),
+            2 => prop_oneof![4 => 0..1_000_i64, 4 => 0..200_000_i64, 1 => 0..100 * DAY_MS].prop_map(|ms| Step::Wait { ms }),
+            1 => Just(Step::Fold),
         ]
         .boxed()
     }
@@ -296,6 +311,8 @@ impl ReferenceStateMachine for Model {
                 state.holds.get(hold).is_none_or(|held| !held.ended && held.expires_at > state.now)
             }
             // One ending per hold: nobody asks for a late capture of what was released, nor for nothing.
+            // Nobody asks for a capture again after ninety days.
+            Step::Capture { hold, .. } if state.folded.contains(hold) => false,
             Step::Capture { hold, per_mille, late } => state.holds.get(hold).is_some_and(|held| {
                 let open = held.expires_at > state.now && !held.ended;
                 open || state.captures.contains_key(hold) || !late || (!held.ended && held.units * per_mille >= 1_000)
@@ -320,10 +337,13 @@ impl ReferenceStateMachine for Model {
 struct Real {
     sql: rusqlite::Connection,
     payment_of: BTreeMap<(bool, u8), u8>,
+    holds: BTreeMap<u16, HoldId>,
 }
 
-fn hold_id(hold: u16) -> HoldId {
-    serde_json::from_value(serde_json::Value::String(format!("hold{hold:05}"))).unwrap()
+/// As [`HoldId::generate`] makes them, but known again: a hold's id begins with the time it was first asked for.
+fn hold_id(holds: &mut BTreeMap<u16, HoldId>, now: Millis, hold: u16) -> HoldId {
+    let id = || serde_json::from_value(serde_json::Value::String(format!("{now:012x}{hold:020x}"))).unwrap();
+    holds.entry(hold).or_insert_with(id).clone()
 }
 
 impl Real {
@@ -332,7 +352,7 @@ impl Real {
         self.sql.execute_batch("BEGIN").unwrap();
         let mut wallet = Wallet::load_or_register(&self.sql, &SCHEMA, now, &account).unwrap();
         wallet.expire().unwrap();
-        let said = Self::act(&mut self.payment_of, &mut wallet, step);
+        let said = Self::act(&mut self.payment_of, &mut self.holds, now, &mut wallet, step);
         if matches!(said, Ok(Said::Overflow) | Err(_)) {
             drop(wallet);
             self.sql.execute_batch("ROLLBACK").unwrap();
@@ -351,10 +371,13 @@ impl Real {
 
     fn act(
         payment_of: &mut BTreeMap<(bool, u8), u8>,
+        holds: &mut BTreeMap<u16, HoldId>,
+        now: Millis,
         wallet: &mut Wallet<'_>,
         step: &Step,
     ) -> Result<Said, WalletError> {
-        let capture = |hold: u16, amount: i64, late: bool| Ending {
+        let mut hold_id = |hold: u16| hold_id(holds, now, hold);
+        let mut capture = |hold: u16, amount: i64, late: bool| Ending {
             hold: hold_id(hold),
             outcome: Outcome::Capture { amount: Cents::from_units(amount), detail: "GET /".into(), late },
             key: None,
@@ -362,6 +385,10 @@ impl Real {
         };
         Ok(match *step {
             Step::Wait { .. } => Said::Done,
+            Step::Fold => {
+                while wallet.fold(3)? == Some(now) {}
+                Said::Done
+            }
             Step::Credit { payment, units } => Said::Credited(wallet.credit(&Credit {
                 account: AccountId::from_hash(&[7; 32]),
                 key: format!("cs{payment}"),
@@ -430,7 +457,7 @@ impl StateMachineTest for Real {
     fn init_test(model: &Model) -> Self {
         let sql = database();
         migrate(&sql, Role::Account, &SCHEMA).unwrap();
-        let mut real = Self { sql, payment_of: BTreeMap::new() };
+        let mut real = Self { sql, payment_of: BTreeMap::new(), holds: BTreeMap::new() };
         real.step(model.now, &Step::Wait { ms: 0 });
         real
     }
@@ -465,9 +492,14 @@ impl StateMachineTest for Real {
             real.number("SELECT COUNT(*) FROM payments WHERE taken < 0 OR frozen < 0 OR taken + frozen > amount"),
             0
         );
-        let entries = model.payments.len() + model.captures.len() + model.charges.len();
+        let entries = model.payments.len() + model.captures.len() - model.folded.len() + model.charges.len();
         let plain = real.number("SELECT COUNT(*) FROM entries WHERE kind IN ('credit', 'capture', 'charge')");
         assert_eq!(plain, entries as i64, "one entry per fact");
+        let folded: i64 = model.folded.iter().map(|hold| model.captures[hold].0).sum();
+        let select = "SELECT COALESCE(-SUM(amount), 0) FROM entries WHERE kind = 'fold'";
+        assert_eq!(real.number(select), folded, "nothing is lost in folding");
+        let select = "SELECT COALESCE(SUM(CAST(detail AS INTEGER)), 0) FROM entries WHERE kind = 'fold'";
+        assert_eq!(real.number(select), model.folded.len() as i64, "each call is counted");
         let wallet = Wallet::load(&real.sql, &SCHEMA, model.now).unwrap().unwrap();
         assert_eq!(wallet.available().unwrap().units(), model.available());
     }

@@ -4,16 +4,22 @@ use std::time::Duration;
 
 use anyhow::Result;
 use rusqlite::{Connection, OpenFlags};
-use tests::{Customer, World};
+use tests::audit::audit_at_rest;
+use tests::{Customer, DEADLINE, World};
 
 /// The issue of the day: from the account to the aggregate in so long.
 const SOON: Duration = Duration::from_secs(5);
 
 fn aggregate(world: &World) -> Option<Connection> {
+    open(world, "all_usage", OpenFlags::SQLITE_OPEN_READ_ONLY)
+}
+
+/// The object that has this table.
+fn open(world: &World, table: &str, flags: OpenFlags) -> Option<Connection> {
     let files = world.workerd.object_files().ok()?;
     files.iter().find_map(|file| {
-        let sql = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY).ok()?;
-        let found = sql.prepare("SELECT 1 FROM all_usage").is_ok();
+        let sql = Connection::open_with_flags(file, flags).ok()?;
+        let found = sql.prepare(&format!("SELECT 1 FROM {table}")).is_ok();
         found.then_some(sql)
     })
 }
@@ -66,5 +72,71 @@ async fn what_was_not_told_before_a_crash_is_told_after_it() -> Result<()> {
     world.workerd.kill9().await?;
     world.workerd.restart().await?;
     becomes(&world, &customer, (4_900_000, 10, 100_000), SOON * 2).await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_dead_aggregate_keeps_nobody_waiting_and_hears_of_all_when_it_is_back() -> Result<()> {
+    let world = World::start().await?;
+    let customer = world.customer(500).await?;
+    becomes(&world, &customer, (5_000_000, 0, 0), SOON).await;
+
+    let lock = open(&world, "all_usage", OpenFlags::SQLITE_OPEN_READ_WRITE).unwrap();
+    lock.execute_batch("BEGIN EXCLUSIVE")?;
+    for _ in 0..10 {
+        assert_eq!(world.get(&customer, "/ok").await.status, 200);
+    }
+    world.pay(&customer, 100).await?;
+    assert_eq!(world.balance(&customer).await, 590.0, "payments and calls do not need it");
+    let failed = |times: usize| {
+        let log = world.workerd.log();
+        log.matches("Mirror failed").count() >= times
+    };
+    let wait = async {
+        while !failed(2) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let waited = tokio::time::timeout(DEADLINE, wait).await;
+    assert!(waited.is_ok(), "{}", world.workerd.log());
+    assert_eq!(world.get(&customer, "/ok").await.status, 200);
+    lock.execute_batch("ROLLBACK")?;
+    drop(lock);
+    becomes(&world, &customer, (5_890_000, 11, 110_000), DEADLINE).await;
+    let found = audit_at_rest(world.disk(), DEADLINE).await?;
+    assert!(found.is_clean(), "{found}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn old_captures_are_folded_by_the_alarm() -> Result<()> {
+    let mut world = World::start().await?;
+    let customer = world.customer(500).await?;
+    for _ in 0..10 {
+        world.get(&customer, "/ok").await;
+        world.get(&customer, "/fraction").await;
+    }
+    becomes(&world, &customer, (4_875_000, 20, 125_000), SOON).await;
+    world.settled(&customer).await;
+    world.workerd.kill9().await?;
+    let days = 100;
+    let account = open(&world, "entries", OpenFlags::SQLITE_OPEN_READ_WRITE).unwrap();
+    account.execute_batch(&format!(
+        "UPDATE entries SET at = at - {days} * 86400000 WHERE kind IN ('capture', 'credit');
+        UPDATE entries SET key = printf('%012x', at) || substr(key, 13) WHERE kind = 'capture';
+        UPDATE users SET usage = '[]'"
+    ))?;
+    drop(account);
+    let aggregate = open(&world, "all_usage", OpenFlags::SQLITE_OPEN_READ_WRITE).unwrap();
+    aggregate.execute_batch(&format!("UPDATE all_usage SET day = day - {days}"))?;
+    drop(aggregate);
+    world.workerd.restart().await?;
+    world.get(&customer, "/ok").await;
+    becomes(&world, &customer, (4_865_000, 21, 135_000), SOON).await;
+    let found = audit_at_rest(world.disk(), DEADLINE).await?;
+    assert!(found.is_clean(), "{found}");
+    let account = &found.accounts[customer.account()];
+    assert_eq!((account.count("fold"), account.count("capture")), (2, 1));
+    assert_eq!(world.balance(&customer).await, 486.5);
     Ok(())
 }
