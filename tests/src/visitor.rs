@@ -1,7 +1,10 @@
 //! Somebody with a browser, as far as cookies, navigations and forms go.
 
+use std::sync::{Arc, Mutex};
+
 use anyhow::{Context, Result};
 use cargo_stripeflare::stripe::{Method as Pay, PayRequest};
+use reqwest::header::HeaderValue;
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
 
@@ -9,10 +12,12 @@ use crate::{Customer, DEADLINE, Reply, World};
 
 const COOKIE: &str = "__Host-access_token";
 
-/// A browser that keeps one cookie and follows no redirect.
+/// A browser that keeps our cookies and follows no redirect.
 #[derive(Clone, Debug, Default)]
 pub struct Visitor {
     token: Option<String>,
+    /// The cookie that says that it left to pay.
+    left: Arc<Mutex<Option<String>>>,
 }
 
 impl Visitor {
@@ -26,7 +31,7 @@ impl Visitor {
     /// A browser with this token as its cookie.
     #[must_use]
     pub fn with(token: &str) -> Self {
-        Self { token: Some(token.to_owned()) }
+        Self { token: Some(token.to_owned()), left: Arc::default() }
     }
 
     /// The cookie's token, and what a payment for its account carries.
@@ -44,10 +49,9 @@ impl Visitor {
     pub fn request(&self, world: &World, method: Method, path: &str) -> RequestBuilder {
         let request = world.request(method, path).header("sec-fetch-mode", "navigate");
         let request = request.header("sec-fetch-dest", "document").header("sec-fetch-site", "cross-site");
-        match &self.token {
-            Some(token) => request.header("cookie", format!("{COOKIE}={token}")),
-            None => request,
-        }
+        let left = self.left.lock().expect("nobody panics here").clone();
+        let cookies: Vec<String> = self.token.iter().map(|token| format!("{COOKIE}={token}")).chain(left).collect();
+        if cookies.is_empty() { request } else { request.header("cookie", cookies.join("; ")) }
     }
 
     /// Follows a link, and keeps the cookie that comes back.
@@ -63,13 +67,24 @@ impl Visitor {
         reply
     }
 
+    /// Follows a link of our own pages to the payment page. Answers what a payment there carries.
+    pub async fn leave(&self, world: &World) -> String {
+        let request = self.request(world, Method::GET, "/topup");
+        let mut request = request.build().expect("a request");
+        request.headers_mut().insert("sec-fetch-site", HeaderValue::from_static("same-origin"));
+        let topup = world.send(RequestBuilder::from_parts(world.client().clone(), request)).await;
+        *self.left.lock().expect("nobody panics here") =
+            topup.header("set-cookie").split(';').next().map(str::to_owned);
+        let reference = topup.header("location").split_once("client_reference_id=").map(|(_, it)| it.to_owned());
+        reference.unwrap_or_default()
+    }
+
     /// Pays through `/topup`, as the site's pages link to it, and does not come back yet. Answers the session.
     ///
     /// # Errors
     /// When Stripe refuses.
     pub async fn pay(&self, world: &World, cents: i64, method: Pay) -> Result<Value> {
-        let reference = self.customer(world).await.reference;
-        world.stripe.pay(&PayRequest::new(cents, reference).method(method)).await
+        world.stripe.pay(&PayRequest::new(cents, self.leave(world).await).method(method)).await
     }
 
     /// Comes back from Stripe.
@@ -97,6 +112,12 @@ impl Visitor {
         let request = self.request(world, Method::POST, "/stripe/return").header("origin", "null");
         let reply = world.send(request.header("content-type", "application/x-www-form-urlencoded").body(form)).await;
         Ok(self.keep(reply))
+    }
+
+    /// The cookie's token.
+    #[must_use]
+    pub fn token(&self) -> &str {
+        self.token.as_deref().unwrap_or_default()
     }
 
     /// The account's id.

@@ -3,7 +3,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use axum::{Json, Router};
 use http::StatusCode;
-use http::header::{CACHE_CONTROL, LOCATION};
+use http::header::{CACHE_CONTROL, LOCATION, SET_COOKIE};
 use serde::Serialize;
 use worker::send::SendFuture;
 
@@ -78,7 +78,10 @@ async fn send_to_stripe(request: Request) -> Result<Response, Response> {
     let context = Context::from(&request.into_parts().0)?;
     context.give_cookie();
     // Asked, so that nobody pays into an account that the cookie opens no more.
-    let link = context.deployment.payment_link(&context.row(&Schema::of::<()>()).await?.id);
-    Ok((StatusCode::SEE_OTHER, [(LOCATION, header(link)), (CACHE_CONTROL, header("private, no-store"))])
-        .into_response())
+    let account = context.row(&Schema::of::<()>()).await?.id;
+    let headers =
+        [(LOCATION, header(context.deployment.payment_link(&account))), (CACHE_CONTROL, header("private, no-store"))];
+    let mut response = (StatusCode::SEE_OTHER, headers).into_response();
+    response.headers_mut().extend(context.leaves_to_pay(&account).map(|cookie| (SET_COOKIE, header(cookie))));
+    Ok(response)
 }

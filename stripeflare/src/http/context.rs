@@ -5,15 +5,15 @@ use std::rc::Rc;
 
 use axum::extract::Request;
 use axum::response::Response;
-use http::StatusCode;
 use http::request::Parts;
+use http::{HeaderMap, StatusCode};
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::future_to_promise;
 use worker::Env;
 use worker::send::SendWrapper;
 use worker::worker_sys::Context as JsContext;
 
-use super::credentials::{Caller, Manner};
+use super::credentials::{Caller, Manner, cookies};
 use super::{Answer, Config, Meter, endings};
 use crate::account::{AccountId, Token};
 use crate::money::Cents;
@@ -224,6 +224,24 @@ impl Inner {
         let token = self.fresh.get().or_else(|| due.then(|| self.visitor()))?;
         let (name, secure) = self.cookie_kind;
         Some(format!("{name}={}; HttpOnly{secure}; SameSite=Lax; Path=/; Max-Age={}", token.expose(), DAYS * 86_400))
+    }
+
+    /// The `Set-Cookie` of a browser that leaves for the payment page from a page of ours.
+    pub(crate) fn leaves_to_pay(&self, account: &AccountId) -> Option<String> {
+        const SECONDS: u32 = 2 * 60 * 60;
+        let (name, secure) = (self.paying_cookie(), self.cookie_kind.1);
+        (self.manner.navigation && self.manner.from_here)
+            .then(|| format!("{name}={account}; HttpOnly{secure}; SameSite=Lax; Path=/; Max-Age={SECONDS}"))
+    }
+
+    /// Whether this browser left for the payment page not long ago, for this account. Whoever is only sent to the page
+    /// that payers come back to has not.
+    pub(crate) fn left_to_pay(&self, headers: &HeaderMap, account: &AccountId) -> bool {
+        cookies(headers, &self.paying_cookie()).any(|left| left == account.as_str())
+    }
+
+    fn paying_cookie(&self) -> String {
+        self.cookie_kind.0.replace("access_token", "paying")
     }
 
     /// Lets a future run on after the response has left.

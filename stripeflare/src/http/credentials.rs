@@ -51,7 +51,7 @@ fn bearer(headers: &HeaderMap) -> Option<Option<&str>> {
 }
 
 /// All values of one cookie; what is no cookie is passed over.
-fn cookies<'a>(headers: &'a HeaderMap, name: &'a str) -> impl Iterator<Item = &'a str> {
+pub(super) fn cookies<'a>(headers: &'a HeaderMap, name: &'a str) -> impl Iterator<Item = &'a str> {
     headers
         .get_all(COOKIE)
         .iter()
@@ -68,6 +68,8 @@ pub(crate) struct Manner {
     pub(crate) navigation: bool,
     /// A browser sent it.
     pub(crate) browser: bool,
+    /// A page of this very site caused it, as the browser says.
+    pub(crate) from_here: bool,
     /// Another site may have caused it, or nobody asked for it yet (prefetch).
     pub(crate) unasked: bool,
 }
@@ -87,6 +89,7 @@ impl Manner {
         Self {
             navigation: is(&FETCH_MODE, "navigate") && is(&FETCH_DEST, "document") && !prefetch,
             browser: headers.contains_key(&FETCH_SITE) || headers.contains_key(&FETCH_MODE),
+            from_here: is(&FETCH_SITE, "same-origin"),
             unasked: prefetch || !same_site,
         }
     }

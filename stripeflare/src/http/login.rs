@@ -16,7 +16,7 @@ use super::{Answer, endings, now, payments};
 use crate::account::{AccountId, Token, random_text};
 use crate::object::{Address, Command, Reply};
 use crate::stripe::{ApiError, PaidSession, Verdict, is_session_id, masked, session_key};
-use crate::wallet::{self, Caps, Card, Denied, Login, LoginOutcome, Merge, Millis, NewToken, TokenId};
+use crate::wallet::{self, Caps, Card, Consent, Denied, Login, LoginOutcome, Merge, Millis, NewToken, TokenId};
 
 /// How long after its charge a session logs in.
 const SESSION_MS: Millis = 60 * 60 * 1_000;
@@ -99,8 +99,8 @@ async fn arrive(request: Request) -> Result<Response, Response> {
         return Ok(Said::OtherAccount.page());
     }
     let PaidSession { name, email, card, .. } = paid;
-    log_in(&context, token, Login { payment: session, name, email, card, claim: random_text::<16>(), asked: false })
-        .await
+    let consent = if context.left_to_pay(&parts.headers, &account) { Consent::Left } else { Consent::None };
+    log_in(&context, token, Login { payment: session, name, email, card, claim: random_text::<16>(), consent }).await
 }
 
 /// The token of the cookie that came; a bearer token is no browser's.
@@ -156,7 +156,7 @@ async fn log_in(context: &Context, token: &Token, login: Login) -> Result<Respon
         from: mine.clone(),
         token: token_id,
         to: other.as_ref().map(|other| other.id.clone()),
-        login: Login { asked: true, ..login.clone() },
+        login: Login { consent: Consent::Given, ..login.clone() },
         expires_at: now() + QUESTION_MS,
     };
     Ok(ask(context, token, &question, card, other.as_ref()))
@@ -189,7 +189,7 @@ fn ask(
         }
         None => {
             let text = format!(
-                "<p>The payment has arrived in the account of this browser, in which there was something before.</p>\
+                "<p>The payment has arrived in the account of this browser.</p>\
                  <p>It was paid with <strong>{label}</strong>. If you add it, whoever pays with it again is logged in to this \
                  account. Add it only if you have just paid with it yourself.</p>"
             );

@@ -88,8 +88,18 @@ pub(crate) struct Login {
     pub(crate) card: Option<Card>,
     /// Random: names this claim.
     pub(crate) claim: String,
-    /// The payer was asked whether the card belongs to this account.
-    pub(crate) asked: bool,
+    /// How sure it is that the payer wants the card to open this account.
+    pub(crate) consent: Consent,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Consent {
+    /// The browser came with a payment, and may have been sent by somebody else who made it.
+    None,
+    /// It left for the payment page from a page of ours.
+    Left,
+    /// The payer was asked.
+    Given,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -98,7 +108,7 @@ pub(crate) enum LoginOutcome {
     Done,
     /// The directory is to be asked, under this name of the claim.
     Claiming { claim: String },
-    /// The account had money or cards before: the payer is to be asked first, lest somebody else's card gets in.
+    /// The payer is to be asked first, lest somebody else's card gets in.
     Ask,
 }
 
@@ -124,7 +134,13 @@ impl Wallet<'_> {
             Some(known) if known.state == State::Claiming => return Ok(LoginOutcome::Claiming { claim: known.claim }),
             _ => {}
         }
-        if !login.asked && self.has_history(&login.payment)? {
+        let asks = match login.consent {
+            Consent::None => true,
+            // What was there before is to be got at by nobody who only paid in.
+            Consent::Left => self.has_history(&login.payment)?,
+            Consent::Given => false,
+        };
+        if asks {
             return Ok(LoginOutcome::Ask);
         }
         if self.cards()?.len() >= MAX_CARDS {
@@ -386,7 +402,7 @@ mod tests {
 
     fn login(card: Option<Card>, claim: &str) -> Login {
         let (name, email) = (Some("Petra".into()), Some("form@example.com".into()));
-        Login { payment: "first".into(), name, email, card, claim: claim.into(), asked: false }
+        Login { payment: "first".into(), name, email, card, claim: claim.into(), consent: Consent::Left }
     }
 
     fn log_in(sql: &rusqlite::Connection, login: &Login) -> LoginOutcome {
@@ -411,7 +427,7 @@ mod tests {
     }
 
     fn claim(sql: &rusqlite::Connection, card: &Card, name: &str) {
-        assert_eq!(log_in(sql, &Login { asked: true, ..login(Some(card.clone()), name) }), claiming(name));
+        assert_eq!(log_in(sql, &Login { consent: Consent::Given, ..login(Some(card.clone()), name) }), claiming(name));
         assert!(at(sql, |wallet| wallet.claimed(&card.id(), name, true)));
     }
 
@@ -457,6 +473,10 @@ mod tests {
         let sql = account();
         pay(&sql, "second");
         assert_eq!(log_in(&sql, &login(Some(visa()), "1")), LoginOutcome::Ask, "there is somebody's money already");
+
+        let sql = account();
+        let lured = Login { consent: Consent::None, ..login(Some(visa()), "1") };
+        assert_eq!(log_in(&sql, &lured), LoginOutcome::Ask, "who has not left to pay may not have paid");
     }
 
     #[test]
@@ -493,7 +513,7 @@ mod tests {
             assert_eq!(at(&sql, |wallet| wallet.unfinished_cards(9)).len(), 1, "of an earlier claim");
             at(&sql, |wallet| wallet.released(&visa().id(), "1"));
             assert!(at(&sql, |wallet| wallet.unfinished_cards(9)).is_empty());
-            let again = log_in(&sql, &Login { asked: true, ..login(Some(visa()), "2") });
+            let again = log_in(&sql, &Login { consent: Consent::Given, ..login(Some(visa()), "2") });
             assert_eq!(again, if index == 2 { LoginOutcome::Done } else { claiming("2") }, "{index}");
         }
     }

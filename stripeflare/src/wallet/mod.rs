@@ -27,7 +27,7 @@ pub(crate) mod unique;
 mod update;
 
 pub(crate) use account::Account;
-pub(crate) use cards::{Card, CardRow, Login, LoginOutcome, State};
+pub(crate) use cards::{Card, CardRow, Consent, Login, LoginOutcome, State};
 pub(crate) use hold::{Ending, Hold, HoldId, Outcome, Report};
 pub(crate) use idempotency::{Claim, IdempotencyKey, KeptAnswer};
 pub use ledger::Overdraft;

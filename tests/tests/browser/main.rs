@@ -1,3 +1,4 @@
 //! A real browser against the real worker, paying on the stand-in's page.
 
+mod login;
 mod paying;

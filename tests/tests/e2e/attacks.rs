@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Result;
-use cargo_stripeflare::stripe::{DisputeEnd, DisputeRequest, PayRequest, StandInOptions};
+use cargo_stripeflare::stripe::{DisputeEnd, DisputeRequest, Method as Pay, PayRequest, StandInOptions};
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
+use tests::audit::audit_at_rest;
+use tests::visitor::Visitor;
 use tests::{Customer, DEADLINE, Reply, World};
 
 /// A request that carries a cookie header and comes from one of our own pages.
@@ -364,4 +366,254 @@ fn a_secret_that_is_told_would_be_found() {
     assert_eq!(secrets.found_in(b"x abcdefghijklmnopqrst x"), ["a token, as bytes"]);
     assert_eq!(secrets.found_in(b"mfrggzdfmztwq2lknnwg23tpobyxe43u"), ["a token"]);
     assert!(secrets.found_in(b"abc").is_empty());
+}
+
+/// A payment by somebody whose reference it is not, with a card of theirs.
+async fn pay_for(world: &World, reference: &str, card: &str) -> Result<Value> {
+    pay(world, &PayRequest::new(500, reference).method(Pay::Card(card.to_owned()))).await
+}
+
+const MASTERCARD: &str = "5555555555554444";
+const VISA: &str = "4242424242424242";
+
+/// The cards of an account, as its owner sees them.
+async fn cards(world: &World, visitor: &Visitor) -> Result<String> {
+    let customer = visitor.customer(world).await;
+    Ok(world.get(&customer, "/cards").await.body)
+}
+
+/// Everything in an answer that could be an id of something.
+fn ids(reply: &Reply) -> BTreeSet<String> {
+    let all = format!("{} {:?}", reply.body, reply.headers);
+    let parts = all.split(|it: char| !(it.is_ascii_alphanumeric() || it == '_' || it == '-' || it == '.'));
+    parts.filter(|part| part.len() >= 5).map(str::to_owned).collect()
+}
+
+#[tokio::test]
+async fn the_forged_link() -> Result<()> {
+    let world = World::start().await?;
+    let (mut attacker, mut victim) = (Visitor::arrive(&world).await, Visitor::arrive(&world).await);
+    victim.log_in(&world, 500, Pay::visa()).await?;
+    let before = victim.me(&world).await;
+    let forged = attacker.customer(&world).await;
+    let session = pay_for(&world, &forged.reference, VISA).await?;
+
+    // The webhook has come, and the victim's browser has not: the attacker asks for all there is, and tries it.
+    let mut known = BTreeSet::new();
+    for path in ["/me", "/cards", "/tokens", "/me/entries", "/account", "/echo", "/topup", "/whoami"] {
+        known.extend(ids(&world.get(&forged, path).await));
+        known.extend(ids(&attacker.visit(&world, path).await));
+    }
+    assert!(known.contains(&forged.reference), "{known:?}");
+    for id in known.iter().flat_map(|id| [id.clone(), format!("cs_test_{id}")]) {
+        assert_ne!(id, session["id"], "it is told");
+        let reply = attacker.visit(&world, &format!("/stripe/return?session_id={id}")).await;
+        assert_eq!(reply.status, 404, "{id}: {reply:?}");
+    }
+
+    let returned = victim.come_back(&world, &session).await;
+    assert_eq!(returned.status, 403, "the victim is told that this was not for them: {returned:?}");
+    // By whatever means: it is too late even with the session's id.
+    assert_eq!(attacker.come_back(&world, &session).await.status, 403);
+    assert_eq!(victim.me(&world).await, before);
+    let me = attacker.me(&world).await;
+    for field in ["name", "email", "card_fingerprint", "verified_email"] {
+        assert_eq!(me[field], Value::Null, "{me}");
+    }
+    assert!(!cards(&world, &attacker).await?.contains("4242"));
+    // The attacker has the victim's gift, and no way to the rest.
+    assert_eq!(attacker.balance(&world).await, 500.0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn paying_into_somebodys_account_to_pull_its_balance_by_logging_in_later() -> Result<()> {
+    let world = World::start().await?;
+    let (mut attacker, mut victim) = (Visitor::arrive(&world).await, Visitor::arrive(&world).await);
+    victim.log_in(&world, 500, Pay::visa()).await?;
+    let reference = victim.customer(&world).await.reference;
+    let gift = pay_for(&world, &reference, MASTERCARD).await?;
+    assert_eq!(attacker.come_back(&world, &gift).await.status, 403, "the attacker's browser is not that account's");
+    // The same card in an account of the attacker's own opens that one.
+    let back = attacker.log_in(&world, 100, Pay::Card(MASTERCARD.into())).await?;
+    assert_eq!((back.status, attacker.balance(&world).await), (303, 100.0));
+    assert_eq!(victim.balance(&world).await, 1_000.0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn luring_the_victim_to_the_return_page_of_the_attackers_payment() -> Result<()> {
+    let world = World::start().await?;
+    for pays_first in [true, false] {
+        let (mut attacker, mut victim) = (Visitor::arrive(&world).await, Visitor::arrive(&world).await);
+        if pays_first {
+            victim.log_in(&world, 500, Pay::visa()).await?;
+        }
+        let reference = victim.customer(&world).await.reference;
+        let gift = pay_for(&world, &reference, MASTERCARD).await?;
+        let lured = victim.come_back(&world, &gift).await;
+        assert_eq!(lured.status, 200, "asked before anything happens: {lured:?}");
+        assert!(!cards(&world, &victim).await?.contains("4444"), "paid first: {pays_first}");
+        if !pays_first {
+            victim.log_in(&world, 500, Pay::visa()).await?;
+        }
+        // The card opens an account of the attacker's own, and nobody else's.
+        let back = attacker.log_in(&world, 100, Pay::Card(MASTERCARD.into())).await?;
+        assert_eq!((back.status, attacker.balance(&world).await), (303, 100.0), "{back:?}");
+        let card = attacker.customer(&world).await;
+        let id = world.get(&card, "/cards").await.json()["cards"][0]["id"].as_str().unwrap().to_owned();
+        world.send(world.request(Method::DELETE, &format!("/cards/{id}")).bearer_auth(&card.token)).await;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn card_squatting_and_its_undoing() -> Result<()> {
+    let world = World::start().await?;
+    for (reason, lost) in [("fraudulent", false), ("general", true)] {
+        // The thief pays with the owner's card first, and so has the claim.
+        let (mut thief, mut owner) = (Visitor::arrive(&world).await, Visitor::arrive(&world).await);
+        let stolen = pay_for(&world, &thief.leave(&world).await, VISA).await?;
+        assert_eq!(thief.come_back(&world, &stolen).await.status, 303);
+        let asked = owner.log_in(&world, 700, Pay::visa()).await?;
+        assert!(asked.body.contains("Keep separate"), "{asked:?}");
+        owner.press(&world, &asked, "keep").await?;
+        assert_eq!((thief.balance(&world).await, owner.balance(&world).await), (500.0, 700.0));
+
+        // The owner tells the bank.
+        let intent = world.stripe.object("payment_intent", stolen["payment_intent"].as_str().unwrap()).unwrap();
+        let charge = intent["latest_charge"].as_str().unwrap();
+        let dispute =
+            world.stripe.open_dispute(&DisputeRequest { reason: reason.to_owned(), ..DisputeRequest::new(charge) })?;
+        if lost {
+            let id = dispute["id"].as_str().unwrap();
+            world.stripe.withdraw_disputed(id)?;
+            world.stripe.close_dispute(id, DisputeEnd::Lost)?;
+        }
+        world.stripe.wait_idle(DEADLINE).await?;
+        let gone = async {
+            while cards(&world, &thief).await.is_ok_and(|cards| cards.contains("4242")) {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        tokio::time::timeout(DEADLINE, gone).await?;
+        audit_at_rest(world.disk(), DEADLINE).await?;
+        let again = owner.log_in(&world, 50, Pay::visa()).await?;
+        let again = if again.status == 200 { owner.press(&world, &again, "add").await? } else { again };
+        assert_eq!(again.status, 303);
+        assert!(cards(&world, &owner).await?.contains("4242"), "{reason}");
+        assert_eq!(thief.come_back(&world, &stolen).await.status, 303);
+        assert!(!cards(&world, &thief).await?.contains("4242"), "the disputed payment claims nothing again");
+        let customer = owner.customer(&world).await;
+        let id = world.get(&customer, "/cards").await.json()["cards"][0]["id"].as_str().unwrap().to_owned();
+        world.send(world.request(Method::DELETE, &format!("/cards/{id}")).bearer_auth(&customer.token)).await;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn answers_to_the_question_from_elsewhere() -> Result<()> {
+    let world = World::start().await?;
+    let (mut first, mut second) = (Visitor::arrive(&world).await, Visitor::arrive(&world).await);
+    first.log_in(&world, 500, Pay::visa()).await?;
+    let asked = second.log_in(&world, 300, Pay::visa()).await?;
+    let form = tests::visitor::form(&asked, "use")?;
+    let (_, rest) = form.split_once("question=").unwrap();
+    let (question, rest) = rest.split_once("&seal=").unwrap();
+    let (seal, _) = rest.split_once('&').unwrap();
+    let other = if question.ends_with('0') { '1' } else { '0' };
+    let edited = format!("{}{other}", &question[..question.len() - 1]);
+    let send = async |visitor: &Visitor, body: String| {
+        let request = visitor.request(&world, Method::POST, "/stripe/return");
+        world.send(request.header("content-type", "application/x-www-form-urlencoded").body(body)).await
+    };
+    let forms = [
+        format!("question={edited}&seal={seal}&answer=use"),
+        format!("question={question}&seal={}&answer=use", "0".repeat(seal.len())),
+        format!("question={question}&seal=&answer=use"),
+        format!("question={question}&seal={}&answer=use", &seal[..32]),
+        format!("question={question}&answer=use"),
+        "answer=use".to_owned(),
+        String::new(),
+    ];
+    for body in forms {
+        assert_eq!(send(&second, body.clone()).await.status, 400, "{body}");
+    }
+    // Another browser, and none, cannot use what was asked of this one.
+    let attacker = Visitor::arrive(&world).await;
+    for visitor in [&attacker, &first, &Visitor::default()] {
+        assert!((400..404).contains(&send(visitor, form.clone()).await.status));
+    }
+    assert_eq!((first.balance(&world).await, second.balance(&world).await), (500.0, 300.0));
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_open_redirect() -> Result<()> {
+    let world = World::start().await?;
+    let evil = "https://evil.example/";
+    let mut victim = Visitor::arrive(&world).await;
+    let session = victim.pay(&world, 500, Pay::visa()).await?;
+    world.stripe.wait_idle(DEADLINE).await?;
+    let id = session["id"].as_str().unwrap();
+    for more in ["return_to", "next", "url", "redirect", "STRIPE_RETURN_TO"] {
+        let path = format!("/stripe/return?session_id={id}&{more}={evil}");
+        let reply = victim.visit(&world, &path).await;
+        assert_eq!((reply.status, reply.header("location").as_str()), (303, "/"), "{path}");
+    }
+    for path in ["/stripe/return//evil.example", "//evil.example/stripe/return", "/topup?next=https://evil.example"] {
+        let reply = victim.visit(&world, path).await;
+        let location = reply.header("location");
+        assert!(location.is_empty() || location.starts_with(world.stripe.payment_link_url()), "{path}: {location}");
+    }
+    for weak in [evil, "//evil.example", "/\\evil.example", "javascript:alert(1)", "demo", "/a\r\nb: c"] {
+        let world = World::with(StandInOptions::default(), &[("STRIPE_RETURN_TO", weak)]).await?;
+        assert_eq!(world.visit("/free").await.status, 500, "{weak}");
+    }
+    Ok(())
+}
+
+/// What the worker of the tests and the return page show to people.
+async fn pages(world: &World, visitor: &mut Visitor, session: &Value) -> Vec<(String, Reply)> {
+    let mut pages = Vec::new();
+    let strange = "/stripe/return?session_id=%22%3E%3Cscript%3Ealert(1)%3C/script%3E";
+    for path in
+        ["/account", "/ok?%3Cscript%3E", strange, "/cards", "/tokens", "/me", "/me/entries", "/nowhere/<script>"]
+    {
+        pages.push((path.to_owned(), visitor.visit(world, path).await));
+    }
+    pages.push(("the return page".to_owned(), visitor.come_back(world, session).await));
+    pages.push(("the return page, of another".to_owned(), Visitor::default().come_back(world, session).await));
+    pages
+}
+
+#[tokio::test]
+async fn html_in_names_on_every_page() -> Result<()> {
+    let world = World::start().await?;
+    let evil = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>";
+    let mut first = true;
+    for _ in 0..2 {
+        let mut visitor = Visitor::arrive(&world).await;
+        let request = PayRequest {
+            name: Some(format!("Eve {evil}")),
+            email: format!("{evil}@example.com"),
+            ..PayRequest::new(50, visitor.leave(&world).await)
+        };
+        let session = pay(&world, &request).await?;
+        let back = visitor.come_back(&world, &session).await;
+        assert_eq!(back.status, if first { 303 } else { 200 }, "{back:?}");
+        first = false;
+        let mut pages = pages(&world, &mut visitor, &session).await;
+        pages.push(("the first return".to_owned(), back));
+        assert!(pages.iter().any(|(_, page)| page.header("content-type").starts_with("text/html")));
+        for (what, page) in pages {
+            if page.header("content-type").starts_with("text/html") {
+                assert!(!page.body.contains("<script") && !page.body.contains("<img"), "{what}: {page:?}");
+                let policy = page.header("content-security-policy");
+                assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"), "{what}");
+            }
+            assert!(page.headers.iter().all(|(_, value)| !value.as_bytes().contains(&b'<')), "{what}: {page:?}");
+        }
+    }
+    Ok(())
 }

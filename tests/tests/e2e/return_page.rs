@@ -222,8 +222,7 @@ async fn link_is_known_by_its_own_address() -> Result<()> {
     let mut mallory = Visitor::arrive(&world).await;
     let request = PayRequest {
         email: "petra@link.example".into(),
-        ..PayRequest::new(500, mallory.customer(&world).await.reference)
-            .method(Pay::Link("mallory@link.example".into()))
+        ..PayRequest::new(500, mallory.leave(&world).await).method(Pay::Link("mallory@link.example".into()))
     };
     let session = world.stripe.pay(&request).await?;
     assert!(is_redirect(&mallory.come_back(&world, &session).await));
@@ -322,7 +321,7 @@ async fn what_stripe_tells_of_a_payer_is_shown_as_text_and_never_obeyed() -> Res
         let request = PayRequest {
             name: Some(name.clone()),
             email: email.into(),
-            ..PayRequest::new(500, visitor.customer(&world).await.reference)
+            ..PayRequest::new(500, visitor.leave(&world).await)
         };
         world.stripe.pay(&request).await
     };
@@ -338,5 +337,34 @@ async fn what_stripe_tells_of_a_payer_is_shown_as_text_and_never_obeyed() -> Res
     assert!(asks.headers.get("x-evil").is_none());
     world.stripe.wait_idle(DEADLINE).await?;
     rest(&world).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn whoever_did_not_leave_to_pay_from_here_is_asked_before_a_card_is_added() -> Result<()> {
+    let world = World::start().await?;
+    let petra = Visitor::arrive(&world).await;
+    let topup = |site: &str, mode: &str| {
+        let request = world.request(Method::GET, "/topup").header("sec-fetch-site", site);
+        let request = request.header("sec-fetch-mode", mode).header("sec-fetch-dest", "document");
+        world.send(request.header("cookie", format!("__Host-access_token={}", petra.token())))
+    };
+    let left = topup("same-origin", "navigate").await.header("set-cookie");
+    let expected = format!("__Host-paying={}; HttpOnly; Secure; SameSite=Lax; Path=/; Max-Age=7200", petra.account());
+    assert_eq!(left, expected);
+    for (site, mode) in
+        [("none", "navigate"), ("same-site", "navigate"), ("cross-site", "navigate"), ("same-origin", "no-cors")]
+    {
+        assert_eq!(topup(site, mode).await.header("set-cookie"), "", "{site} {mode}");
+    }
+
+    // By a link to the payment page that came some other way.
+    let mut petra = petra;
+    let session = world.stripe.pay(&PayRequest::new(500, petra.customer(&world).await.reference)).await?;
+    let asks = petra.come_back(&world, &session).await;
+    assert!(asks.status == 200 && asks.body.contains("Add it"), "{asks:?}");
+    assert_eq!((petra.balance(&world).await, &petra.me(&world).await["card_fingerprint"]), (500.0, &Value::Null));
+    assert!(is_redirect(&petra.press(&world, &asks, "add").await?));
+    assert!(petra.me(&world).await["card_fingerprint"].is_string());
     Ok(())
 }
