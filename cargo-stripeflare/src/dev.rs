@@ -26,7 +26,7 @@ use crate::provision::{self, NpmTools, Panic};
 use crate::stripe::{StandIn, StandInOptions, random};
 
 /// Where the payment page sends the payer, on the worker's own address.
-const AFTER_PAYMENT: &str = "/demo?session_id={CHECKOUT_SESSION_ID}";
+const AFTER_PAYMENT: &str = "/stripe/return?session_id={CHECKOUT_SESSION_ID}";
 
 /// The stand-in's port where nobody named one.
 const STRIPE_PORT: u16 = 8788;
@@ -179,7 +179,14 @@ fn new_vars(dir: &Path) -> DevVars {
     vars.comment("Made by `cargo stripeflare dev` for this machine; never commit it.");
     vars.comment("To talk to Stripe itself, put your own test keys here and remove STRIPE_API_BASE.");
     vars.set(&BTreeMap::from([("DB_SECRET".to_owned(), random(48)), ("SKIP_LOGIN".to_owned(), "true".to_owned())]));
+    if has_demo(dir) {
+        vars.set(&BTreeMap::from([("STRIPE_RETURN_TO".to_owned(), "/demo".to_owned())]));
+    }
     vars
+}
+
+fn has_demo(dir: &Path) -> bool {
+    dir.join("public/demo.html").is_file()
 }
 
 /// The port of a loopback address.
@@ -263,7 +270,7 @@ async fn wait_for_answer(port: u16) {
 }
 
 fn welcome(url: &str, dir: &Path, stand_in: Option<&StandIn>) -> String {
-    let demo = dir.join("public/demo.html").is_file();
+    let demo = has_demo(dir);
     let mut text = String::from("\n");
     let mut line = |line: &str| {
         text.push_str(line);

@@ -40,17 +40,25 @@ struct Question {
 
 /// `GET /stripe/return?session_id=`
 pub(super) async fn come_back(request: Request) -> Response {
-    without_referrer(arrive(request).await)
+    for_people(arrive(request).await, "<p><a class=\"button\" href=\"\">Try again</a></p>")
 }
 
 /// `POST /stripe/return`: the answer to what the page asked.
 pub(super) async fn decide(request: Request) -> Response {
-    without_referrer(carry_out(request).await)
+    for_people(carry_out(request).await, "<p>Go back and press the button again: doing it twice does no harm.</p>")
 }
 
-/// The address holds the session's id, and nobody else is to learn it.
-fn without_referrer(response: Result<Response, Response>) -> Response {
-    let mut response = response.unwrap_or_else(|answer| answer);
+/// An answer for a browser. Its address holds the session's id, and nobody else is to learn it.
+fn for_people(response: Result<Response, Response>, retry: &str) -> Response {
+    let mut response = match response {
+        Err(answer) if answer.status() == StatusCode::SERVICE_UNAVAILABLE => {
+            let text = "<p>We could not look at this payment. If you paid, your credit arrives all the same.</p>";
+            let mut response = page(answer.status(), "Please try again in a moment", &format!("{text}{retry}"));
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("5"));
+            response
+        }
+        Ok(answer) | Err(answer) => answer,
+    };
     response.headers_mut().insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     response
 }
@@ -72,13 +80,13 @@ async fn arrive(request: Request) -> Result<Response, Response> {
     let paid = match payments::api(&deployment.config).session(&id).await {
         Ok(paid) => paid,
         Err(ApiError::NotFound) => return Ok(Said::NoSession.page()),
-        Err(error) => return Ok(unreachable(&error)),
+        Err(error) => return Err(Answer::unavailable(error)),
     };
     let credit = match payments::judge(deployment, &paid.session, false).await {
         Ok(Verdict::Credit(credit)) => credit,
         Ok(Verdict::Unclaimed(_)) => return Ok(Said::Foreign.page()),
         Ok(Verdict::Nothing) => return Ok(Said::Unpaid.page()),
-        Err(error) => return Ok(unreachable(&error)),
+        Err(error) => return Err(Answer::unavailable(error)),
     };
     let age = paid.charged_at_s.and_then(|at| at.checked_mul(1_000)).map(|at| now() - at);
     if age.is_none_or(|age| age > SESSION_MS) {
@@ -356,18 +364,6 @@ fn denied(context: &Context, why: Denied) -> Result<Response, Response> {
         Denied::Wrong | Denied::Expired => Said::LoggedOut,
     }
     .page_for(context, why))
-}
-
-fn unreachable(cause: &dyn std::fmt::Display) -> Response {
-    worker::console_error!("{cause}");
-    let mut response = page(
-        StatusCode::SERVICE_UNAVAILABLE,
-        "Please try again in a moment",
-        "<p>We could not ask Stripe about this payment. If you paid, your credit arrives all the same.</p>\
-         <p><a class=\"button\" href=\"\">Try again</a></p>",
-    );
-    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("5"));
-    response
 }
 
 /// Why nobody was logged in, and nothing was changed.

@@ -53,6 +53,7 @@ impl Wallet<'_> {
         if self.account.merged_into.is_none() {
             return Ok(Vec::new());
         }
+        self.expire()?;
         let free = self.available()?;
         if free != Cents::ZERO {
             let last = self.sql.run("SELECT COALESCE(MAX(n), 0) FROM transfers", &[])?.pop().unwrap_or_default();

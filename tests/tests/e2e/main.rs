@@ -9,6 +9,7 @@ mod failing_handlers;
 mod faults;
 mod idempotency;
 mod login;
+mod merging;
 mod objects;
 mod paying;
 mod return_page;
