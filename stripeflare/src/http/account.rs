@@ -102,7 +102,7 @@ impl<U> Account<U> {
             return Err(ChargeError(Answer::internal(format!("account.charge was asked for {amount} cents")).into()));
         }
         match self.0.context.charge_now(amount, overdraft, "account.charge").await {
-            Ok((_, available)) => Ok(available),
+            Ok((_, available, _)) => Ok(available),
             Err(answer) => Err(ChargeError(answer)),
         }
     }

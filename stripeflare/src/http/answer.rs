@@ -1,12 +1,12 @@
 use axum::Json;
 use axum::response::{IntoResponse, Response};
-use http::header::{CACHE_CONTROL, RETRY_AFTER};
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH, RETRY_AFTER};
 use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 use std::fmt::Display;
 
 use super::context::Inner;
-use super::pages::page;
+use super::pages::{Escaped, page};
 use crate::account::AccountId;
 use crate::money::Cents;
 use crate::object::ObjectError;
@@ -14,6 +14,8 @@ use crate::wallet::{Cap, MAX_TOKENS, Refusal};
 
 pub(crate) const X_PRICE: HeaderName = HeaderName::from_static("x-price");
 pub(crate) const X_BALANCE: HeaderName = HeaderName::from_static("x-balance");
+/// The line of the statement that a charge is.
+pub(crate) const X_ENTRY: HeaderName = HeaderName::from_static("x-entry");
 pub(crate) const X_PAYMENT_LINK: HeaderName = HeaderName::from_static("x-paymentlink");
 
 /// An answer of ours instead of the handler's: a code for programs, a sentence for people.
@@ -53,9 +55,29 @@ impl Answer {
     }
 }
 
+/// In a response's extensions: what it says, for a person.
+#[derive(Clone)]
+struct Sentence(String);
+
+/// The same answer as a page, where a person is going to read it.
+pub(super) fn for_person(response: Response) -> Response {
+    let Some(Sentence(sentence)) = response.extensions().get() else { return response };
+    let title = response.status().canonical_reason().unwrap_or("This did not work");
+    let body = format!("<p>{}</p><p><a href=\"/account\">Your account</a></p>", Escaped(sentence));
+    let mut page = page(response.status(), title, &body);
+    for (name, value) in response.headers() {
+        if !page.headers().contains_key(name) && name != CONTENT_LENGTH {
+            page.headers_mut().append(name, value.clone());
+        }
+    }
+    page
+}
+
 impl From<Answer> for Response {
     fn from(answer: Answer) -> Self {
+        let sentence = Sentence(answer.body.message.clone());
         let mut response = (answer.status, Json(answer.body)).into_response();
+        response.extensions_mut().insert(sentence);
         response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
         response
     }
@@ -118,6 +140,15 @@ impl Inner {
                 response.headers_mut().insert(X_PRICE, header(0));
                 response
             }
+            Refusal::LastToken => {
+                let message = "This is the last way to the account's money. Make another access token that manages first, or spend the money.";
+                Answer::new(StatusCode::CONFLICT, "last_token", message).into()
+            }
+            Refusal::MoneyLeft { amount } => {
+                let message = format!("{amount} cents are left. They are given up with ?forfeit=true.");
+                Answer::new(StatusCode::CONFLICT, "money_left", message).into()
+            }
+            Refusal::CallsRunning => held("Calls of this account still run."),
             Refusal::TooManyTokens => {
                 let message = format!("An account has at most {MAX_TOKENS} access tokens. End one that is not used.");
                 Answer::new(StatusCode::CONFLICT, "too_many_tokens", message).into()

@@ -9,12 +9,14 @@ use worker::send::SendFuture;
 
 use super::answer::header;
 use super::context::Context;
-use super::{Answer, cards, login, webhook};
+use super::{Answer, account_page, cards, login, statement, tokens, webhook};
 use crate::money::Cents;
 use crate::schema::{PublicColumns, Schema};
 
 pub(super) fn routes(schema: Schema) -> Router {
-    Router::new()
+    let tables = [tokens::ROUTES, statement::ROUTES, account_page::ROUTES];
+    let router = tables.into_iter().flatten().fold(Router::new(), |router, route| route.register(router));
+    router
         .route("/me", get(move |request| SendFuture::new(me(request, schema))))
         .route("/topup", get(|request| SendFuture::new(topup(request))))
         .route("/cards", get(|request| SendFuture::new(cards::list(request))))

@@ -7,7 +7,7 @@ use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode};
 use http_body::Body as _;
 
-use super::answer::{X_BALANCE, X_PAYMENT_LINK, X_PRICE, header};
+use super::answer::{X_BALANCE, X_ENTRY, X_PAYMENT_LINK, X_PRICE, header};
 use super::context::{Context, Inner};
 use super::price::{Kind, Price, Said};
 use super::{Answer, Meter, endings, idempotency, now, stream};
@@ -157,7 +157,7 @@ impl Charge {
             Err(answer) => return answer.into(),
         };
         let available = self.available + (self.price.amount - used);
-        let response = self.context.charged(response, &self.account, Some(used), available);
+        let response = self.context.charged(response, &self.account, Some(used), available, self.hold.as_str());
         if response.status().as_u16() >= 400 {
             self.decide(Outcome::Release);
         } else if self.key.is_some() {
@@ -189,7 +189,7 @@ impl Charge {
                 Err(_) => {}
             }
         }
-        let response = self.context.charged(response, &self.account, None, self.available);
+        let response = self.context.charged(response, &self.account, None, self.available, self.hold.as_str());
         self.streams = true;
         Ok(stream::metered(self, response))
     }
@@ -303,8 +303,15 @@ impl Charge {
 pub(super) struct Settlement;
 
 impl Inner {
-    /// Tells the caller what the call cost, if that is known.
-    fn charged(&self, mut response: Response, account: &AccountId, price: Option<Cents>, available: Cents) -> Response {
+    /// Tells the caller what the call cost, if that is known, and which line of the statement it is.
+    fn charged(
+        &self,
+        mut response: Response,
+        account: &AccountId,
+        price: Option<Cents>,
+        available: Cents,
+        entry: &str,
+    ) -> Response {
         self.mark_personal();
         response.extensions_mut().insert(Settlement);
         let headers = response.headers_mut();
@@ -313,6 +320,9 @@ impl Inner {
             None => headers.remove(X_PRICE),
         };
         headers.insert(X_BALANCE, header(available));
+        if price.is_none_or(Cents::is_positive) {
+            headers.insert(X_ENTRY, header(entry));
+        }
         headers.insert(X_PAYMENT_LINK, header(self.deployment.payment_link(account)));
         response
     }
@@ -335,24 +345,25 @@ impl Inner {
             return response;
         }
         match self.charge_now(price, Overdraft::Allow, "X-Price").await {
-            Ok((account, available)) => self.charged(response, &account, Some(price), available),
+            Ok((account, available, entry)) => self.charged(response, &account, Some(price), available, &entry),
             Err(answer) => answer,
         }
     }
 
-    /// One charge at once, with a key of its own.
+    /// One charge at once, with a key of its own: the account, what is available after it, and its entry.
     pub(super) async fn charge_now(
         &self,
         amount: Cents,
         overdraft: Overdraft,
         detail: &str,
-    ) -> Result<(AccountId, Cents), Response> {
+    ) -> Result<(AccountId, Cents, String), Response> {
         let Some(token) = self.spending_token()? else { return Err(self.refused(amount, Refusal::Unregistered)) };
         let account = token.account().clone();
         let key = HoldId::generate(now()).as_str().to_owned();
+        let entry = format!("charge:{key}");
         let charge = ChargeCommand { key, amount, overdraft, detail: detail.to_owned() };
         match self.ask(token, Command::Charge { charge }).await? {
-            Some(Reply::Charged(charged)) => Ok((account, charged.available)),
+            Some(Reply::Charged(charged)) => Ok((account, charged.available, entry)),
             Some(Reply::Refused(refusal)) => Err(self.refused(amount, refusal)),
             None => Err(self.refused(amount, Refusal::Unregistered)),
             Some(_) => Err(Answer::unavailable("the account answered a charge with something else")),

@@ -75,7 +75,13 @@ impl Config {
         )?;
 
         let db_secret = required("DB_SECRET")?;
-        must("DB_SECRET", db_secret.chars().count() >= 32, "is shorter than 32 characters")?;
+        let is_strong = |secret: &str| secret.chars().count() >= 32;
+        must("DB_SECRET", is_strong(&db_secret), "is shorter than 32 characters")?;
+        let mut references = ReferenceKey::new(&db_secret, version);
+        if let Some(previous) = read("DB_SECRET_PREVIOUS") {
+            must("DB_SECRET_PREVIOUS", is_strong(&previous), "is shorter than 32 characters")?;
+            references = references.or_before(&previous, version);
+        }
 
         let stripe_api = read("STRIPE_API_BASE");
         let skip_login = read("SKIP_LOGIN").is_some_and(|value| value != "false" && value != "0");
@@ -124,7 +130,7 @@ impl Config {
             livemode: live,
             skip_login,
             return_to,
-            references: ReferenceKey::new(&db_secret, version),
+            references,
             seals: SealKey::new(&db_secret, version),
         })
     }
@@ -195,6 +201,7 @@ mod tests {
             ("STRIPE_PAYMENT_LINK", Some("http://tell.example")),
             ("STRIPE_PAYMENT_LINK", Some("https://tell.example/a b")),
             ("DB_SECRET", Some("0123456789abcdef0123456789tell!")),
+            ("DB_SECRET_PREVIOUS", Some("tell")),
             ("STRIPE_API_BASE", Some("http://tell.example:80")),
             ("STRIPE_API_BASE", Some("http://localhost.tell.example")),
             ("STRIPE_API_BASE", Some("http://localhost:1@tell.example")),

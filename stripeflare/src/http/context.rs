@@ -63,6 +63,8 @@ pub(crate) struct Inner {
     visitor: OnceCell<Token>,
     /// Takes the cookie's place.
     fresh: OnceCell<Token>,
+    /// The browser is to forget its cookie.
+    dropped: Cell<bool>,
     /// Name and further attributes.
     cookie_kind: (&'static str, &'static str),
     cookie: Cell<bool>,
@@ -89,6 +91,7 @@ impl Context {
             manner: Manner::of(headers),
             visitor: OnceCell::new(),
             fresh: OnceCell::new(),
+            dropped: Cell::new(false),
             cookie_kind,
             cookie: Cell::new(false),
             personal: Cell::new(false),
@@ -151,10 +154,15 @@ impl Inner {
     /// # Errors
     /// The answer to a token that does not do, or when the account could not be asked.
     pub(crate) async fn ask(&self, token: &Token, command: Command) -> Result<Option<Reply>, Response> {
-        match endings::call_for(&self.deployment, token, command).await? {
+        match self.ask_raw(token, command).await? {
             Reply::Denied(why) => self.deny(why).map(|()| None),
             reply => Ok(Some(reply)),
         }
+    }
+
+    /// The same, for callers to whom a token that does not do says something.
+    pub(crate) async fn ask_raw(&self, token: &Token, command: Command) -> Result<Reply, Response> {
+        Ok(endings::call_for(&self.deployment, token, command).await?)
     }
 
     /// The account says that the token does not do: a person with an old cookie becomes a visitor.
@@ -207,6 +215,16 @@ impl Inner {
         let _ = self.fresh.set(token);
     }
 
+    /// The browser is to forget its cookie.
+    pub(crate) fn drop_cookie(&self) {
+        self.dropped.set(true);
+    }
+
+    /// Whether a cookie, and no bearer token, says who calls.
+    pub(crate) fn is_by_cookie(&self) -> bool {
+        matches!(self.caller, Caller::Known { by_cookie: true, .. })
+    }
+
     /// The response shows something of one account.
     pub(crate) fn mark_personal(&self) {
         self.personal.set(true);
@@ -216,13 +234,16 @@ impl Inner {
         self.personal.get()
     }
 
-    /// The `Set-Cookie` of this response, for a visitor who is to have one, or whoever has just logged in.
+    /// The `Set-Cookie` of this response, for a visitor who is to have one, or whose token was replaced or is to go.
     pub(crate) fn cookie(&self) -> Option<String> {
         const DAYS: u32 = 400;
+        let (name, secure) = self.cookie_kind;
+        if self.dropped.get() {
+            return self.is_by_cookie().then(|| format!("{name}=; HttpOnly{secure}; SameSite=Lax; Path=/; Max-Age=0"));
+        }
         let newcomer = matches!(self.token(), Ok(None));
         let due = newcomer && (self.cookie.get() || self.manner.navigation);
         let token = self.fresh.get().or_else(|| due.then(|| self.visitor()))?;
-        let (name, secure) = self.cookie_kind;
         Some(format!("{name}={}; HttpOnly{secure}; SameSite=Lax; Path=/; Max-Age={}", token.expose(), DAYS * 86_400))
     }
 

@@ -1,6 +1,7 @@
 //! The worker's side: routes, credentials, charging around a handler, and the built-in routes.
 
 mod account;
+mod account_page;
 mod answer;
 mod app;
 mod builtin;
@@ -9,6 +10,7 @@ mod charge;
 mod config;
 mod context;
 mod credentials;
+mod date;
 mod endings;
 mod glue;
 mod idempotency;
@@ -19,8 +21,10 @@ mod payments;
 mod price;
 mod route;
 mod serve;
+mod statement;
 mod stream;
 mod sweep;
+mod tokens;
 mod unique;
 mod webhook;
 

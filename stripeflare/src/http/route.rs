@@ -82,6 +82,11 @@ impl RouteDef {
         Self { method: R::METHOD, path: R::PATH, name: R::NAME, endpoint: R::endpoint }
     }
 
+    /// One of the built-in routes.
+    pub(super) const fn ours(method: Method, path: &'static str, endpoint: Endpoint) -> Self {
+        Self { method, path, name: "", endpoint }
+    }
+
     pub(super) fn register(self, router: axum::Router) -> axum::Router {
         let endpoint = self.endpoint;
         let handler = move |request: Request| SendFuture::new(endpoint(request));

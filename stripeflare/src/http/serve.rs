@@ -14,6 +14,7 @@ use wasm_bindgen_futures::future_to_promise;
 use worker::Env;
 use worker::worker_sys::{Context as JsContext, MessageBatch, ScheduleContext, ScheduledEvent};
 
+use super::answer::for_person;
 use super::app::{App, Built};
 use super::context::Context;
 use super::{Answer, Deployment, glue};
@@ -64,6 +65,9 @@ async fn answer(
         Err(never) => match never {},
     };
     let mut response = context.charge_after_the_fact(response).await;
+    if context.manner.navigation {
+        response = for_person(response);
+    }
     let cookie = context.cookie().and_then(|cookie| HeaderValue::from_str(&cookie).ok());
     let headers = response.headers_mut();
     if cookie.is_some() || context.is_personal() {

@@ -230,19 +230,23 @@ impl Inner {
         for ending in &envelope.endings {
             wallet.settle(ending)?;
         }
+        if envelope.command.was_done(&wallet)? {
+            self.save(wallet)?;
+            return Ok(Reply::Done);
+        }
         if let Some(token) = &envelope.token
             && let Err(denied) = wallet.authenticate(token)?
         {
             self.save(wallet)?;
             return Ok(Reply::Denied(denied));
         }
-        let manages = matches!(
-            envelope.command,
-            Command::Mint { .. } | Command::Login { .. } | Command::Cards | Command::ReleaseCard { .. }
-        );
-        if manages && !wallet.may_manage() {
+        if envelope.command.manages() && !wallet.may_manage() {
             self.save(wallet)?;
             return Ok(Reply::Denied(Denied::Rights));
+        }
+        if let Some(reply) = self.answer_token(&mut wallet, &envelope.command)? {
+            self.save(wallet)?;
+            return Ok(reply);
         }
         let reply = match envelope.command {
             Command::Reserve { hold, amount, seconds, row, key } => {
@@ -262,11 +266,6 @@ impl Inner {
             }
             Command::Charge { charge } => match wallet.charge(&charge)? {
                 Ok(charged) => Reply::Charged(charged),
-                Err(refusal) => Reply::Refused(refusal),
-            },
-            Command::Mint { .. } if wallet.is_merged() => Reply::Refused(Refusal::Merged),
-            Command::Mint { token } => match wallet.mint(&token)? {
-                Ok(()) => Reply::Done,
                 Err(refusal) => Reply::Refused(refusal),
             },
             Command::Read { .. } => return Ok(Reply::Row(Box::new(self.save(wallet)?))),

@@ -8,7 +8,8 @@ use crate::wallet::sweep::Sweep;
 use crate::wallet::unique::Owner;
 use crate::wallet::{
     Account, Assignment, CardRow, Charge, Charged, Claim, Credit, Denied, Ending, HoldId, IdempotencyKey, KeptAnswer,
-    Login, LoginOutcome, Merge, NewToken, Refusal, Report, Reversal, Settled, TokenId, Transfer, Unclaimed, Update,
+    Line, Login, LoginOutcome, Merge, NewToken, Place, Refusal, Report, Reversal, Settled, TokenId, TokenInfo,
+    Transfer, Unclaimed, Update,
 };
 
 /// What travels to an object: endings that happened to be due, and one command.
@@ -52,6 +53,20 @@ pub(crate) enum Command {
     Charge { charge: Charge },
     /// Makes a token: one that manages may ask for it, and so may we.
     Mint { token: Box<NewToken> },
+    /// The account's tokens.
+    Tokens,
+    /// Gives the caller's token this secret, by its hash.
+    Rotate { hash: String },
+    /// Ends a token.
+    Revoke { id: TokenId },
+    /// The caller's browser forgets its token; `forget`: also when it is the last way to money.
+    LogOut { forget: bool },
+    /// Ends all tokens but the caller's, which gets this secret.
+    LogOutEverywhere { hash: String },
+    /// Ends the account, once per key; `forfeit`: also with money left.
+    Close { key: String, forfeit: bool },
+    /// So many lines of the statement, older than a place.
+    Lines { before: Option<Place>, count: usize },
     /// Credits a payment.
     Credit { credit: Credit },
     /// A fact about a refund or dispute.
@@ -160,6 +175,8 @@ pub(crate) enum Reply {
         account: AccountId,
         parked: Vec<Reversal>,
     },
+    Tokens(Vec<TokenInfo>),
+    Lines(Vec<Line>),
     Found(Option<AccountId>),
     /// What to credit, or why not.
     Assigned(Result<Credit, String>),

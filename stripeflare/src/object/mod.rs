@@ -7,6 +7,7 @@ mod command;
 mod credit;
 mod merging;
 mod storage;
+mod tokens;
 
 pub use class::{Object, extend_durable_object};
 pub(crate) use client::{Address, ObjectError, Stubs};

@@ -181,7 +181,6 @@ impl Wallet<'_> {
     }
 
     /// Begins to give up what the bearers of a token claimed: it is revoked.
-    #[cfg_attr(not(test), allow(dead_code, reason = "revoking calls it"))]
     pub(crate) fn release_cards_of(&mut self, token: &TokenId) -> Result<(), WalletError> {
         self.set_state("token", token.as_str(), State::Releasing)
     }

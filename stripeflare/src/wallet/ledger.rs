@@ -57,6 +57,15 @@ pub(crate) enum Refusal {
     TooManyTokens,
     /// The account went into another one.
     Merged,
+    /// Without this token nobody could get at the account's money.
+    LastToken,
+    /// There is money left.
+    MoneyLeft {
+        #[serde(with = "units")]
+        amount: Cents,
+    },
+    /// Holds are open.
+    CallsRunning,
 }
 
 /// What became of an ending.

@@ -5,6 +5,7 @@
 
 mod account;
 mod cards;
+mod closing;
 pub(crate) mod directory;
 pub(crate) mod find;
 pub(crate) mod fold;
@@ -18,6 +19,7 @@ mod model;
 pub(crate) mod outbox;
 mod reversal;
 mod sql;
+mod statement;
 pub(crate) mod sweep;
 mod tables;
 mod tokens;
@@ -35,8 +37,9 @@ pub(crate) use ledger::{Charge, Charged, Credit, Refusal, Settled, Wallet, Walle
 pub(crate) use reversal::{Kind, Reversal};
 pub use sql::Value;
 pub(crate) use sql::{Reader, Row, Sql, SqlError};
+pub(crate) use statement::{Line, MAX_PAGE, Place};
 pub(crate) use tables::Role;
-pub(crate) use tokens::{Cap, Caps, Denied, MAX_TOKENS, NewToken, TokenId};
+pub(crate) use tokens::{Cap, Caps, Denied, MAX_TOKENS, NewToken, TokenId, TokenInfo};
 pub(crate) use transfer::{Merge, Transfer};
 pub(crate) use unclaimed::{Assignment, Unclaimed};
 pub(crate) use update::{Change, Update};

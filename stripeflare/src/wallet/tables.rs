@@ -52,6 +52,8 @@ const ACCOUNT: &[&str] = &[
         balance INTEGER NOT NULL,
         detail TEXT
     ) WITHOUT ROWID",
+    // The keys of captures are before it, in the order of their times: only what is rare has a row here.
+    "CREATE INDEX entries_at ON entries (at) WHERE key > 'charge:1'",
     // A first token without a hash has ended. Few rows: whoever looks for a hash reads them all, and no index is written.
     "CREATE TABLE tokens (
         id TEXT PRIMARY KEY,

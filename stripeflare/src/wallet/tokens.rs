@@ -16,6 +16,8 @@ use crate::money::Cents;
 pub(crate) const MAX_TOKENS: usize = 100;
 /// The id of the first token.
 const FIRST: &str = "first";
+/// How long an old secret works beside a new one that is not used: 10 minutes.
+const OLD_MS: Millis = 10 * 60 * 1_000;
 
 /// Names one token of an account. It is public, and stays when the secret changes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,43 +87,69 @@ pub(crate) struct NewToken {
     pub(crate) expires_at: Option<Millis>,
 }
 
+/// A token as its owner sees it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct TokenInfo {
+    pub(crate) id: TokenId,
+    pub(crate) label: String,
+    pub(crate) manage: bool,
+    /// A login gave it.
+    pub(crate) login: bool,
+    pub(crate) caps: Caps,
+    /// Today. Of a token without a cap nothing is counted.
+    pub(crate) spent_day: Cents,
+    pub(crate) spent_total: Cents,
+    pub(crate) created_at: Millis,
+    /// Days since 1970.
+    pub(crate) last_used_day: Option<i64>,
+    pub(crate) expires_at: Option<Millis>,
+    /// It is the token that asks.
+    pub(crate) this: bool,
+}
+
 /// The token that a command came with.
 pub(super) struct Caller {
-    id: TokenId,
-    manage: bool,
-    caps: Caps,
-    /// Today.
-    spent_day: Cents,
-    spent_total: Cents,
+    token: TokenInfo,
+    /// By a secret that has a successor.
+    by_old: bool,
 }
 
 struct Stored {
+    token: TokenInfo,
     hash: Option<String>,
     old_hash: Option<String>,
     old_until: Option<Millis>,
-    last_used_day: Option<i64>,
-    expires_at: Option<Millis>,
-    caller: Caller,
 }
 
 impl Stored {
-    const SELECT: &str =
-        "SELECT id, manage, cap_day, cap_total, spent_day_date, spent_day, spent_total, hash, old_hash,
-        old_until, last_used_day, expires_at FROM tokens";
+    const SELECT: &str = "SELECT id, label, manage, login, cap_day, cap_total, spent_day_date, spent_day, spent_total,
+        created_at, last_used_day, expires_at, hash, old_hash, old_until FROM tokens";
 
     fn read(row: Row, today: i64) -> Result<Self, SqlError> {
         let mut row = Reader::new(row);
-        let (id, manage) = (TokenId(row.text()?), row.integer()? != 0);
+        let (id, label) = (TokenId(row.text()?), row.text()?);
+        let (manage, login) = (row.integer()? != 0, row.integer()? != 0);
         let caps = Caps { day: row.optional_cents()?, total: row.optional_cents()? };
         let is_today = row.integer()? == today;
-        let (spent_day, spent_total) = (row.cents()?, row.cents()?);
+        let spent_day = row.cents()?;
+        let token = TokenInfo {
+            id,
+            label,
+            manage,
+            login,
+            caps,
+            spent_day: if is_today { spent_day } else { Cents::ZERO },
+            spent_total: row.cents()?,
+            created_at: row.integer()?,
+            last_used_day: row.optional_integer()?,
+            expires_at: row.optional_integer()?,
+            this: false,
+        };
         Ok(Self {
-            caller: Caller { id, manage, caps, spent_day: if is_today { spent_day } else { Cents::ZERO }, spent_total },
+            token,
             hash: row.optional_text()?,
             old_hash: row.optional_text()?,
             old_until: row.optional_integer()?,
-            last_used_day: row.optional_integer()?,
-            expires_at: row.optional_integer()?,
         })
     }
 }
@@ -131,53 +159,73 @@ impl Wallet<'_> {
         self.now.div_euclid(DAY_MS)
     }
 
+    fn stored(&self, condition: &str, parameters: &[Value]) -> Result<Vec<Stored>, SqlError> {
+        let rows = self.sql.run(&format!("{} {condition}", Stored::SELECT), parameters)?;
+        rows.into_iter().map(|row| Stored::read(row, self.today())).collect()
+    }
+
+    /// The first token before it has a row.
+    fn first(&self) -> TokenInfo {
+        TokenInfo {
+            id: TokenId(FIRST.to_owned()),
+            label: FIRST.to_owned(),
+            manage: true,
+            login: false,
+            caps: Caps::default(),
+            spent_day: Cents::ZERO,
+            spent_total: Cents::ZERO,
+            created_at: self.account.registered_at,
+            last_used_day: None,
+            expires_at: None,
+            this: false,
+        }
+    }
+
     /// Looks whether a caller's token opens the account; what the wallet does next it does for that token.
     ///
     /// One look on most calls. A row is written on the first use of a day, and on the first use of a new secret, which
     /// ends the old one.
     pub(crate) fn authenticate(&mut self, proof: &Proof) -> Result<Result<(), Denied>, WalletError> {
         let first = if proof.first { FIRST } else { "" };
-        let rows = self.sql.run(
-            &format!("{} WHERE hash = ? OR old_hash = ? OR id = ?", Stored::SELECT),
+        let known = self.stored(
+            "WHERE hash = ? OR old_hash = ? OR id = ?",
             &[proof.hash.as_str().into(), proof.hash.as_str().into(), first.into()],
         )?;
-        let known = rows.into_iter().map(|row| Stored::read(row, self.today())).collect::<Result<Vec<_>, _>>()?;
-        let is_new = |token: &Stored| token.hash.as_ref() == Some(&proof.hash);
-        let is_old = |token: &Stored| {
-            token.old_hash.as_ref() == Some(&proof.hash) && token.old_until.is_some_and(|until| until > self.now)
+        let is_new = |stored: &Stored| stored.hash.as_ref() == Some(&proof.hash);
+        let is_old = |stored: &Stored| {
+            stored.old_hash.as_ref() == Some(&proof.hash) && stored.old_until.is_some_and(|until| until > self.now)
         };
-        let implicit = proof.first && !known.iter().any(|token| token.caller.id.0 == FIRST);
-        let token = known.into_iter().find(|token| is_new(token) || is_old(token));
-        if token.is_none() && !implicit {
+        let implicit = proof.first && !known.iter().any(|stored| stored.token.id.0 == FIRST);
+        let found = known.into_iter().find(|stored| is_new(stored) || is_old(stored));
+        if found.is_none() && !implicit {
             return Ok(Err(Denied::Wrong));
         }
         if self.account.merged_into.is_some() {
             return Ok(Err(Denied::Merged));
         }
-        let Some(token) = token else {
-            self.store_first(&proof.hash)?;
-            let (id, caps) = (TokenId(FIRST.to_owned()), Caps::default());
-            self.caller = Some(Caller { id, manage: true, caps, spent_day: Cents::ZERO, spent_total: Cents::ZERO });
+        let Some(stored) = found else {
+            self.store_first(Some(&proof.hash))?;
+            self.caller = Some(Caller { token: self.first(), by_old: false });
             return Ok(Ok(()));
         };
+        let token = &stored.token;
         if token.expires_at.is_some_and(|at| at <= self.now) {
             return Ok(Err(Denied::Expired));
         }
-        let replaces = is_new(&token) && token.old_hash.is_some();
+        let replaces = is_new(&stored) && stored.old_hash.is_some();
         if replaces || token.last_used_day != Some(self.today()) {
-            let keep_old = i64::from(!replaces);
             self.sql.run(
-                "UPDATE tokens SET last_used_day = ?, old_hash = IIF(?, old_hash, NULL) WHERE id = ?",
-                &[self.today().into(), keep_old.into(), token.caller.id.as_str().into()],
+                "UPDATE tokens SET last_used_day = ?, old_hash = IIF(?, NULL, old_hash) WHERE id = ?",
+                &[self.today().into(), i64::from(replaces).into(), token.id.as_str().into()],
             )?;
         }
-        self.caller = Some(token.caller);
+        self.caller = Some(Caller { by_old: !is_new(&stored), token: stored.token });
         Ok(Ok(()))
     }
 
     /// The caller's token.
     pub(crate) fn caller_id(&self) -> Option<&TokenId> {
-        self.caller.as_ref().map(|caller| &caller.id)
+        self.caller.as_ref().map(|caller| &caller.token.id)
     }
 
     /// Whether a token has not ended.
@@ -190,26 +238,37 @@ impl Wallet<'_> {
 
     /// Whether the caller may manage the account; we may.
     pub(crate) fn may_manage(&self) -> bool {
-        self.caller.as_ref().is_none_or(|caller| caller.manage)
+        self.caller.as_ref().is_none_or(|caller| caller.token.manage)
     }
 
-    /// The first token gets a row when it is first used on a registered account.
-    fn store_first(&self, hash: &str) -> Result<(), SqlError> {
+    /// The first token gets a row when it is first used on a registered account, or ends.
+    fn store_first(&self, hash: Option<&str>) -> Result<(), SqlError> {
+        let used = hash.map(|_| self.today());
         self.sql.run(
-            "INSERT INTO tokens (id, hash, label, manage, login, created_at, last_used_day) VALUES (?, ?, ?, 1, 0, ?, ?)",
-            &[FIRST.into(), hash.into(), "first".into(), self.account.registered_at.into(), self.today().into()],
+            "INSERT INTO tokens (id, hash, label, manage, login, created_at, last_used_day) VALUES (?, ?, ?, 1, 0, ?, ?)
+             ON CONFLICT (id) DO UPDATE SET hash = excluded.hash, old_hash = NULL",
+            &[FIRST.into(), hash.into(), FIRST.into(), self.account.registered_at.into(), used.into()],
         )?;
         Ok(())
     }
 
     /// Makes a token. Repeated, it is the same token.
+    ///
+    /// Where there are too many, those whose time is over make room; for a login so does the one of an earlier login that
+    /// was not used for the longest time.
     pub(crate) fn mint(&self, token: &NewToken) -> Result<Result<(), Refusal>, WalletError> {
-        let known = self.sql.run("SELECT hash FROM tokens WHERE id = ?", &[token.id.as_str().into()])?.pop();
-        if let Some(known) = known {
-            let same = Reader::new(known).optional_text()?.as_ref() == Some(&token.hash);
+        if let Some(known) = self.stored("WHERE id = ?", &[token.id.as_str().into()])?.pop() {
+            let same = known.hash.as_ref() == Some(&token.hash);
             return if same { Ok(Ok(())) } else { Err(SqlError("an id was used for two tokens".into()).into()) };
         }
-        if self.count_tokens()? >= MAX_TOKENS as i64 {
+        if self.is_full()? {
+            self.sql.run("DELETE FROM tokens WHERE expires_at <= ?", &[self.now.into()])?;
+        }
+        if self.is_full()? && token.login {
+            let oldest = "SELECT id FROM tokens WHERE login = 1 ORDER BY last_used_day, created_at LIMIT 1";
+            self.sql.run(&format!("DELETE FROM tokens WHERE id IN ({oldest})"), &[])?;
+        }
+        if self.is_full()? {
             return Ok(Err(Refusal::TooManyTokens));
         }
         self.sql.run(
@@ -230,23 +289,116 @@ impl Wallet<'_> {
         Ok(Ok(()))
     }
 
-    fn count_tokens(&self) -> Result<i64, SqlError> {
+    fn is_full(&self) -> Result<bool, SqlError> {
         let mut rows = self.sql.run("SELECT COUNT(*) FROM tokens", &[])?;
-        Reader::new(rows.pop().unwrap_or_default()).integer()
+        Ok(Reader::new(rows.pop().unwrap_or_default()).integer()? >= MAX_TOKENS as i64)
+    }
+
+    /// All tokens that have not ended, the oldest first.
+    pub(crate) fn tokens(&self) -> Result<Vec<TokenInfo>, WalletError> {
+        let stored = self.stored("ORDER BY created_at, id", &[])?;
+        let implicit = !stored.iter().any(|stored| stored.token.id.0 == FIRST);
+        let living = stored.into_iter().filter(|stored| stored.hash.is_some()).map(|stored| stored.token);
+        let mut tokens: Vec<TokenInfo> = implicit.then(|| self.first()).into_iter().chain(living).collect();
+        for token in &mut tokens {
+            token.this = Some(&token.id) == self.caller_id();
+        }
+        Ok(tokens)
+    }
+
+    /// Gives the caller's token a new secret. The old one works until the new one is first used, or its time is over;
+    /// who lost the new one may ask for another with the old one.
+    ///
+    /// # Panics
+    /// Without a caller.
+    pub(crate) fn rotate(&self, hash: &str) -> Result<(), SqlError> {
+        let caller = self.caller.as_ref().expect("whoever has a token");
+        let (by_old, until) = (Value::from(i64::from(caller.by_old)), Value::from(self.now + OLD_MS));
+        self.sql.run(
+            "UPDATE tokens SET old_hash = IIF(?, old_hash, hash), old_until = IIF(?, old_until, ?), hash = ? WHERE id = ?",
+            &[by_old.clone(), by_old, until, hash.into(), caller.token.id.as_str().into()],
+        )?;
+        Ok(())
+    }
+
+    /// Ends a token, unless it is the caller's own and the last way to the account's money.
+    pub(crate) fn revoke(&mut self, id: &TokenId) -> Result<Result<(), Refusal>, WalletError> {
+        if self.caller_id() == Some(id) && self.is_last_way()? {
+            return Ok(Err(Refusal::LastToken));
+        }
+        self.end_token(id)?;
+        Ok(Ok(()))
+    }
+
+    /// A browser forgets the caller's token. One that a login gave ends with it; others may be kept elsewhere, too.
+    ///
+    /// Refused, unless `forget`, when it is the last way to the account's money.
+    pub(crate) fn log_out(&mut self, forget: bool) -> Result<Result<(), Refusal>, WalletError> {
+        if !forget && self.is_last_way()? {
+            return Ok(Err(Refusal::LastToken));
+        }
+        if let Some(caller) = self.caller.as_ref().filter(|caller| caller.token.login) {
+            // The cards it claimed stay: nobody says that it was in the wrong hands.
+            self.sql.run("DELETE FROM tokens WHERE id = ?", &[caller.token.id.as_str().into()])?;
+        }
+        Ok(Ok(()))
+    }
+
+    /// Gives the caller's token a new secret at once, and ends all others.
+    ///
+    /// # Panics
+    /// Without a caller.
+    pub(crate) fn log_out_everywhere(&mut self, hash: &str) -> Result<(), WalletError> {
+        let caller = self.caller_id().expect("whoever has a token").clone();
+        for token in self.tokens()?.into_iter().filter(|token| !token.this) {
+            self.end_token(&token.id)?;
+        }
+        // Also what tokens claimed that have ended before.
+        for card in self.cards()?.into_iter().filter(|card| card.token != caller) {
+            self.release_card(&card.id)?;
+        }
+        let parameters = [hash.into(), caller.as_str().into()];
+        self.sql.run("UPDATE tokens SET hash = ?, old_hash = NULL WHERE id = ?", &parameters)?;
+        Ok(())
+    }
+
+    /// Whether a token has this secret: the command that gave it came before.
+    pub(crate) fn has_hash(&self, hash: &str) -> Result<bool, SqlError> {
+        Ok(!self.sql.run("SELECT 1 FROM tokens WHERE hash = ?", &[hash.into()])?.is_empty())
+    }
+
+    /// Ends a token, and all that hangs on it.
+    pub(super) fn end_token(&mut self, id: &TokenId) -> Result<(), WalletError> {
+        if id.0 == FIRST {
+            self.store_first(None)?;
+        } else {
+            self.sql.run("DELETE FROM tokens WHERE id = ?", &[id.as_str().into()])?;
+        }
+        self.release_cards_of(id)
+    }
+
+    /// Whether there is money that nobody could get at without the caller's token.
+    fn is_last_way(&self) -> Result<bool, WalletError> {
+        let others = self.tokens()?.into_iter().filter(|token| !token.this && token.manage);
+        let mut others = others.filter(|token| token.expires_at.is_none_or(|at| at > self.now));
+        Ok(self.account.balance.is_positive()
+            && self.may_manage()
+            && others.next().is_none()
+            && self.cards()?.is_empty())
     }
 
     /// The caller's token, if what it spends is counted.
     pub(crate) fn capped_token(&self) -> Option<TokenId> {
-        let caller = self.caller.as_ref()?;
-        (caller.caps != Caps::default()).then(|| caller.id.clone())
+        let token = &self.caller.as_ref()?.token;
+        (token.caps != Caps::default()).then(|| token.id.clone())
     }
 
     /// Whether a cap of the caller's token stands against so much more; what it has held counts as spent.
     pub(super) fn cap_on(&self, amount: Cents) -> Result<Option<Refusal>, WalletError> {
-        let Some(caller) = &self.caller else { return Ok(None) };
-        let mut mine = self.open_holds().filter(|hold| hold.token.as_ref() == Some(&caller.id));
+        let Some(Caller { token, .. }) = &self.caller else { return Ok(None) };
+        let mut mine = self.open_holds().filter(|hold| hold.token.as_ref() == Some(&token.id));
         let held = mine.try_fold(Cents::ZERO, |sum, hold| sum.checked_add(hold.amount)).ok_or(WalletError::Overflow)?;
-        let caps = [(Cap::Day, caller.caps.day, caller.spent_day), (Cap::Total, caller.caps.total, caller.spent_total)];
+        let caps = [(Cap::Day, token.caps.day, token.spent_day), (Cap::Total, token.caps.total, token.spent_total)];
         for (cap, limit, spent) in caps {
             let Some(limit) = limit else { continue };
             let left = limit.checked_sub(spent).ok_or(WalletError::Overflow)?.max(Cents::ZERO);
@@ -470,5 +622,107 @@ mod tests {
             })
         };
         assert_eq!((key("a"), key("b")), ("key a id-a".to_owned(), "key a id-b".to_owned()));
+    }
+
+    #[test]
+    fn a_token_rotates_without_a_moment_in_which_nothing_works() {
+        let sql = account(10, &[capped("a", None, Some(8))]);
+        let rotate = |now, with: &Proof, to: &str| {
+            at(&sql, now, |wallet| wallet.authenticate(with).unwrap().map(|()| wallet.rotate(to).unwrap()))
+        };
+        let held = reserve(&sql, NOW, "a", 5).unwrap();
+        at(&sql, NOW, |wallet| wallet.settle(&ending(&held, capture(5, false), None)).unwrap());
+
+        for _ in 0..2 {
+            rotate(NOW, &proof("a"), "b").unwrap();
+            assert_eq!(number(&sql, "SELECT COUNT(*) FROM tokens WHERE hash = 'b' AND old_hash = 'a'"), 1);
+        }
+        assert_eq!(opens(&sql, NOW + OLD_MS - 1, &proof("a")), Ok(()), "nobody has used the new one");
+        rotate(NOW + OLD_MS - 1, &proof("a"), "c").unwrap();
+        assert_eq!(opens(&sql, NOW, &proof("b")), Err(Denied::Wrong), "it was lost on its way");
+        assert_eq!(opens(&sql, NOW + OLD_MS, &proof("a")), Err(Denied::Wrong), "its time did not begin anew");
+        assert_eq!(opens(&sql, NOW + OLD_MS, &proof("c")), Ok(()));
+
+        rotate(NOW, &proof("c"), "d").unwrap();
+        assert_eq!(opens(&sql, NOW, &proof("c")), Ok(()));
+        assert_eq!(opens(&sql, NOW, &proof("d")), Ok(()));
+        assert_eq!(opens(&sql, NOW, &proof("c")), Err(Denied::Wrong), "the new one was used");
+        let left = Refusal::TokenCap { cap: Cap::Total, limit: Cents::new(8), left: Cents::new(3) };
+        assert_eq!(reserve(&sql, NOW, "d", 4).map(drop), Err(left), "caps and what was spent stay");
+
+        rotate(NOW, &first(), "e").unwrap();
+        assert_eq!(opens(&sql, NOW, &proof("e")), Ok(()));
+        assert_eq!(opens(&sql, NOW, &first()), Err(Denied::Wrong), "the first one like any other");
+    }
+
+    #[test]
+    fn a_revoked_token_stops_and_the_last_way_to_money_does_not() {
+        let sql = account(10, &[token("spends"), NewToken { manage: true, ..token("manages") }]);
+        let revoke = |with: &Proof, id: &str| {
+            at(&sql, NOW, |wallet| {
+                wallet.authenticate(with).unwrap().unwrap();
+                wallet.revoke(&TokenId(id.to_owned())).unwrap()
+            })
+        };
+        for _ in 0..2 {
+            assert_eq!(revoke(&first(), "id-spends"), Ok(()));
+        }
+        assert_eq!(opens(&sql, NOW, &proof("spends")), Err(Denied::Wrong));
+        assert_eq!(revoke(&proof("manages"), "first"), Ok(()));
+        assert_eq!(opens(&sql, NOW, &first()), Err(Denied::Wrong));
+        assert_eq!(revoke(&proof("manages"), "id-manages"), Err(Refusal::LastToken));
+        assert_eq!(opens(&sql, NOW, &proof("manages")), Ok(()));
+    }
+
+    #[test]
+    fn logging_out_ends_what_a_login_gave_and_loses_no_money() {
+        let login = NewToken { manage: true, login: true, ..token("login") };
+        let sql = account(10, &[login.clone(), token("spends")]);
+        let log_out = |with: &Proof, forget| {
+            at(&sql, NOW, |wallet| {
+                wallet.authenticate(with).unwrap().unwrap();
+                wallet.log_out(forget).unwrap()
+            })
+        };
+        assert_eq!(log_out(&proof("spends"), false), Ok(()));
+        assert_eq!(opens(&sql, NOW, &proof("spends")), Ok(()), "no login gave it");
+        assert_eq!(log_out(&proof("login"), false), Ok(()));
+        assert_eq!(opens(&sql, NOW, &proof("login")), Err(Denied::Wrong));
+        assert_eq!(log_out(&first(), false), Err(Refusal::LastToken));
+        assert_eq!(log_out(&first(), true), Ok(()));
+        assert_eq!(opens(&sql, NOW, &first()), Ok(()), "somebody may have kept it");
+
+        at(&sql, NOW, |wallet| wallet.mint(&login).unwrap().unwrap());
+        at(&sql, NOW, |wallet| {
+            wallet.authenticate(&proof("login")).unwrap().unwrap();
+            wallet.log_out_everywhere("fresh").unwrap();
+        });
+        for ended in [first(), proof("spends"), proof("login")] {
+            assert_eq!(opens(&sql, NOW, &ended), Err(Denied::Wrong));
+        }
+        assert_eq!(opens(&sql, NOW, &proof("fresh")), Ok(()));
+        let left = at(&sql, NOW, |wallet| wallet.tokens().unwrap());
+        assert_eq!(left.iter().map(|token| token.id.as_str()).collect::<Vec<_>>(), ["id-login"]);
+    }
+
+    #[test]
+    fn expired_tokens_make_room_and_for_a_login_an_old_one_does() {
+        let sql = account(10, &[]);
+        at(&sql, NOW, |wallet| {
+            wallet.mint(&NewToken { expires_at: Some(NOW + 1), ..token("expires") }).unwrap().unwrap();
+            for number in 1..MAX_TOKENS {
+                let login = number == 50 || number == 60;
+                wallet.mint(&NewToken { login, ..token(&number.to_string()) }).unwrap().unwrap();
+            }
+            assert_eq!(wallet.mint(&token("more")).unwrap(), Err(Refusal::TooManyTokens));
+        });
+        opens(&sql, NOW, &proof("50")).unwrap();
+        at(&sql, NOW + 1, |wallet| {
+            wallet.mint(&token("more")).unwrap().unwrap();
+            assert_eq!(wallet.mint(&token("and more")).unwrap(), Err(Refusal::TooManyTokens));
+            wallet.mint(&NewToken { login: true, ..token("login") }).unwrap().unwrap();
+        });
+        assert_eq!(opens(&sql, NOW, &proof("50")), Ok(()));
+        assert_eq!(opens(&sql, NOW, &proof("60")), Err(Denied::Wrong), "it was never used");
     }
 }
