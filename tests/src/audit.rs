@@ -17,6 +17,8 @@ use serde_json::Value;
 const MAX_UNITS: i64 = (1 << 53) - 1;
 /// Open holds an account may have.
 const MAX_HOLDS: usize = 256;
+/// Tokens an account may have.
+const MAX_TOKENS: usize = 100;
 const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 
 /// What was found. Amounts are in ten-thousandths of a cent.
@@ -314,6 +316,7 @@ struct Account {
     disowned: BTreeSet<String>,
     /// What it has yet to tell the account that it went into.
     untold: usize,
+    tokens: Vec<Token>,
 }
 
 /// Calls and their cost by day and route.
@@ -385,6 +388,16 @@ struct Card {
     state: String,
 }
 
+struct Token {
+    id: String,
+    hash: Option<String>,
+    manage: bool,
+    /// Per day and in all.
+    caps: [Option<i64>; 2],
+    spent_day: i64,
+    spent_total: i64,
+}
+
 impl Payment {
     /// From `key, payment_intent, amount, taken, frozen`.
     fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
@@ -454,6 +467,7 @@ impl Account {
                 cards: Vec::new(),
                 disowned: BTreeSet::new(),
                 untold: 0,
+                tokens: Vec::new(),
             })
         })?;
         if users.len() != 1 {
@@ -510,6 +524,17 @@ impl Account {
             rows(sql, "SELECT payment, told FROM disowned", |row| Ok((row.get(0)?, row.get(1)?)))?;
         account.untold = disowned.iter().filter(|(_, told)| !told).count();
         account.disowned = disowned.into_iter().map(|(payment, _)| payment).collect();
+        let select = "SELECT id, hash, manage, cap_day, cap_total, spent_day, spent_total FROM tokens";
+        account.tokens = rows(sql, select, |row| {
+            Ok(Token {
+                id: row.get(0)?,
+                hash: row.get(1)?,
+                manage: row.get(2)?,
+                caps: [row.get(3)?, row.get(4)?],
+                spent_day: row.get(5)?,
+                spent_total: row.get(6)?,
+            })
+        })?;
         Ok((account, unreadable))
     }
 
@@ -524,6 +549,7 @@ impl Account {
         self.check_transfers(&mut wrong);
         self.check_cards(&mut wrong);
         self.check_rest(now, audit);
+        self.check_tokens(&mut wrong);
         for what in wrong {
             audit.violation(&self.id, what);
         }
@@ -590,6 +616,8 @@ impl Account {
             let sign_fits = match kind.as_str() {
                 "credit" => *amount > 0,
                 "capture" | "charge" | "fold" => *amount < 0,
+                // Nothing may have been left.
+                "close" => *amount <= 0,
                 _ => *amount != 0,
             };
             if !sign_fits {
@@ -744,6 +772,34 @@ impl Account {
         }
     }
 
+    fn check_tokens(&self, wrong: &mut Vec<String>) {
+        let mut seen = BTreeSet::new();
+        for Token { id, hash, manage, caps, spent_day, spent_total } in &self.tokens {
+            match hash {
+                Some(hash) if !is_hex(hash, 64) => wrong.push(format!("the token {id} has no hash but {hash}")),
+                Some(hash) if !seen.insert(hash) => wrong.push(format!("the token {id} has another one's secret")),
+                None if id != "first" => wrong.push(format!("the token {id} has ended and is still there")),
+                _ => {}
+            }
+            let capped = caps.iter().flatten().count() > 0;
+            if capped && *manage || caps.iter().flatten().any(|cap| *cap <= 0) {
+                wrong.push(format!("the token {id} has a cap that is none: {caps:?}"));
+            }
+            if *spent_day < 0 || spent_day > spent_total || (!capped && *spent_total != 0) {
+                wrong.push(format!("the token {id} has spent {spent_day} of {spent_total} in a day"));
+            }
+        }
+        let spends = |entry: &&Entry| is_spent(entry) || entry.kind == "fold";
+        let charged: i64 = self.entries.iter().filter(spends).map(|entry| -entry.amount).sum();
+        let spent: i64 = self.tokens.iter().map(|token| token.spent_total).sum();
+        if spent > charged {
+            wrong.push(format!("its tokens have spent {spent} of {charged} charged"));
+        }
+        if self.tokens.len() > MAX_TOKENS {
+            wrong.push(format!("it has {} tokens", self.tokens.len()));
+        }
+    }
+
     fn check_usage(&self, wrong: &mut Vec<String>) {
         let counted = self.counted();
         for (day, figures) in &self.usage {
@@ -804,7 +860,7 @@ impl Account {
     /// Usage by the entries.
     fn counted(&self) -> Usage {
         let mut usage = Usage::new();
-        for entry in self.entries.iter().filter(|entry| matches!(entry.kind.as_str(), "capture" | "charge")) {
+        for entry in self.entries.iter().filter(|entry| is_spent(entry)) {
             let route = entry.detail.clone().unwrap_or_default();
             let figures = usage.entry((entry.at.div_euclid(DAY_MS), route)).or_default();
             figures.0 += 1;
@@ -827,6 +883,10 @@ fn folded(entry: &Entry) -> Option<(i64, String, i64)> {
     Some((day.parse().ok()?, route.to_owned(), calls.parse().ok()?))
 }
 
+fn is_spent(entry: &Entry) -> bool {
+    matches!(entry.kind.as_str(), "capture" | "charge")
+}
+
 fn is_hex(text: &str, length: usize) -> bool {
     text.len() == length && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
@@ -837,7 +897,9 @@ fn is_key(kind: &str, key: &str) -> bool {
         // What it folds is looked at by itself.
         "fold" => key.starts_with("fold:"),
         "credit" => key.strip_prefix("credit:").is_some_and(|session| is_hex(session, 64)),
-        "charge" => key.strip_prefix("charge:").is_some_and(|name| !name.is_empty()),
+        "charge" | "close" => {
+            key.strip_prefix(kind).and_then(|rest| rest.strip_prefix(':')).is_some_and(|name| !name.is_empty())
+        }
         "refund" | "dispute" => key
             .strip_prefix(kind)
             .and_then(|rest| rest.strip_prefix(':'))
@@ -1129,6 +1191,8 @@ mod tests {
         CREATE TABLE entries (key TEXT, at INTEGER, kind TEXT, amount INTEGER, balance INTEGER, detail TEXT);
         CREATE TABLE payments (key TEXT, payment_intent TEXT, amount INTEGER, taken INTEGER, frozen INTEGER);
         CREATE TABLE idempotency (key TEXT, hold TEXT, status INTEGER, headers TEXT);
+        CREATE TABLE tokens (id TEXT, hash TEXT, manage INTEGER, cap_day INTEGER, cap_total INTEGER, spent_day INTEGER,
+            spent_total INTEGER);
         CREATE TABLE reversals (key TEXT, payment TEXT, amount INTEGER, withdrawn INTEGER, returned INTEGER,
             closed INTEGER, takes INTEGER, freezes INTEGER);
         CREATE TABLE transfers (n INTEGER, amount INTEGER, arrived INTEGER);
@@ -1215,7 +1279,9 @@ mod tests {
                 INSERT INTO reversals VALUES
                     ('refund:re_1', '{{b}}', 70, 1, 70, 1, 0, 0),
                     ('refund:re_2', '{{b}}', 50, 1, 0, 0, 50, 0),
-                    ('dispute:dp_1', '{{c}}', 15, 0, 0, 0, 0, 15);"
+                    ('dispute:dp_1', '{{c}}', 15, 0, 0, 0, 0, 15);
+                INSERT INTO tokens VALUES ('first', NULL, 1, NULL, NULL, 0, 0), ('t1', '{{a}}', 1, NULL, NULL, 0, 0),
+                    ('t2', '{{b}}', 0, 30, NULL, 10, 70);"
             ),
         );
         disk.run(
@@ -1355,6 +1421,18 @@ mod tests {
         a_key_answered_and_not_charged: "ada", "UPDATE idempotency SET hold = '{8}' WHERE key = 'answered'" =>
             "answered and not charged for";
         a_key_charged_without_an_answer: "ada", "UPDATE idempotency SET status = NULL" => "charged for and has no answer";
+        a_token_without_a_hash: "bob", "UPDATE tokens SET hash = 'secret' WHERE id = 't1'" => "has no hash but secret";
+        a_secret_of_two_tokens: "bob", "UPDATE tokens SET hash = '{a}'" => "another one's secret";
+        a_token_that_ended_by_halves: "bob", "UPDATE tokens SET hash = NULL" => "t1 has ended and is still there";
+        a_capped_token_that_manages: "bob", "UPDATE tokens SET manage = 1" => "a cap that is none";
+        a_cap_of_nothing: "bob", "UPDATE tokens SET cap_day = 0 WHERE id = 't2'" => "a cap that is none";
+        more_spent_today_than_ever: "bob", "UPDATE tokens SET spent_day = 71 WHERE id = 't2'" => "has spent 71 of 70";
+        a_token_that_counts_for_nothing: "bob", "UPDATE tokens SET spent_total = 1 WHERE id = 't1'" => "has spent 0 of 1";
+        a_token_that_spent_what_nobody_paid: "bob", "UPDATE tokens SET spent_total = 71 WHERE id = 't2'" =>
+            "spent 71 of 70 charged";
+        tokens_without_end: "bob", "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100)
+            INSERT INTO tokens SELECT i, printf('%064x', i), 0, NULL, NULL, 0, 0 FROM n" => "it has 103 tokens";
+        a_closing_that_gives: "ada", "INSERT INTO entries VALUES ('close:k', 1, 'close', 1, 61, NULL)" => "is of 1";
         an_amount_past_the_bound: "ada", "UPDATE users SET balance = 9007199254740992" => "past 2^53";
         a_usage_that_is_not_what_was_charged: "ada", "UPDATE users SET usage = replace(usage, '40', '41')" =>
             "its usage of";

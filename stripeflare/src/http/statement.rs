@@ -52,7 +52,7 @@ impl<'a> Entry<'a> {
 
 /// What a call or a job was charged for. What other lines say is Stripe's.
 pub(super) fn what_for(line: &Line) -> Option<&str> {
-    line.detail.as_deref().filter(|_| matches!(line.kind.as_str(), "capture" | "charge"))
+    line.detail.as_deref().filter(|_| matches!(line.kind.as_str(), "capture" | "charge" | "fold"))
 }
 
 /// What the query asks for.

@@ -241,6 +241,8 @@ async fn make(request: Request) -> Result<Response, Response> {
             format!("{problem}. Send JSON such as {example}."),
         ))
     };
+    // Before a look at what is asked for: another site's call is not read.
+    context.spending_token()?;
     let body = to_bytes(body, MAX_BODY).await.map_err(|_| invalid("The body is too large".into()))?;
     let wanted: Wanted = serde_json::from_slice(&body).map_err(|error| invalid(error.to_string()))?;
     let (token, new) = context.make_token(wanted).await?;

@@ -1,5 +1,6 @@
 //! End to end: the real worker on the real runtime, paid through the Stripe stand-in.
 
+mod account_page;
 mod aggregate;
 mod attacks;
 mod bad_input;
@@ -14,5 +15,7 @@ mod objects;
 mod paying;
 mod return_page;
 mod reversals;
+mod statement;
 mod streaming;
 mod sweeping;
+mod tokens;
