@@ -345,11 +345,14 @@ mod tests {
     #[tokio::test]
     async fn fresh_secrets_are_written_once_and_used_again() {
         let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("public")).unwrap();
+        fs::write(dir.path().join("public/demo.html"), "").unwrap();
         let options = Options { stripe_port: Some(free_port()), ..options() };
         let first = start_stripe(&options, dir.path()).await.unwrap().unwrap();
         let written = DevVars::read(dir.path()).unwrap().unwrap();
         assert_eq!(written.get("DB_SECRET").unwrap().len(), 48);
         assert_eq!(written.get("SKIP_LOGIN"), Some("true"));
+        assert_eq!(written.get("STRIPE_RETURN_TO"), Some("/demo"));
         for (name, value) in first.vars() {
             assert_eq!(written.get(&name), Some(value.as_str()), "{name}");
         }
