@@ -1,11 +1,13 @@
 //! Who an account is: its id, the secrets that open it, and the reference that Stripe carries for it.
 
 mod id;
+mod operator;
 mod reference;
 mod seal;
 mod token;
 
 pub use id::{AccountId, ParseAccountIdError};
+pub(crate) use operator::Operator;
 pub(crate) use reference::ReferenceKey;
 pub(crate) use seal::SealKey;
 pub(crate) use token::{Proof, Token};

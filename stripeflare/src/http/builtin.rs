@@ -9,7 +9,7 @@ use worker::send::SendFuture;
 
 use super::answer::header;
 use super::context::Context;
-use super::{Answer, account_page, cards, login, statement, tokens, webhook};
+use super::{Answer, account_page, cards, login, panel, statement, tokens, webhook};
 use crate::money::Cents;
 use crate::schema::{PublicColumns, Schema};
 
@@ -26,6 +26,8 @@ pub(super) fn routes(schema: Schema) -> Router {
             get(|request| SendFuture::new(login::come_back(request)))
                 .post(|request| SendFuture::new(login::decide(request))),
         )
+        .route("/db/admin-readonly/assign", post(|request| SendFuture::new(panel::assign(request))))
+        .route("/db/{who}", get(|request| SendFuture::new(panel::show(request))))
         .route("/stripe-webhook", post(|request| SendFuture::new(webhook::receive(request))))
 }
 

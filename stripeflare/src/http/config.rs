@@ -4,7 +4,7 @@ use js_sys::Reflect;
 use wasm_bindgen::JsValue;
 use worker::Env;
 
-use crate::account::{ReferenceKey, SealKey};
+use crate::account::{Operator, ReferenceKey, SealKey};
 
 const STRIPE_API: &str = "https://api.stripe.com";
 /// Stripe counts these in thousandths, which the ledger's cents do not.
@@ -24,6 +24,7 @@ pub(crate) struct Config {
     skip_login: bool,
     /// Where a payer goes on: a path of this site.
     pub(crate) return_to: String,
+    pub(crate) operator: Operator,
     pub(crate) references: ReferenceKey,
     pub(crate) seals: SealKey,
 }
@@ -130,6 +131,7 @@ impl Config {
             livemode: live,
             skip_login,
             return_to,
+            operator: Operator::new(&db_secret),
             references,
             seals: SealKey::new(&db_secret, version),
         })

@@ -102,8 +102,13 @@ impl Context {
     /// # Errors
     /// Outside of `#[stripeflare::main]`, nothing was put there.
     pub(crate) fn from(parts: &Parts) -> Result<Self, Response> {
-        parts
-            .extensions
+        Self::among(&parts.extensions)
+    }
+
+    /// # Errors
+    /// As [`Context::from`].
+    pub(crate) fn among(extensions: &http::Extensions) -> Result<Self, Response> {
+        extensions
             .get::<Self>()
             .cloned()
             .ok_or_else(|| Answer::internal("a stripeflare handler ran outside of #[stripeflare::main]").into())

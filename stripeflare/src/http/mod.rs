@@ -17,6 +17,7 @@ mod idempotency;
 mod login;
 mod meter;
 mod pages;
+mod panel;
 mod payments;
 mod price;
 mod route;

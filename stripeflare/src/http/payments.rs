@@ -43,7 +43,6 @@ pub(super) async fn judge(deployment: &Deployment, session: &CheckoutSession, co
 
 /// What the operator decides about unclaimed money: it is credited now, or by the alarm if something goes wrong now.
 /// Answers whose it is, or why it is nobody's.
-#[expect(dead_code, reason = "the panel will call it")]
 pub(super) async fn assign(deployment: &Deployment, assignment: Assignment) -> Result<Result<AccountId, String>> {
     let stubs = &deployment.stubs;
     match stubs.call(&Address::Aggregate, Command::Assign { assignment }, Vec::new()).await? {

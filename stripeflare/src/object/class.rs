@@ -19,7 +19,7 @@ use crate::schema::{Schema, StripeUser, migrate, role_of};
 use crate::wallet::sweep::Sweep;
 use crate::wallet::{
     Account, Claim, Denied, HoldId, IdempotencyKey, Millis, Refusal, Role, Settled, Wallet, WalletError, directory,
-    find, outbox, unclaimed, unique,
+    find, guesses, outbox, unclaimed, unique,
 };
 
 #[wasm_bindgen(inline_js = r#"
@@ -160,6 +160,13 @@ impl Inner {
                 self.set_up_aggregate(now)?;
                 return Ok(Reply::Count(find::count(&self.storage, &query)?));
             }
+            Command::Look { statement, parameters, most } if self.role()? == Some(Role::Aggregate) => {
+                return Ok(Reply::Looked(self.storage.look(&statement, &parameters, most)));
+            }
+            Command::Guess { source, right } => {
+                self.set_up(Role::Directory)?;
+                return Ok(Reply::Guess(guesses::guess(&self.storage, &source, right, now)?));
+            }
             Command::Place { payment_intent, account } => {
                 self.set_up(Role::Directory)?;
                 let (account, parked) = directory::place(&self.storage, &payment_intent, &account)?;
@@ -269,6 +276,10 @@ impl Inner {
                 Err(refusal) => Reply::Refused(refusal),
             },
             Command::Read { .. } => return Ok(Reply::Row(Box::new(self.save(wallet)?))),
+            Command::Look { statement, parameters, most } => {
+                self.save(wallet)?;
+                return Ok(Reply::Looked(self.storage.look(&statement, &parameters, most)));
+            }
             Command::Reverse { payment_intent, reversal } => {
                 if !wallet.reverse(&payment_intent, &reversal)? {
                     return Ok(Reply::Failed("the directory names this account for a payment it does not have".into()));

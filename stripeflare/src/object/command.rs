@@ -8,8 +8,8 @@ use crate::wallet::sweep::Sweep;
 use crate::wallet::unique::Owner;
 use crate::wallet::{
     Account, Assignment, CardRow, Charge, Charged, Claim, Credit, Denied, Ending, HoldId, IdempotencyKey, KeptAnswer,
-    Line, Login, LoginOutcome, Merge, NewToken, Place, Refusal, Report, Reversal, Settled, TokenId, TokenInfo,
-    Transfer, Unclaimed, Update,
+    Line, Login, LoginOutcome, Merge, NewToken, Place, Refusal, Report, Reversal, Settled, Table, TokenId, TokenInfo,
+    Transfer, Unclaimed, Update, Value,
 };
 
 /// What travels to an object: endings that happened to be due, and one command.
@@ -119,6 +119,10 @@ pub(crate) enum Command {
     CountUsers { query: Query },
     /// To the aggregate: money that was credited to nobody.
     Unclaimed { unclaimed: Unclaimed },
+    /// To the aggregate or an account: an answer to a statement that reads.
+    Look { statement: String, parameters: Vec<Value>, most: u32 },
+    /// To a directory shard: a guess at the operator's password, and where it came from.
+    Guess { source: String, right: bool },
     /// To the aggregate: whose unclaimed money it is.
     Assign { assignment: Assignment },
     /// To the aggregate: unclaimed money was credited.
@@ -193,6 +197,9 @@ pub(crate) enum Reply {
     Count(i64),
     /// Who has a value, if it is another.
     Owner(Option<Owner>),
+    Looked(Result<Table, String>),
+    /// After how many seconds to guess again, if not now.
+    Guess(Option<i64>),
     Stats(Stats),
     /// An error of ours: nothing was done.
     Failed(String),

@@ -3,11 +3,11 @@
 use std::cell::{Cell, RefCell};
 use std::panic::AssertUnwindSafe;
 
-use js_sys::{Array, JsString, Uint8Array};
+use js_sys::{Array, IteratorNext, JsString, Uint8Array};
 use wasm_bindgen::prelude::*;
 
 use super::describe;
-use crate::wallet::{Millis, Row, Sql, SqlError, Value};
+use crate::wallet::{Millis, Row, Sql, SqlError, Table, Value, look};
 
 #[wasm_bindgen]
 extern "C" {
@@ -31,12 +31,16 @@ extern "C" {
     type JsCursor;
     #[wasm_bindgen(method, catch)]
     fn raw(this: &JsCursor) -> Result<JsIterator, JsValue>;
+    #[wasm_bindgen(method, getter, js_name = columnNames)]
+    fn column_names(this: &JsCursor) -> Array;
     #[wasm_bindgen(method, getter, js_name = rowsWritten)]
     fn rows_written(this: &JsCursor) -> f64;
 
     type JsIterator;
     #[wasm_bindgen(method, catch, js_name = toArray)]
     fn to_array(this: &JsIterator) -> Result<Array, JsValue>;
+    #[wasm_bindgen(method, catch)]
+    fn next(this: &JsIterator) -> Result<IteratorNext, JsValue>;
 }
 
 pub(super) struct Storage {
@@ -81,6 +85,47 @@ impl Storage {
             (_, Err(exception)) => Err(sql_error(&exception).into()),
             (None, Ok(_)) => Err(SqlError("the transaction did not run".into()).into()),
         }
+    }
+
+    /// Answers one statement that reads, with so many rows at most. Whatever it did is rolled back; if it wrote, it is
+    /// refused.
+    pub(super) fn look(&self, statement: &str, parameters: &[Value], most: u32) -> Result<Table, String> {
+        look::reads(statement)?;
+        let table = RefCell::new(Ok(Table::default()));
+        let run = || -> Result<(), SqlError> {
+            *table.borrow_mut() = self.read(statement, parameters, most as usize);
+            Err(SqlError("to be rolled back".into()))
+        };
+        let _ = self.transaction(run);
+        table.into_inner().map_err(|error| error.to_string())
+    }
+
+    fn read(&self, statement: &str, parameters: &[Value], most: usize) -> Result<Table, SqlError> {
+        let parameters = parameters.iter().map(to_js).collect::<Result<Array, SqlError>>()?;
+        let cursor = self.sql.exec(statement, parameters).map_err(|exception| sql_error(&exception))?;
+        let columns = cursor.column_names().iter().filter_map(|name| name.as_string()).collect();
+        let rows = cursor.raw().map_err(|exception| sql_error(&exception))?;
+        let mut table = Table { columns, ..Table::default() };
+        let mut bytes = 0;
+        // Row by row, so that nobody waits for more than is shown.
+        loop {
+            let next = rows.next().map_err(|exception| sql_error(&exception))?;
+            if next.done() {
+                break;
+            }
+            let row: Array = next.value().unchecked_into();
+            let row = row.iter().map(|value| from_js(&value)).collect::<Result<Row, SqlError>>()?;
+            bytes += look::size(&row);
+            if table.rows.len() == most || bytes > look::MAX_BYTES {
+                table.more = true;
+                break;
+            }
+            table.rows.push(row);
+        }
+        if cursor.rows_written() > 0.0 {
+            return Err(SqlError("this panel reads, and the statement would write".into()));
+        }
+        Ok(table)
     }
 }
 

@@ -10,6 +10,7 @@ impl Command {
         matches!(
             self,
             Self::Mint { .. }
+                | Self::Look { .. }
                 | Self::Login { .. }
                 | Self::Cards
                 | Self::ReleaseCard { .. }

@@ -9,9 +9,11 @@ mod closing;
 pub(crate) mod directory;
 pub(crate) mod find;
 pub(crate) mod fold;
+pub(crate) mod guesses;
 mod hold;
 mod idempotency;
 mod ledger;
+pub(crate) mod look;
 #[cfg(test)]
 mod merging;
 #[cfg(test)]
@@ -34,6 +36,7 @@ pub(crate) use hold::{Ending, Hold, HoldId, Outcome, Report};
 pub(crate) use idempotency::{Claim, IdempotencyKey, KeptAnswer};
 pub use ledger::Overdraft;
 pub(crate) use ledger::{Charge, Charged, Credit, Refusal, Settled, Wallet, WalletError};
+pub(crate) use look::Table;
 pub(crate) use reversal::{Kind, Reversal};
 pub use sql::Value;
 pub(crate) use sql::{Reader, Row, Sql, SqlError};

@@ -130,6 +130,7 @@ const DIRECTORY: &[&str] = &[
         fact TEXT NOT NULL,
         PRIMARY KEY (payment_intent, fact)
     ) WITHOUT ROWID",
+    "CREATE TABLE guesses (source TEXT PRIMARY KEY, wrong INTEGER NOT NULL, since INTEGER NOT NULL) WITHOUT ROWID",
     "CREATE TABLE owners (identity TEXT PRIMARY KEY, account TEXT NOT NULL, claim TEXT NOT NULL) WITHOUT ROWID",
     "CREATE TABLE sessions (session TEXT PRIMARY KEY, cookie TEXT NOT NULL, at INTEGER NOT NULL) WITHOUT ROWID",
     "CREATE INDEX sessions_at ON sessions (at)",

@@ -12,6 +12,7 @@ mod idempotency;
 mod login;
 mod merging;
 mod objects;
+mod panel;
 mod paying;
 mod return_page;
 mod reversals;
