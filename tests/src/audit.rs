@@ -71,6 +71,8 @@ pub struct Figures {
     pub keys: BTreeSet<String>,
     /// PaymentIntents of its payments.
     pub payment_intents: BTreeSet<String>,
+    /// Refunds and disputes it was told of, as `refund:re_…`.
+    pub reversals: BTreeSet<String>,
     /// Holds whose time is not over, and their amounts.
     pub open: BTreeMap<String, i64>,
     /// What streams have reported of those.
@@ -576,6 +578,7 @@ impl Account {
         let charged = self.keys.iter().filter(|key| key.answered && figures.captured.contains(&key.hold));
         figures.keys = charged.map(|key| key.key.clone()).collect();
         figures.payment_intents = self.payments.iter().filter_map(|payment| payment.payment_intent.clone()).collect();
+        figures.reversals = self.reversals.iter().map(|reversal| reversal.key.clone()).collect();
         let (open, expired): (Vec<_>, Vec<_>) = self.holds.iter().partition(|hold| hold.expires_at > now);
         figures.open = open.iter().map(|hold| (hold.id.clone(), hold.amount)).collect();
         figures.reported = open.iter().filter_map(|hold| Some((hold.id.clone(), hold.reported?))).collect();

@@ -1,12 +1,18 @@
 //! Requests and responses across the JavaScript boundary. Bodies of known size cross as bytes, others as streams.
 
 use std::borrow::Cow;
+use std::cell::Cell;
+use std::io;
+use std::rc::Rc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
 use bytes::Bytes;
-use futures_util::TryStreamExt;
+use futures_util::future::{Either, select};
+use futures_util::stream::unfold;
+use futures_util::{StreamExt, TryStreamExt};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use http_body::Body as _;
 use js_sys::{Array, Uint8Array};
@@ -14,25 +20,54 @@ use send_wrapper::SendWrapper;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_streams::ReadableStream;
 use web_sys::{Headers, ResponseInit};
+use worker::Delay;
 
 use crate::object::describe;
 
+/// How long a body may stand still.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Whether the request's body stopped arriving before its end.
+#[derive(Clone, Default)]
+pub(super) struct Stalled(Rc<Cell<bool>>);
+
+impl Stalled {
+    pub(super) fn get(&self) -> bool {
+        self.0.get()
+    }
+}
+
 /// A request, or what is wrong with it.
-pub(super) fn from_js(request: &web_sys::Request) -> Result<Request, String> {
+pub(super) fn from_js(request: &web_sys::Request) -> Result<(Request, Stalled), String> {
+    let stalled = Stalled::default();
     let mut built = http::Request::builder()
         .method(request.method().as_str())
         .uri(request.url())
-        .body(request.body().map_or_else(Body::empty, body_from_js))
+        .body(request.body().map_or_else(Body::empty, |body| body_from_js(body, stalled.clone())))
         .map_err(|error| format!("the request cannot be read: {error}"))?;
     read_headers(&request.headers(), built.headers_mut());
-    Ok(built)
+    Ok((built, stalled))
 }
 
-fn body_from_js(stream: web_sys::ReadableStream) -> Body {
+/// Nobody else ends a request whose client sends half of a body and keeps its connection.
+fn body_from_js(stream: web_sys::ReadableStream, stalled: Stalled) -> Body {
     let chunks = ReadableStream::from_raw(stream.unchecked_into()).into_stream();
-    let bytes = chunks
-        .map_ok(|chunk| Bytes::from(Uint8Array::new(&chunk).to_vec()))
-        .map_err(|exception| std::io::Error::other(describe(&exception)));
+    let bytes = unfold(Some(chunks), move |chunks| {
+        let stalled = stalled.clone();
+        async move {
+            let mut chunks = chunks?;
+            match select(chunks.next(), Delay::from(PATIENCE)).await {
+                Either::Left((chunk, _)) => {
+                    let chunk = chunk?.map(|chunk| Bytes::from(Uint8Array::new(&chunk).to_vec()));
+                    Some((chunk.map_err(|exception| io::Error::other(describe(&exception))), Some(chunks)))
+                }
+                Either::Right(_) => {
+                    stalled.0.set(true);
+                    Some((Err(io::Error::other("the body stopped arriving")), None))
+                }
+            }
+        }
+    });
     Body::from_stream(SendWrapper::new(bytes))
 }
 

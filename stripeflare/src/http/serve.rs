@@ -52,8 +52,8 @@ async fn answer(
             return Answer::new(StatusCode::INTERNAL_SERVER_ERROR, "configuration", problem).into();
         }
     };
-    let mut request = match glue::from_js(&request) {
-        Ok(request) => request,
+    let (mut request, stalled) = match glue::from_js(&request) {
+        Ok(built) => built,
         Err(problem) => return Answer::new(StatusCode::BAD_REQUEST, "bad_request", problem).into(),
     };
     let context = Context::new(deployment, context, &request);
@@ -64,6 +64,10 @@ async fn answer(
         Ok(response) => response,
         Err(never) => match never {},
     };
+    if stalled.get() && response.status().as_u16() >= 400 {
+        let message = "The request's body stopped arriving. Send it again.";
+        return Answer::new(StatusCode::REQUEST_TIMEOUT, "stalled_body", message).into();
+    }
     let mut response = context.charge_after_the_fact(response).await;
     if context.manner.navigation {
         response = for_person(response);

@@ -635,6 +635,15 @@ mod tests {
     }
 
     #[test]
+    fn an_account_that_went_into_another_renews_no_hold() {
+        let sql = account(10);
+        let id = HoldId::generate(NOW);
+        at(&sql, NOW, |wallet| wallet.reserve(&id, Cents::new(5), 60).unwrap()).unwrap();
+        sql.execute("UPDATE users SET merged_into = account_id", []).unwrap();
+        assert!(!at(&sql, NOW, |wallet| wallet.renew(&id, &report(3), 60).unwrap()));
+    }
+
+    #[test]
     fn a_stream_that_reported_nothing_is_free_when_its_hold_expires() {
         let sql = account(10);
         let id = HoldId::generate(NOW);

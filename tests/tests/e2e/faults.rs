@@ -1,19 +1,24 @@
 //! The ledger under faults: crashes, hang-ups, panics, crowds and a Stripe in trouble, each ending with the audit.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use cargo_stripeflare::stripe::{ApiFault, Delivery, PayRequest, Progress, StandInOptions};
+use cargo_stripeflare::stripe::{
+    ApiFault, Delivery, DisputeEnd, DisputeRequest, PayRequest, Progress, RefundStatus, StandInOptions,
+};
 use futures_util::future::join_all;
 use reqwest::{Client, Method};
+use serde_json::Value;
 use stripeflare::Cents;
 use tests::audit::{Audit, audit, audit_at_rest};
 use tests::{Customer, DEADLINE, World};
+
+use crate::reversals::charge;
 
 /// `STRIPEFLARE_SEED` is another one.
 const SEED: u64 = 20_261_124;
@@ -82,7 +87,7 @@ impl Call {
             price,
         };
         let echo = |body, means, price| Self { method: Method::POST, body, ..get("/echo", means, price) };
-        match dice.below(14) {
+        match dice.below(15) {
             0..=2 => get("/ok", Means::Hold, 10_000),
             3 => get("/fraction", Means::Hold, 2_500),
             4 => get(&format!("/slow?ms={}", dice.below(150)), Means::Hold, 10_000),
@@ -95,7 +100,8 @@ impl Call {
             8 => get("/me", Means::Nothing, 0),
             9 => get("/error", Means::Nothing, 0),
             10 => get("/panic", Means::Nothing, 0),
-            11 | 12 => get("/dynamic?cents=1.5", Means::Charge, 15_000),
+            11 => get("/stream?chunks=3&ms=20&cents=1.5", Means::Hold, 45_000),
+            12 | 13 => get("/dynamic?cents=1.5", Means::Charge, 15_000),
             _ => Self { key: Some(format!("key-{}", dice.below(u64::MAX))), ..get("/ok", Means::Key, 10_000) },
         }
     }
@@ -135,7 +141,9 @@ async fn tell(client: &Client, url: &str, customers: &[Customer], dice: &mut Dic
         let price = response.headers().get("x-price").and_then(|price| price.to_str().ok()?.parse::<Cents>().ok());
         let status = response.status().as_u16();
         response.bytes().await?;
-        Ok(Outcome::Answered(status, price.map_or(0, Cents::units)))
+        // A streamed answer does not say what it cost.
+        let streamed = status == 200 && call.path.starts_with("/stream");
+        Ok(Outcome::Answered(status, price.map_or(if streamed { call.price } else { 0 }, Cents::units)))
     };
     let outcome = answer.await.unwrap_or_else(|error: reqwest::Error| match error {
         error if error.is_connect() => Outcome::NotSent,
@@ -231,13 +239,56 @@ fn violations(found: &Audit) {
     assert!(found.violations.is_empty(), "{found}");
 }
 
-/// PaymentIntents whose webhook was answered with a 2xx.
-fn acknowledged(world: &World) -> BTreeSet<String> {
+/// What events of some kinds were about whose webhooks were answered with a 2xx.
+fn delivered(world: &World, kinds: &[&str]) -> Vec<Value> {
     let delivered = |progress| progress == Progress::Delivered;
     let events: BTreeSet<String> =
         world.stripe.deliveries().into_iter().filter(|it| delivered(it.progress)).map(|it| it.event).collect();
-    let events = world.stripe.events().into_iter().filter(|event| events.contains(event["id"].as_str().unwrap()));
-    events.filter_map(|event| event["data"]["object"]["payment_intent"].as_str().map(str::to_owned)).collect()
+    let of_kind =
+        |event: &Value| kinds.iter().any(|kind| event["type"].as_str().is_some_and(|it| it.starts_with(kind)));
+    let is_it = |event: &Value| of_kind(event) && events.contains(event["id"].as_str().unwrap_or_default());
+    world.stripe.events().into_iter().filter(is_it).map(|event| event["data"]["object"].clone()).collect()
+}
+
+/// PaymentIntents of acknowledged payments.
+fn acknowledged(world: &World) -> BTreeSet<String> {
+    let sessions = delivered(world, &["checkout.session."]).into_iter();
+    sessions.filter_map(|session| session["payment_intent"].as_str().map(str::to_owned)).collect()
+}
+
+/// Acknowledged refunds and disputes.
+fn acknowledged_reversals(world: &World) -> BTreeSet<String> {
+    let facts = delivered(world, &["refund.", "charge.dispute."]).into_iter();
+    facts.filter_map(|fact| Some(format!("{}:{}", fact["object"].as_str()?, fact["id"].as_str()?))).collect()
+}
+
+/// Something happens to a payment that nothing has happened to: answers what is taken back in the end, in cents.
+fn reverse(world: &World, charge: &str, cents: i64, dice: &mut Dice) -> Result<i64> {
+    let part = 1 + i64::try_from(dice.below(cents.unsigned_abs()))?;
+    let id = |fact: &Value| fact["id"].as_str().unwrap_or_default().to_owned();
+    match dice.below(4) {
+        0 => {
+            world.stripe.refund(charge, Some(part), RefundStatus::Succeeded)?;
+            Ok(part)
+        }
+        1 => {
+            let refund = world.stripe.refund(charge, Some(part), RefundStatus::Pending)?;
+            world.stripe.update_refund(&id(&refund), RefundStatus::Failed)?;
+            Ok(0)
+        }
+        kind => {
+            let dispute =
+                world.stripe.open_dispute(&DisputeRequest { amount: Some(part), ..DisputeRequest::new(charge) })?;
+            world.stripe.withdraw_disputed(&id(&dispute))?;
+            if kind == 2 {
+                world.stripe.close_dispute(&id(&dispute), DisputeEnd::Lost)?;
+                return Ok(part);
+            }
+            world.stripe.reinstate_disputed(&id(&dispute), None)?;
+            world.stripe.close_dispute(&id(&dispute), DisputeEnd::Won)?;
+            Ok(0)
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -256,6 +307,10 @@ async fn twenty_crashes_lose_no_cent_and_invent_none() -> Result<()> {
     let mut world = World::with(options, &[]).await?;
     let mut customers = Vec::new();
     let mut paid = vec![100_000; CUSTOMERS];
+    let mut taken = [0; CUSTOMERS];
+    // Payments that nothing has happened to: whose, the charge, how much.
+    let mut untouched: Vec<(usize, String, i64)> = Vec::new();
+    let mut reversed = 0;
     for cents in &paid {
         customers.push(world.customer(*cents).await?);
     }
@@ -274,8 +329,15 @@ async fn twenty_crashes_lose_no_cent_and_invent_none() -> Result<()> {
             tokio::time::sleep(Duration::from_millis(pause)).await;
             let customer = usize::try_from(dice.below(CUSTOMERS as u64))?;
             let cents = 100 + i64::try_from(dice.below(400))?;
-            world.stripe.pay(&PayRequest::new(cents, &customers[customer].reference)).await?;
+            let session = world.stripe.pay(&PayRequest::new(cents, &customers[customer].reference)).await?;
             paid[customer] += cents;
+            untouched.push((customer, charge(&world, &session), cents));
+            if dice.below(2) == 0 {
+                let any = usize::try_from(dice.below(untouched.len() as u64))?;
+                let (customer, charge, cents) = untouched.swap_remove(any);
+                taken[customer] += reverse(&world, &charge, cents, &mut dice)?;
+                reversed += 1;
+            }
         }
         tokio::time::sleep(Duration::from_millis(most)).await;
         if round == KILLS {
@@ -291,6 +353,15 @@ async fn twenty_crashes_lose_no_cent_and_invent_none() -> Result<()> {
             found.accounts.values().flat_map(|account| account.payment_intents.clone()).collect();
         let lost: Vec<String> = acknowledged(&world).difference(&credited).cloned().collect();
         assert!(lost.is_empty(), "Stripe was told that these are stored: {lost:?}");
+        let known: BTreeSet<String> = found.accounts.values().flat_map(|account| account.reversals.clone()).collect();
+        // One that came before its payment waits for it.
+        let waits = |key: &String| {
+            let id = key.split(':').next_back().unwrap_or_default();
+            found.parked.iter().any(|(_, fact)| fact.contains(id))
+        };
+        let reversals = acknowledged_reversals(&world);
+        let lost: Vec<&String> = reversals.difference(&known).filter(|key| !waits(key)).collect();
+        assert!(lost.is_empty(), "and these: {lost:?}");
         for (id, account) in found.accounts {
             left.entry(id).or_default().extend(account.open);
         }
@@ -350,6 +421,7 @@ async fn twenty_crashes_lose_no_cent_and_invent_none() -> Result<()> {
             at_once.unknown
         );
         assert_eq!(account.credited, paid[index] * 10_000, "every payment, once");
+        assert_eq!(account.taken, taken[index] * 10_000, "every refund and dispute, once");
         assert!(captures <= held.paid + held.unknown, "nothing is captured twice");
         assert!(captures + lost.len() >= held.paid, "a 200 is captured, or its hold was there when the worker died");
         assert!((at_once.paid..=at_once.paid + at_once.unknown).contains(&charges), "a charge comes before its answer");
@@ -380,7 +452,8 @@ async fn twenty_crashes_lose_no_cent_and_invent_none() -> Result<()> {
     let deliveries = world.stripe.deliveries();
     let tries: usize = deliveries.iter().map(|delivery| delivery.tries.len()).sum();
     println!(
-        "{uncharged} answers or more were never charged, because a crash came first; {} keys replayed\n\
+        "{uncharged} answers or more were never charged, because a crash came first; {} keys replayed; \
+         {reversed} payments refunded or disputed\n\
          {} deliveries of webhooks in {tries} tries; {KILLS} crashes in {:.1} s\n{after}",
         keyed.len(),
         deliveries.len(),
@@ -442,7 +515,7 @@ async fn webhooks_repeated_reordered_and_refused_are_credited_once() -> Result<(
 async fn of_three_hundred_calls_at_once_256_are_held_and_the_rest_are_too_many() -> Result<()> {
     let world = World::start().await?;
     let customer = world.customer(1_000).await?;
-    let calls = join_all((0..300).map(|_| world.get(&customer, "/slow?ms=5000")));
+    let calls = join_all((0..300).map(|_| world.get(&customer, "/slow?ms=12000")));
     let held = async {
         while audit(world.disk())?.accounts[customer.account()].open.len() < 256 {
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -579,5 +652,147 @@ async fn clients_that_hang_up_pay_at_most_once() -> Result<()> {
     println!("hung up before: 0 charged; during: {during} of {EACH}; after: {} of {EACH}", captures - during);
     assert_eq!(captures, during + EACH);
     assert_eq!(world.get(&customer, "/ok").await.status, 200, "and the worker is well");
+    Ok(())
+}
+
+#[tokio::test]
+async fn twenty_clients_that_hang_up_in_the_middle_of_a_stream_pay_for_what_was_metered() -> Result<()> {
+    const STREAMS: usize = 20;
+    let world = World::start().await?;
+    let customer = world.customer(1_000).await?;
+    let read_two = || async {
+        let request = world.request(Method::GET, "/stream?chunks=1000&ms=300&cents=0.5");
+        let mut response = request.bearer_auth(&customer.token).send().await?;
+        for _ in 0..2 {
+            response.chunk().await?;
+        }
+        anyhow::Ok(response)
+    };
+    let streams = join_all((0..STREAMS).map(|_| read_two())).await;
+    drop(streams.into_iter().collect::<Result<Vec<_>>>()?);
+    // Longer than a stream may stand still.
+    let settled = tokio::time::timeout(Duration::from_secs(8), world.settled(&customer)).await;
+    settled.expect("a stream ends with its client");
+    let found = audit_at_rest(world.disk(), DEADLINE).await?;
+    assert!(found.is_clean(), "{found}");
+    let account = &found.accounts[customer.account()];
+    let each = account.charged / STREAMS as i64;
+    println!("{each} ten-thousandths of a cent for two events of 5000 and what was on its way");
+    assert_eq!(account.count("capture"), STREAMS);
+    assert!((10_000..=25_000).contains(&each), "{each}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_request_whose_body_stalls_ends_and_costs_nothing() -> Result<()> {
+    let world = World::start().await?;
+    let customer = world.customer(50).await?;
+    let half = |path: &str, header: &str| {
+        let mut stream = TcpStream::connect(("127.0.0.1", world.workerd.port()))?;
+        let token = &customer.token;
+        write!(
+            stream,
+            "POST {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {token}\r\ncontent-type: application/json\r\n\
+             content-length: 100\r\n{header}\r\n{{\"text\":"
+        )?;
+        stream.set_read_timeout(Some(DEADLINE))?;
+        anyhow::Ok(tokio::task::spawn_blocking(move || {
+            let mut head = [0; 20];
+            stream.read_exact(&mut head).map(|()| String::from_utf8_lossy(&head).into_owned())
+        }))
+    };
+    let begun = Instant::now();
+    let mut stalled = Vec::new();
+    for number in 0..5 {
+        stalled.push(half("/echo", "")?);
+        stalled.push(half("/echo", &format!("idempotency-key: {number}\r\n"))?);
+        stalled.push(half("/stripe-webhook", "")?);
+        stalled.push(half("/drain", "")?);
+    }
+    let held = async {
+        while audit(world.disk())?.accounts[customer.account()].open.len() != 5 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        anyhow::Ok(())
+    };
+    tokio::time::timeout(DEADLINE, held).await.expect("only those who read in the handler hold anything")?;
+    assert_eq!(world.get(&customer, "/ok").await.header("x-balance"), "44", "others are served");
+    for answer in join_all(stalled).await {
+        assert_eq!(answer??, "HTTP/1.1 408 Request");
+    }
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+    world.settled(&customer).await;
+    let found = audit_at_rest(world.disk(), DEADLINE).await?;
+    assert!(found.is_clean(), "{found}");
+    assert_eq!(found.accounts[customer.account()].charged, 10_000, "the one that was whole");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_stripe_that_is_slow_slows_no_call_and_its_webhooks_come_again() -> Result<()> {
+    const PAYMENTS: usize = 10;
+    let delivery = Delivery { retry: Duration::from_millis(20), ..Delivery::default() };
+    let options = StandInOptions { delivery, redirect_wait: Duration::ZERO, ..StandInOptions::default() };
+    let mut world = World::with(options, &[("STRIPE_PAYMENT_LINK_ID", "")]).await?;
+    let customer = world.customer(100).await?;
+    // It knows the payment link by now: a new process has to ask.
+    world.workerd.restart().await?;
+    world.stripe.set_api_fault(Some(ApiFault::Slow(Duration::from_secs(60))));
+    for _ in 0..PAYMENTS {
+        world.stripe.pay(&PayRequest::new(100, &customer.reference)).await?;
+    }
+    let tries = |world: &World| world.stripe.deliveries().into_iter().flat_map(|it| it.tries).collect::<Vec<_>>();
+    let begun = Instant::now();
+    let mut slowest = Duration::ZERO;
+    while tries(&world).iter().filter(|it| **it == Ok(503)).count() < PAYMENTS {
+        assert!(begun.elapsed() < Duration::from_secs(25), "a webhook is answered while Stripe still waits for it");
+        let call = Instant::now();
+        assert_eq!(world.get(&customer, "/free").await.status, 200);
+        assert_eq!(world.get(&customer, "/me").await.status, 200);
+        slowest = slowest.max(call.elapsed());
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    println!("refused after {:?}; the slowest two calls meanwhile took {slowest:?}", begun.elapsed());
+    assert!(slowest < Duration::from_secs(2), "{slowest:?}");
+    assert_eq!(world.get(&customer, "/ok").await.header("x-balance"), "99", "nothing is credited that was not checked");
+    world.stripe.set_api_fault(None);
+    world.stripe.wait_idle(DEADLINE * 2).await?;
+    world.settled(&customer).await;
+    let found = audit_at_rest(world.disk(), DEADLINE).await?;
+    assert!(found.is_clean(), "{found}");
+    assert_eq!(found.accounts[customer.account()].credited, (100 + PAYMENTS as i64 * 100) * 10_000);
+    Ok(())
+}
+
+#[tokio::test]
+async fn of_fifty_handlers_that_outlive_their_holds_as_many_are_answered_as_there_is_money_for() -> Result<()> {
+    let world = World::start().await?;
+    let customer = world.customer(50).await?;
+    // Two seconds longer than a second of their own and the half minute that a capture may take.
+    let late = || {
+        let request = world.request(Method::GET, "/outlive?ms=33000").bearer_auth(&customer.token);
+        world.send(request.timeout(DEADLINE * 2))
+    };
+    let quick = async {
+        while audit(world.disk())?.accounts[customer.account()].open.len() < 50 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        assert_eq!(world.get(&customer, "/ok").await.status, 429, "all money is held");
+        while world.get(&customer, "/ok").await.status == 429 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        let replies = join_all((0..29).map(|_| world.get(&customer, "/ok"))).await;
+        assert!(replies.iter().all(|reply| reply.status == 200), "what is held no longer is there for others");
+        anyhow::Ok(())
+    };
+    let (replies, quick) = futures_util::future::join(join_all((0..50).map(|_| late())), quick).await;
+    quick?;
+    let count = |status| replies.iter().filter(|reply| reply.status == status).count();
+    assert_eq!((count(200), count(504)), (20, 30));
+    world.settled(&customer).await;
+    let found = audit_at_rest(world.disk(), DEADLINE).await?;
+    assert!(found.is_clean(), "{found}");
+    let account = &found.accounts[customer.account()];
+    assert_eq!((account.balance, account.count("capture")), (0, 50));
     Ok(())
 }

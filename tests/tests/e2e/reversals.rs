@@ -21,7 +21,8 @@ fn shuffled(seed: u64) -> StandInOptions {
     StandInOptions { delivery, webhook_events: vec!["*".into()], ..StandInOptions::default() }
 }
 
-fn charge(world: &World, session: &Value) -> String {
+/// The charge behind a session.
+pub(crate) fn charge(world: &World, session: &Value) -> String {
     let intent = world.stripe.object("payment_intent", session["payment_intent"].as_str().unwrap()).unwrap();
     intent["latest_charge"].as_str().unwrap().to_owned()
 }

@@ -64,6 +64,14 @@ async fn large() -> String {
     "x".repeat(200_000)
 }
 
+/// Reads its body when its price is held already.
+#[post("/drain")]
+#[priced(cents = 1)]
+async fn drain(body: Body) -> Result<String> {
+    let bytes = stripeflare::axum::body::to_bytes(body, 1_000_000).await?;
+    Ok(bytes.len().to_string())
+}
+
 #[get("/error")]
 #[priced(cents = 1)]
 async fn error() -> (StatusCode, &'static str) {
@@ -279,7 +287,7 @@ fn app() -> App<User> {
             free, whoami, ok, row, fraction, echo, large, error, err, panic, exception, slow, outlive, dynamic,
             metered, charge, name
         ])
-        .routes(routes![stream, counted, said_twice, meter_without_maximum, meter_without_price])
+        .routes(routes![drain, stream, counted, said_twice, meter_without_maximum, meter_without_price])
         .routes(columns::routes())
         .merge(plain_router())
 }

@@ -1,0 +1,131 @@
+//! A disk that is full, a database that is locked or refuses a statement: calls are answered 503, nothing is half done,
+//! and what was answered before is charged when it is over.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use cargo_stripeflare::stripe::PayRequest;
+use futures_util::future::join;
+use reqwest::Method;
+use rusqlite::Connection;
+use tests::audit::{Figures, audit, audit_at_rest};
+use tests::{Customer, DEADLINE, Reply, World};
+
+/// Lets no file of the worker grow past so many bytes.
+#[cfg(target_os = "linux")]
+fn limit_files(world: &World, bytes: &str) -> Result<()> {
+    let pid = world.workerd.pid().context("it runs")?;
+    let limit = format!("--fsize={bytes}:unlimited");
+    let status = std::process::Command::new("prlimit").args([format!("--pid={pid}"), limit]).status()?;
+    anyhow::ensure!(status.success(), "prlimit: {status}");
+    Ok(())
+}
+
+/// A second connection to the account's database.
+fn intruder(world: &World, customer: &Customer) -> Result<Connection> {
+    let file = world.account_database(customer)?.path().context("a file")?.to_owned();
+    let sql = Connection::open(file)?;
+    sql.busy_timeout(DEADLINE)?;
+    Ok(sql)
+}
+
+async fn refused(reply: Reply) {
+    assert_eq!((reply.status, &reply.json()["error"]), (503, &"unavailable".into()), "{reply:?}");
+    assert_eq!(reply.header("retry-after"), "1");
+}
+
+/// When all is over.
+async fn at_rest(world: &World, customer: &Customer) -> Result<Figures> {
+    world.settled(customer).await;
+    let found = audit_at_rest(world.disk(), DEADLINE * 2).await?;
+    assert!(found.is_clean(), "{found}");
+    Ok(found.accounts[customer.account()].clone())
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_disk_that_is_full_refuses_calls_until_there_is_room() -> Result<()> {
+    // Processes inherit that a signal is ignored; this one would end them.
+    // SAFETY: no handler is installed.
+    unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
+    let world = World::start().await?;
+    let customer = world.customer(10_000).await?;
+    limit_files(&world, "150000")?;
+    let (begun, mut answered) = (std::time::Instant::now(), 0);
+    let last = loop {
+        let reply = world.get(&customer, "/ok").await;
+        if reply.status != 200 {
+            break reply;
+        }
+        answered += 1;
+        anyhow::ensure!(begun.elapsed() < DEADLINE, "it never gets full");
+    };
+    refused(last).await;
+    limit_files(&world, "unlimited")?;
+    assert_eq!(world.get(&customer, "/ok").await.status, 200);
+    println!("{answered} calls until the disk was full");
+    assert_eq!(at_rest(&world, &customer).await?.count("capture"), answered + 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_database_that_is_locked_refuses_calls_and_webhooks_and_captures_are_tried_again() -> Result<()> {
+    let world = World::start().await?;
+    let customer = world.customer(100).await?;
+    assert_eq!(world.get(&customer, "/ok").await.status, 200);
+    world.settled(&customer).await;
+    let sql = intruder(&world, &customer)?;
+    let locked = async {
+        while audit(world.disk())?.accounts[customer.account()].open.is_empty() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        sql.execute_batch("BEGIN IMMEDIATE")?;
+        world.stripe.pay(&PayRequest::new(50, &customer.reference)).await?;
+        for path in ["/ok", "/dynamic?cents=1", "/counted?use=1"] {
+            refused(world.get(&customer, path).await).await;
+        }
+        let keyed = || {
+            let request = world.request(Method::GET, "/ok").header("idempotency-key", "k");
+            world.send(request.bearer_auth(&customer.token))
+        };
+        refused(keyed().await).await;
+        // The handler that ran already has been answered, and its capture fails meanwhile.
+        tokio::time::sleep(Duration::from_millis(2_500)).await;
+        let held = audit(world.disk())?.accounts[customer.account()].clone();
+        assert_eq!((held.open.len(), held.charged, held.credited), (1, 10_000, 1_000_000));
+        sql.execute_batch("ROLLBACK")?;
+        assert_eq!(keyed().await.status, 200, "the key was never taken");
+        anyhow::Ok(())
+    };
+    let (before, locked) = join(world.get(&customer, "/slow?ms=1500"), locked).await;
+    locked?;
+    assert_eq!(before.status, 200);
+    world.stripe.wait_idle(DEADLINE).await?;
+    let account = at_rest(&world, &customer).await?;
+    assert_eq!((account.count("capture"), account.credited, account.balance), (3, 1_500_000, 1_470_000));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_statement_that_fails_takes_back_those_before_it() -> Result<()> {
+    let world = World::start().await?;
+    let customer = world.customer(100).await?;
+    assert_eq!(world.get(&customer, "/ok").await.status, 200);
+    world.settled(&customer).await;
+    let sql = intruder(&world, &customer)?;
+    // The entry is written first.
+    sql.execute_batch(
+        "CREATE TRIGGER fails BEFORE UPDATE OF balance ON users BEGIN SELECT RAISE(ABORT, 'on purpose'); END",
+    )?;
+    for path in ["/dynamic?cents=1", "/ok"] {
+        refused(world.get(&customer, path).await).await;
+    }
+    assert!(world.workerd.log().contains("on purpose"));
+    let account = &audit(world.disk())?.accounts[customer.account()];
+    assert_eq!((account.charged, account.count("charge"), account.open.len()), (10_000, 0, 0));
+    sql.execute_batch("DROP TRIGGER fails")?;
+    assert_eq!(world.get(&customer, "/dynamic?cents=1").await.status, 200);
+    let account = at_rest(&world, &customer).await?;
+    assert_eq!((account.count("capture"), account.count("charge"), account.balance), (1, 1, 980_000));
+    Ok(())
+}
