@@ -366,6 +366,7 @@ async fn twenty_crashes_lose_no_cent_and_invent_none() -> Result<()> {
             left.entry(id).or_default().extend(account.open);
         }
         world.workerd.restart().await?;
+        assert_eq!(world.visit("/free").await.status, 200, "it is up again");
     }
     world.stripe.wait_idle(DEADLINE * 2).await?;
     let stays = |found: &Audit| {
