@@ -34,7 +34,7 @@ const ARGUMENTS: [&str; 13] = [
     "--no-first-run",
     "--no-pings",
     "--no-proxy-server",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE *.localhost, EXCLUDE 127.0.0.1",
 ];
 
 /// One person's browser. All that it keeps ends with it.

@@ -88,7 +88,7 @@ impl Context {
             js,
             caller,
             disowned: Cell::new(false),
-            manner: Manner::of(headers),
+            manner: Manner::of(request.method(), headers),
             visitor: OnceCell::new(),
             fresh: OnceCell::new(),
             dropped: Cell::new(false),
@@ -247,7 +247,8 @@ impl Inner {
             return self.is_by_cookie().then(|| format!("{name}=; HttpOnly{secure}; SameSite=Lax; Path=/; Max-Age=0"));
         }
         let newcomer = matches!(self.token(), Ok(None));
-        let due = newcomer && (self.cookie.get() || self.manner.navigation);
+        // Whoever came without a cookie because the browser kept it back still has it, and is to keep it.
+        let due = newcomer && self.manner.brings_cookies && (self.cookie.get() || self.manner.navigation);
         let token = self.fresh.get().or_else(|| due.then(|| self.visitor()))?;
         Some(format!("{name}={}; HttpOnly{secure}; SameSite=Lax; Path=/; Max-Age={}", token.expose(), DAYS * 86_400))
     }

@@ -1,5 +1,5 @@
 use http::header::{AUTHORIZATION, COOKIE, HOST, ORIGIN};
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, Method};
 
 use crate::account::Token;
 
@@ -70,12 +70,15 @@ pub(crate) struct Manner {
     pub(crate) browser: bool,
     /// A page of this very site caused it, as the browser says.
     pub(crate) from_here: bool,
+    /// The browser sent our cookie along if it has one. Of what other sites cause, `SameSite=Lax` lets it do so only where
+    /// a person follows a link.
+    pub(crate) brings_cookies: bool,
     /// Another site may have caused it, or nobody asked for it yet (prefetch).
     pub(crate) unasked: bool,
 }
 
 impl Manner {
-    pub(crate) fn of(headers: &HeaderMap) -> Self {
+    pub(crate) fn of(method: &Method, headers: &HeaderMap) -> Self {
         let is = |name: &HeaderName, value: &str| {
             headers.get(name).is_some_and(|found| found.as_bytes() == value.as_bytes())
         };
@@ -86,10 +89,12 @@ impl Manner {
         } else {
             headers.get(ORIGIN).is_none_or(|origin| is_origin_of(origin.as_bytes(), headers))
         };
+        let navigation = is(&FETCH_MODE, "navigate") && is(&FETCH_DEST, "document") && !prefetch;
         Self {
-            navigation: is(&FETCH_MODE, "navigate") && is(&FETCH_DEST, "document") && !prefetch,
+            navigation,
             browser: headers.contains_key(&FETCH_SITE) || headers.contains_key(&FETCH_MODE),
             from_here: is(&FETCH_SITE, "same-origin"),
+            brings_cookies: same_site || (navigation && method == Method::GET),
             unasked: prefetch || !same_site,
         }
     }
@@ -145,7 +150,7 @@ mod tests {
 
     #[test]
     fn only_our_own_pages_and_people_count_as_asked_for() {
-        let unasked = |pairs: &[(&'static str, &[u8])]| Manner::of(&headers(pairs)).unasked;
+        let unasked = |pairs: &[(&'static str, &[u8])]| Manner::of(&Method::GET, &headers(pairs)).unasked;
         assert!(!unasked(&[]));
         assert!(!unasked(&[("sec-fetch-site", b"same-origin")]));
         assert!(!unasked(&[("sec-fetch-site", b"none")]));

@@ -1,4 +1,5 @@
 //! A real browser against the real worker, paying on the stand-in's page.
 
 mod login;
+mod other_sites;
 mod paying;

@@ -162,6 +162,29 @@ async fn cookie_tossing() -> Result<()> {
 }
 
 #[tokio::test]
+async fn taking_the_victims_cookie_away_by_a_call_that_browsers_send_without_it() -> Result<()> {
+    let world = World::start().await?;
+    let call = async |method: Method, path: &str, headers: &[(&'static str, &'static str)]| {
+        let request = world.request(method, path);
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        world.send(request).await.header("set-cookie")
+    };
+    let form = [("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")];
+    let frame = [("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "iframe")];
+    let script = [("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "no-cors")];
+    let old_browser = [("origin", "https://evil.example")];
+    for path in ["/ok", "/me", "/topup", "/account", "/logout", "/echo", "/stripe/return", "/free", "/nowhere"] {
+        assert_eq!(call(Method::POST, path, &form).await, "", "POST {path}");
+        for headers in [&frame[..], &script, &old_browser] {
+            assert_eq!(call(Method::GET, path, headers).await, "", "{path} {headers:?}");
+            assert_eq!(call(Method::POST, path, headers).await, "", "POST {path} {headers:?}");
+        }
+    }
+    assert_ne!(call(Method::GET, "/ok", &form).await, "", "with a link that a person follows, browsers send it");
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_dispute_used_to_freeze_a_rival() -> Result<()> {
     let world = World::start().await?;
     let rival = world.customer(500).await?;
