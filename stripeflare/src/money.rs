@@ -13,7 +13,7 @@ const SCALE: i64 = 10_000;
 
 /// An amount of money in cents, exact to four decimals of a cent.
 ///
-/// A cent is the smallest unit Stripe counts in: a hundredth of a dollar, one yen. The amount is held as a whole number of
+/// A cent is the smallest unit Stripe counts in: a hundredth of a dollar or of an Icelandic króna, one yen. The amount is held as a whole number of
 /// ten-thousandths of a cent, at most 2^53 − 1 of them either way (about nine billion dollars), so that it crosses
 /// JavaScript unchanged. Shown in cents: `0.25`, `500`.
 ///

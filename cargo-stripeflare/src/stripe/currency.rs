@@ -13,6 +13,11 @@ pub(super) fn decimals(currency: &str) -> usize {
     }
 }
 
+/// Whether Stripe takes this amount: ISK and UGX have no smaller unit, but are sent times a hundred.
+pub(super) fn is_whole(amount: i64, currency: &str) -> bool {
+    !matches!(currency, "isk" | "ugx") || amount % 100 == 0
+}
+
 /// `5.00` for 500 of a currency with two decimals.
 pub(super) fn decimal(amount: i64, currency: &str) -> String {
     let decimals = decimals(currency);

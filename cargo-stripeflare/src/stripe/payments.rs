@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::currency::is_whole;
 use super::error::{ApiError, ApiResult};
 use super::ids;
 use super::method::Method;
@@ -96,6 +97,10 @@ impl State {
         let (least, most) = amount_range(&price);
         if !(least..=most).contains(&request.amount) {
             return Err(ApiError::invalid(format!("The amount must be between {least} and {most}.")));
+        }
+        let currency = text(link, "currency");
+        if !is_whole(request.total(), &currency) {
+            return Err(ApiError::invalid(format!("Amounts in {currency} must be divisible by 100.")));
         }
         let session = self.open_session(request, link, session);
         let session_id = text(&session, "id");

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::currency::shown;
+use super::currency::{is_whole, shown};
 use super::error::{ApiError, ApiResult};
 use super::form::Params;
 use super::ids;
@@ -175,6 +175,9 @@ fn refundable(charge: &Value, amount: Option<i64>) -> ApiResult<i64> {
             let (amount, left) = (shown(amount, &currency), shown(left, &currency));
             let message = format!("Refund amount ({amount}) is greater than unrefunded amount on charge ({left})");
             Err(ApiError::invalid(message).with_param("amount"))
+        }
+        Some(amount) if !is_whole(amount, &currency) => {
+            Err(ApiError::invalid(format!("Amounts in {currency} must be divisible by 100.")).with_param("amount"))
         }
         amount => Ok(amount.unwrap_or(left)),
     }

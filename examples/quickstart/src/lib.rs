@@ -57,5 +57,8 @@ async fn complete(Json(Prompt { prompt }): Json<Prompt>) -> Result<Priced<Json<C
 
 #[stripeflare::main]
 fn app() -> App<User> {
-    App::new().routes(routes![hello, reverse, complete])
+    App::new()
+        .routes(routes![hello, reverse, complete])
+        // Every hour, as wrangler.toml says: credits payments whose webhooks were lost.
+        .scheduled(|_event, env| async move { stripeflare::reconcile(&env).await.map(drop) })
 }

@@ -10,6 +10,7 @@ use super::pages::{Escaped, page};
 use crate::account::AccountId;
 use crate::money::Cents;
 use crate::object::ObjectError;
+use crate::stripe::unit;
 use crate::wallet::{Cap, MAX_TOKENS, Refusal};
 
 pub(crate) const X_PRICE: HeaderName = HeaderName::from_static("x-price");
@@ -167,9 +168,10 @@ impl Inner {
         self.give_cookie();
         let link = self.deployment.payment_link(account);
         let newcomer = matches!(self.token(), Ok(None));
+        let unit = unit(&self.deployment.config.currency);
         let mut response = if self.manner.navigation {
             let body = format!(
-                "<p>This page needs {price} cents of credit. Your balance is {balance} cents.</p>\
+                "<p>This page needs {price} {unit} of credit. Your balance is {balance} {unit}.</p>\
                  <p><a class=\"button\" href=\"/topup\">Add credit</a></p>"
             );
             page(StatusCode::PAYMENT_REQUIRED, "Credit needed", &body)
@@ -178,7 +180,7 @@ impl Inner {
                 error: "payment_required",
                 message: if price.is_positive() {
                     format!(
-                        "This call needs {price} cents of credit; your balance is {balance}. Add credit at paymentLink and call again."
+                        "This call needs {price} {unit} of credit; your balance is {balance}. Add credit at paymentLink and call again."
                     )
                 } else {
                     "This call needs an account that was paid into. Add credit at paymentLink and call again.".into()

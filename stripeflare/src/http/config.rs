@@ -5,10 +5,9 @@ use wasm_bindgen::JsValue;
 use worker::Env;
 
 use crate::account::{Operator, ReferenceKey, SealKey};
+use crate::stripe::is_supported;
 
 const STRIPE_API: &str = "https://api.stripe.com";
-/// Stripe counts these in thousandths, which the ledger's cents do not.
-const THREE_DECIMAL: [&str; 5] = ["bhd", "jod", "kwd", "omr", "tnd"];
 
 /// The deployment's variables, read once per isolate.
 #[derive(Clone)]
@@ -107,11 +106,7 @@ impl Config {
             currency.len() == 3 && currency.bytes().all(|byte| byte.is_ascii_lowercase()),
             "is no ISO currency code",
         )?;
-        must(
-            "STRIPE_CURRENCY",
-            !THREE_DECIMAL.contains(&currency.as_str()),
-            "is a currency with three decimals, which are not supported",
-        )?;
+        must("STRIPE_CURRENCY", is_supported(&currency), "is a currency with three decimals, which are not supported")?;
 
         let return_to = read("STRIPE_RETURN_TO").unwrap_or_else(|| "/".to_owned());
         let of_this_site = return_to.starts_with('/') && !return_to.starts_with("//") && !return_to.contains('\\');

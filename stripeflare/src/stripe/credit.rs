@@ -115,6 +115,22 @@ mod tests {
     }
 
     #[test]
+    fn a_cent_is_the_smallest_unit_that_stripe_counts_in() {
+        for (currency, total) in [("usd", 500), ("jpy", 500), ("isk", 50_000), ("ugx", 5_000_000)] {
+            let verdict = judge(
+                |session| {
+                    session["currency"] = json!(currency);
+                    session["amount_total"] = json!(total);
+                    session["total_details"] = json!(null);
+                },
+                |rules| rules.currency = currency,
+            );
+            let Verdict::Credit(credit) = verdict else { panic!("{currency}: {verdict:?}") };
+            assert_eq!(credit.amount, Cents::new(total), "{currency}");
+        }
+    }
+
+    #[test]
     fn money_that_is_not_ours_to_credit_is_kept_as_unclaimed() {
         let changes: [(&str, Json); 8] = [
             ("livemode", json!(true)),

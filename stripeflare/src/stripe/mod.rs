@@ -2,6 +2,7 @@
 
 mod api;
 mod credit;
+mod currency;
 mod event;
 mod reversal;
 mod session;
@@ -9,6 +10,7 @@ mod signature;
 
 pub(crate) use api::{Api, ApiError};
 pub(crate) use credit::{Rules, Verdict};
+pub(crate) use currency::{is_supported, unit};
 pub(crate) use event::{CheckoutSession, Event, Fact};
 pub(crate) use reversal::ReversalFact;
 pub(crate) use session::{PaidSession, is_session_id, masked};

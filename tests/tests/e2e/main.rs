@@ -6,6 +6,7 @@ mod attacks;
 mod bad_input;
 mod charging;
 mod columns;
+mod currencies;
 mod failing_disks;
 mod failing_handlers;
 mod faults;

@@ -33,6 +33,7 @@ async fn a_stranger_pays_calls_and_runs_out_of_credit() -> Result<()> {
         json!({
             "paymentLink": link, "client_reference_id": customer.reference, "balance": 50, "registered": true,
             "name": null, "email": null, "card_fingerprint": null, "verified_email": null,
+            "tier": "free", "news": false, "handle": null, "tags": null,
         }),
         "a webhook tells no name: whoever paid is not known to be whoever calls"
     );
