@@ -13,10 +13,10 @@ use super::ledger::MAX_HOLDS;
 use super::outbox::DAY_MS;
 use super::testing::database;
 use super::{
-    Charge, Credit, Ending, HoldId, Kind, Millis, Outcome, Overdraft, Refusal, Report, Reversal, Role, Settled, Sql,
-    Value, Wallet, WalletError,
+    Cap, Caps, Charge, Credit, Ending, HoldId, Kind, Millis, NewToken, Outcome, Overdraft, Refusal, Report, Reversal,
+    Role, Settled, Sql, Value, Wallet, WalletError,
 };
-use crate::account::AccountId;
+use crate::account::{AccountId, Proof};
 use crate::money::Cents;
 use crate::schema::{Schema, migrate};
 
@@ -35,6 +35,7 @@ enum Step {
         hold: u16,
         units: i64,
         seconds: u32,
+        token: u8,
     },
     Capture {
         hold: u16,
@@ -53,6 +54,7 @@ enum Step {
         key: u8,
         units: i64,
         overdraft: bool,
+        token: u8,
     },
     Reverse {
         payment: u8,
@@ -95,6 +97,8 @@ struct Model {
     /// Captures that are no entries of their own any more.
     folded: BTreeSet<u16>,
     charges: BTreeMap<u8, i64>,
+    /// What tokens have spent, and when.
+    spent: Vec<(u8, i64, Millis)>,
     said: Option<Said>,
 }
 
@@ -104,6 +108,7 @@ struct Held {
     expires_at: Millis,
     reported: i64,
     ended: bool,
+    token: u8,
 }
 
 #[derive(Clone, Debug)]
@@ -115,7 +120,39 @@ struct Known {
     closed: bool,
 }
 
+/// What each token may spend on one day and in all; 0 is no token.
+const CAPS: [[Option<i64>; 2]; 4] =
+    [[None, None], [Some(1_000_000), None], [None, Some(3_000_000)], [Some(700_000), Some(4_000_000)]];
+
+fn token_id(token: u8) -> String {
+    format!("t{token}")
+}
+
 impl Model {
+    fn spent(&self, token: u8, of: impl Fn(Millis) -> bool) -> i64 {
+        self.spent.iter().filter(|(by, _, at)| *by == token && of(*at)).map(|(_, units, _)| units).sum()
+    }
+
+    fn cap_on(&self, token: u8, units: i64) -> Option<Said> {
+        let held: i64 = self.open().filter(|hold| hold.token == token).map(|hold| hold.units).sum();
+        let [day, total] = CAPS[usize::from(token)];
+        let today = self.spent(token, |at| at / DAY_MS == self.now / DAY_MS);
+        for (cap, limit, spent) in [(Cap::Day, day, today), (Cap::Total, total, self.spent(token, |_| true))] {
+            let Some(limit) = limit else { continue };
+            let left = (limit - spent).max(0);
+            if left - held < units {
+                let (limit, left) = (Cents::from_units(limit), Cents::from_units(left));
+                return Some(Said::Refused(Refusal::TokenCap { cap, limit, left }));
+            }
+        }
+        None
+    }
+
+    fn capture(&mut self, hold: u16, units: i64) {
+        self.captures.insert(hold, (units, self.now));
+        self.spent.push((self.holds[&hold].token, units, self.now));
+    }
+
     fn of_payment(&self, payment: u8) -> (i64, i64) {
         let credited = self.payments.get(&payment).copied().unwrap_or(0);
         let (mut taken, mut frozen) = (0_i64, 0_i64);
@@ -164,11 +201,15 @@ impl Model {
         match *step {
             Step::Wait { ms } => {
                 self.now += ms;
+                let mut over = Vec::new();
                 for (id, hold) in &mut self.holds {
                     if !hold.ended && hold.reported > 0 && hold.expires_at <= self.now {
                         hold.ended = true;
-                        self.captures.insert(*id, (hold.reported, self.now));
+                        over.push((*id, hold.reported));
                     }
+                }
+                for (id, reported) in over {
+                    self.capture(id, reported);
                 }
                 Said::Done
             }
@@ -185,7 +226,7 @@ impl Model {
                 self.payments.insert(payment, units);
                 Said::Credited(true)
             }
-            Step::Reserve { hold, units, seconds } => {
+            Step::Reserve { hold, units, seconds, token } => {
                 if let Some(open) = self.holds.get(&hold) {
                     return if open.units == units { Said::Held } else { Said::HoldReused };
                 }
@@ -193,11 +234,14 @@ impl Model {
                     let available = Cents::from_units(self.available());
                     return Said::Refused(Refusal::TooManyHolds { available });
                 }
+                if let Some(refused) = self.cap_on(token, units) {
+                    return refused;
+                }
                 if self.available() < units {
                     return self.insufficient();
                 }
                 let expires_at = self.now + Millis::from(seconds) * 1_000 + DELIVERY_MS;
-                self.holds.insert(hold, Held { units, expires_at, reported: 0, ended: false });
+                self.holds.insert(hold, Held { units, expires_at, reported: 0, ended: false, token });
                 Said::Held
             }
             Step::Capture { hold, per_mille, late } => {
@@ -208,7 +252,7 @@ impl Model {
                         held.ended = true;
                     }
                     if units > 0 {
-                        self.captures.insert(hold, (units, self.now));
+                        self.capture(hold, units);
                     }
                     return Said::Settled(Settled::Captured);
                 }
@@ -219,7 +263,7 @@ impl Model {
                 if !late || self.available() < units {
                     return Said::Settled(Settled::Gone);
                 }
-                self.captures.insert(hold, (units, self.now));
+                self.capture(hold, units);
                 Said::Settled(Settled::Captured)
             }
             Step::Renew { hold, per_mille, seconds } => {
@@ -236,16 +280,20 @@ impl Model {
                 }
                 Said::Settled(Settled::Released)
             }
-            Step::Charge { key, units, overdraft } => {
+            Step::Charge { key, units, overdraft, token } => {
                 if let Some(before) = self.charges.get(&key) {
                     let same = *before == units;
                     return if same { Said::Charged { already: true } } else { Said::Refused(Refusal::KeyReused) };
+                }
+                if let Some(refused) = self.cap_on(token, units) {
+                    return refused;
                 }
                 let available = self.available();
                 if if overdraft { available <= 0 } else { available < units } {
                     return self.insufficient();
                 }
                 self.charges.insert(key, units);
+                self.spent.push((token, units, self.now));
                 Said::Charged { already: false }
             }
             Step::Reverse { payment, reversal, dispute, units, withdrawn, returned_per_mille, closed } => {
@@ -282,17 +330,18 @@ impl ReferenceStateMachine for Model {
         let units =
             prop_oneof![8 => 1..2_000_000_i64, 1 => Just(1_i64), 1 => (Cents::MAX.units() - 9)..=Cents::MAX.units()];
         let small = 1..400_000_i64;
+        let token = prop_oneof![1 => Just(0_u8), 1 => 1..4_u8];
         prop_oneof![
             3 => (0..12_u8, units).prop_map(|(payment, units)| Step::Credit { payment, units }),
-            8 => (hold.clone(), small.clone(), 1..120_u32)
-                .prop_map(|(hold, units, seconds)| Step::Reserve { hold, units, seconds }),
+            8 => (hold.clone(), small.clone(), 1..120_u32, token.clone())
+                .prop_map(|(hold, units, seconds, token)| Step::Reserve { hold, units, seconds, token }),
             8 => (hold.clone(), prop_oneof![Just(1_000), 0..=1_000_i64], any::<bool>())
                 .prop_map(|(hold, per_mille, late)| Step::Capture { hold, per_mille, late }),
             3 => hold.clone().prop_map(|hold| Step::Release { hold }),
             5 => (hold, prop_oneof![Just(0), 0..=1_000_i64], 1..120_u32)
                 .prop_map(|(hold, per_mille, seconds)| Step::Renew { hold, per_mille, seconds }),
-            3 => (0..60_u8, small.clone(), any::<bool>())
-                .prop_map(|(key, units, overdraft)| Step::Charge { key, units, overdraft }),
+            3 => (0..60_u8, small.clone(), any::<bool>(), token)
+                .prop_map(|(key, units, overdraft, token)| Step::Charge { key, units, overdraft, token }),
             4 => (0..12_u8, 0..12_u8, any::<bool>(), 1..2_000_000_i64, any::<bool>(), 0..=1_000_i64, any::<bool>()).prop_map(
                 |(payment, reversal, dispute, units, withdrawn, returned_per_mille, closed)| Step::Reverse {
                     payment, reversal, dispute, units, withdrawn, returned_per_mille, closed,
@@ -338,6 +387,8 @@ struct Real {
     sql: rusqlite::Connection,
     payment_of: BTreeMap<(bool, u8), u8>,
     holds: BTreeMap<u16, HoldId>,
+    /// As a worker remembers them.
+    tokens: BTreeMap<u16, u8>,
 }
 
 /// As [`HoldId::generate`] makes them, but known again: a hold's id begins with the time it was first asked for.
@@ -352,7 +403,7 @@ impl Real {
         self.sql.execute_batch("BEGIN").unwrap();
         let mut wallet = Wallet::load_or_register(&self.sql, &SCHEMA, now, &account).unwrap();
         wallet.expire().unwrap();
-        let said = Self::act(&mut self.payment_of, &mut self.holds, now, &mut wallet, step);
+        let said = Self::act(&mut self.payment_of, &mut self.holds, &mut self.tokens, now, &mut wallet, step);
         if matches!(said, Ok(Said::Overflow) | Err(_)) {
             drop(wallet);
             self.sql.execute_batch("ROLLBACK").unwrap();
@@ -372,6 +423,7 @@ impl Real {
     fn act(
         payment_of: &mut BTreeMap<(bool, u8), u8>,
         holds: &mut BTreeMap<u16, HoldId>,
+        tokens: &mut BTreeMap<u16, u8>,
         now: Millis,
         wallet: &mut Wallet<'_>,
         step: &Step,
@@ -381,7 +433,13 @@ impl Real {
             hold: hold_id(hold),
             outcome: Outcome::Capture { amount: Cents::from_units(amount), detail: "GET /".into(), late },
             key: None,
-            token: None,
+            token: tokens.get(&hold).map(|token| token_id(*token).into()),
+        };
+        let come_by = |wallet: &mut Wallet<'_>, token: u8| {
+            let proof = Proof { hash: token_id(token), first: false };
+            if token > 0 {
+                wallet.authenticate(&proof).unwrap().unwrap();
+            }
         };
         Ok(match *step {
             Step::Wait { .. } => Said::Done,
@@ -395,9 +453,15 @@ impl Real {
                 amount: Cents::from_units(units),
                 payment_intent: Some(format!("pi{payment}")),
             })?),
-            Step::Reserve { hold, units, seconds } => {
+            Step::Reserve { hold, units, seconds, token } => {
+                come_by(wallet, token);
                 match wallet.reserve(&hold_id(hold), Cents::from_units(units), seconds)? {
-                    Ok(()) => Said::Held,
+                    Ok(()) => {
+                        if token > 0 {
+                            tokens.entry(hold).or_insert(token);
+                        }
+                        Said::Held
+                    }
                     Err(refusal) => Said::Refused(refusal),
                 }
             }
@@ -413,7 +477,8 @@ impl Real {
                 key: None,
                 token: None,
             })?),
-            Step::Charge { key, units, overdraft } => {
+            Step::Charge { key, units, overdraft, token } => {
+                come_by(wallet, token);
                 let overdraft = if overdraft { Overdraft::Allow } else { Overdraft::Deny };
                 let (key, amount) = (key.to_string(), Cents::from_units(units));
                 match wallet.charge(&Charge { key, amount, overdraft, detail: "job".into() })? {
@@ -457,8 +522,22 @@ impl StateMachineTest for Real {
     fn init_test(model: &Model) -> Self {
         let sql = database();
         migrate(&sql, Role::Account, &SCHEMA).unwrap();
-        let mut real = Self { sql, payment_of: BTreeMap::new(), holds: BTreeMap::new() };
+        let mut real = Self { sql, payment_of: BTreeMap::new(), holds: BTreeMap::new(), tokens: BTreeMap::new() };
         real.step(model.now, &Step::Wait { ms: 0 });
+        let wallet = Wallet::load(&real.sql, &SCHEMA, model.now).unwrap().unwrap();
+        for token in 1..4 {
+            let [day, total] = CAPS[usize::from(token)].map(|cap| cap.map(Cents::from_units));
+            let new = NewToken {
+                id: token_id(token).into(),
+                hash: token_id(token),
+                label: token_id(token),
+                manage: false,
+                login: false,
+                caps: Caps { day, total },
+                expires_at: None,
+            };
+            wallet.mint(&new).unwrap().unwrap();
+        }
         real
     }
 
@@ -500,6 +579,10 @@ impl StateMachineTest for Real {
         assert_eq!(real.number(select), folded, "nothing is lost in folding");
         let select = "SELECT COALESCE(SUM(CAST(detail AS INTEGER)), 0) FROM entries WHERE kind = 'fold'";
         assert_eq!(real.number(select), model.folded.len() as i64, "each call is counted");
+        for token in 1..4 {
+            let spent = real.number(&format!("SELECT spent_total FROM tokens WHERE id = '{}'", token_id(token)));
+            assert_eq!(spent, model.spent(token, |_| true), "what the token {token} has spent");
+        }
         let wallet = Wallet::load(&real.sql, &SCHEMA, model.now).unwrap().unwrap();
         assert_eq!(wallet.available().unwrap().units(), model.available());
     }
