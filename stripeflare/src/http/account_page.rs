@@ -18,7 +18,7 @@ use super::tokens::{Wanted, answered};
 use crate::money::Cents;
 use crate::object::{Command, Reply};
 use crate::schema::Schema;
-use crate::wallet::{Account, Denied, Line, Place, Refusal, TokenInfo};
+use crate::wallet::{Account, CardRow, Denied, Line, Place, Refusal, TokenInfo};
 
 pub(super) const ROUTES: &[RouteDef] = &[
     RouteDef::ours(Method::Get, "/account", |request| boxed(answered(show(request)))),
@@ -45,6 +45,7 @@ async fn show(request: Request) -> Result<Response, Response> {
                 statement(&mut body, &lines, next);
                 list(&mut body, &tokens);
                 body.push_str(NEW_TOKEN);
+                cards(&mut body, &super::cards::owned(&context).await?, &tokens);
                 body.push_str(LEAVING);
                 body.push_str(DELETING);
             }
@@ -141,6 +142,32 @@ fn list(body: &mut String, tokens: &[TokenInfo]) {
              <button name=\"do\" value=\"end\" aria-label=\"End the token {label}\">End</button></form></td></tr>"
         );
     }
+    body.push_str(
+        "</tbody></table><p>With a token end those that were made with it, and the cards that were added with it.</p>",
+    );
+}
+
+fn cards(body: &mut String, cards: &[CardRow], tokens: &[TokenInfo]) {
+    body.push_str("<h2 id=\"cards\">Cards that log in</h2>");
+    if cards.is_empty() {
+        body.push_str("<p>None: pay with a card, and it logs in to this account in other browsers, too.</p>");
+        return;
+    }
+    body.push_str(
+        "<table aria-labelledby=\"cards\"><thead><tr><th scope=\"col\">Card</th><th scope=\"col\">Added</th>\
+         <th scope=\"col\">With the token</th><td></td></tr></thead><tbody>",
+    );
+    for card in cards {
+        let (label, id, added) = (Escaped(&card.card.label), Escaped(&card.id), at_minute(card.at));
+        let token = tokens.iter().find(|token| token.id == card.token).map_or("–", |token| token.label.as_str());
+        let _ = write!(
+            body,
+            "<tr><th scope=\"row\">{label}</th><td>{added}</td><td>{}</td><td><form method=\"post\" action=\"/account\">\
+             <input type=\"hidden\" name=\"id\" value=\"{id}\">\
+             <button name=\"do\" value=\"forget-card\" aria-label=\"Forget {label}\">Forget</button></form></td></tr>",
+            Escaped(token)
+        );
+    }
     body.push_str("</tbody></table>");
 }
 
@@ -211,6 +238,10 @@ async fn press(request: Request) -> Result<Response, Response> {
         "make" => made(&context, press).await,
         "end" => {
             context.end_token(press.id.into()).await?;
+            Ok(back())
+        }
+        "forget-card" => {
+            super::cards::give_up(&context, press.id).await?;
             Ok(back())
         }
         "rotate" => context.rotate().await.map(|_| back()),

@@ -8,9 +8,10 @@ use serde::Serialize;
 
 use super::Answer;
 use super::context::Context;
+use super::date::moment_text;
 use crate::account::AccountId;
 use crate::object::{Address, Command, ObjectError, Reply};
-use crate::wallet::{CardRow, Millis, Refusal};
+use crate::wallet::{CardRow, Refusal};
 
 #[derive(Serialize)]
 struct Cards {
@@ -22,15 +23,20 @@ struct Shown {
     id: String,
     kind: &'static str,
     label: String,
-    /// Milliseconds since 1970.
-    added_at: Millis,
+    added_at: String,
     /// The id of the token whose bearer added it; it goes with that token.
     token: String,
 }
 
 impl From<CardRow> for Shown {
     fn from(row: CardRow) -> Self {
-        Self { kind: row.kind(), id: row.id, label: row.card.label, added_at: row.at, token: row.token.to_string() }
+        Self {
+            kind: row.kind(),
+            id: row.id,
+            label: row.card.label,
+            added_at: moment_text(row.at),
+            token: row.token.to_string(),
+        }
     }
 }
 
@@ -45,26 +51,37 @@ pub(super) async fn remove(request: Request) -> Response {
 async fn show(request: Request) -> Result<Response, Response> {
     let context = Context::from(&request.into_parts().0)?;
     context.mark_personal();
-    let cards = match context.token()? {
-        Some((token, _)) => cards(context.ask(token, Command::Cards).await?)?,
-        None => Vec::new(),
-    };
+    let cards = owned(&context).await?;
     Ok(Json(Cards { cards: cards.into_iter().map(Shown::from).collect() }).into_response())
+}
+
+/// The cards of the caller's account.
+pub(super) async fn owned(context: &Context) -> Result<Vec<CardRow>, Response> {
+    match context.token()? {
+        Some((token, _)) => cards(context.ask(token, Command::Cards).await?),
+        None => Ok(Vec::new()),
+    }
 }
 
 async fn release(request: Request) -> Result<Response, Response> {
     let (parts, _) = request.into_parts();
     let context = Context::from(&parts)?;
     let id = parts.uri.path().rsplit('/').next().unwrap_or_default().to_owned();
+    give_up(&context, id).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// A card logs in to the caller's account no more.
+pub(super) async fn give_up(context: &Context, id: String) -> Result<(), Response> {
     let missing = || Response::from(Answer::new(StatusCode::NOT_FOUND, "no_card", "This account has no such card."));
     let Some(token) = context.spending_token()? else { return Err(missing()) };
     let reply = context.ask(token, Command::ReleaseCard { id }).await?;
     let card = cards(reply)?.pop().ok_or_else(missing)?;
     // The account remembers that it is to be released: what fails from here on, its alarm makes up for.
-    if let Err(error) = forget(&context, token.account(), card).await {
+    if let Err(error) = forget(context, token.account(), card).await {
         worker::console_error!("a card is released later: {error}");
     }
-    Ok(StatusCode::NO_CONTENT.into_response())
+    Ok(())
 }
 
 /// Tells the directory, and the account that the directory knows.

@@ -2,9 +2,8 @@ use std::cell::Cell;
 
 use axum::body::Body;
 use axum::response::Response;
-use http::header::ALLOW;
+use http::StatusCode;
 use http::request::Parts;
-use http::{HeaderValue, Method, StatusCode};
 use http_body::Body as _;
 
 use super::answer::{X_BALANCE, X_ENTRY, X_PAYMENT_LINK, X_PRICE, header};
@@ -33,13 +32,7 @@ impl Call {
     /// The answer instead of the handler's.
     pub async fn begin(parts: &mut Parts, body: Body, price: &'static Price) -> Result<(Self, Body), Response> {
         let context = Context::from(parts)?;
-        if parts.method == Method::HEAD {
-            let answer =
-                Answer::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "A priced route answers no HEAD.");
-            let mut response = Response::from(answer);
-            response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET"));
-            return Err(response);
-        }
+        context.refuse_head()?;
         context.spending_token()?;
         let (key, body) = idempotency::read(parts, body).await?;
         context.slot.open((price.kind == Kind::UpTo).then_some(price.amount));
@@ -357,6 +350,7 @@ impl Inner {
         overdraft: Overdraft,
         detail: &str,
     ) -> Result<(AccountId, Cents, String), Response> {
+        self.refuse_head()?;
         let Some(token) = self.spending_token()? else { return Err(self.refused(amount, Refusal::Unregistered)) };
         let account = token.account().clone();
         let key = HoldId::generate(now()).as_str().to_owned();

@@ -5,8 +5,9 @@ use std::rc::Rc;
 
 use axum::extract::Request;
 use axum::response::Response;
+use http::header::ALLOW;
 use http::request::Parts;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::future_to_promise;
 use worker::Env;
@@ -60,6 +61,8 @@ pub(crate) struct Inner {
     /// The account says that the cookie opens it no more.
     disowned: Cell<bool>,
     pub(crate) manner: Manner,
+    /// It asks for the headers alone.
+    head: bool,
     visitor: OnceCell<Token>,
     /// Takes the cookie's place.
     fresh: OnceCell<Token>,
@@ -89,6 +92,7 @@ impl Context {
             caller,
             disowned: Cell::new(false),
             manner: Manner::of(request.method(), headers),
+            head: request.method() == Method::HEAD,
             visitor: OnceCell::new(),
             fresh: OnceCell::new(),
             dropped: Cell::new(false),
@@ -197,6 +201,19 @@ impl Inner {
             }
         }
         Ok(wallet::Account::unregistered(self.account()?, schema))
+    }
+
+    /// # Errors
+    /// The answer to a `HEAD` of what costs something.
+    pub(crate) fn refuse_head(&self) -> Result<(), Response> {
+        if !self.head {
+            return Ok(());
+        }
+        let answer =
+            Answer::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "What costs something answers no HEAD.");
+        let mut response = Response::from(answer);
+        response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET"));
+        Err(response)
     }
 
     /// The token this visitor gets, made when first asked for.

@@ -56,6 +56,7 @@ struct Shown {
     label: String,
     manage: bool,
     login: bool,
+    made_by: Option<TokenId>,
     cap_per_day: Option<Cents>,
     cap_total: Option<Cents>,
     /// Counted for a token with a cap only.
@@ -75,6 +76,7 @@ impl From<TokenInfo> for Shown {
             label: token.label,
             manage: token.manage,
             login: token.login,
+            made_by: token.made_by,
             cap_per_day: token.caps.day,
             cap_total: token.caps.total,
             spent_today: counted.then_some(token.spent_day),

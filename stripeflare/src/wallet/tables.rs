@@ -63,6 +63,7 @@ const ACCOUNT: &[&str] = &[
         label TEXT NOT NULL,
         manage INTEGER NOT NULL,
         login INTEGER NOT NULL,
+        made_by TEXT,
         cap_day INTEGER,
         cap_total INTEGER,
         spent_day_date INTEGER NOT NULL DEFAULT 0,

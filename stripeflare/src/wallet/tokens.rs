@@ -95,6 +95,8 @@ pub(crate) struct TokenInfo {
     pub(crate) manage: bool,
     /// A login gave it.
     pub(crate) login: bool,
+    /// The token it was made with.
+    pub(crate) made_by: Option<TokenId>,
     pub(crate) caps: Caps,
     /// Today. Of a token without a cap nothing is counted.
     pub(crate) spent_day: Cents,
@@ -122,13 +124,15 @@ struct Stored {
 }
 
 impl Stored {
-    const SELECT: &str = "SELECT id, label, manage, login, cap_day, cap_total, spent_day_date, spent_day, spent_total,
+    const SELECT: &str =
+        "SELECT id, label, manage, login, made_by, cap_day, cap_total, spent_day_date, spent_day, spent_total,
         created_at, last_used_day, expires_at, hash, old_hash, old_until FROM tokens";
 
     fn read(row: Row, today: i64) -> Result<Self, SqlError> {
         let mut row = Reader::new(row);
         let (id, label) = (TokenId(row.text()?), row.text()?);
         let (manage, login) = (row.integer()? != 0, row.integer()? != 0);
+        let made_by = row.optional_text()?.map(TokenId);
         let caps = Caps { day: row.optional_cents()?, total: row.optional_cents()? };
         let is_today = row.integer()? == today;
         let spent_day = row.cents()?;
@@ -137,6 +141,7 @@ impl Stored {
             label,
             manage,
             login,
+            made_by,
             caps,
             spent_day: if is_today { spent_day } else { Cents::ZERO },
             spent_total: row.cents()?,
@@ -171,6 +176,7 @@ impl Wallet<'_> {
             label: FIRST.to_owned(),
             manage: true,
             login: false,
+            made_by: None,
             caps: Caps::default(),
             spent_day: Cents::ZERO,
             spent_total: Cents::ZERO,
@@ -272,14 +278,15 @@ impl Wallet<'_> {
             return Ok(Err(Refusal::TooManyTokens));
         }
         self.sql.run(
-            "INSERT INTO tokens (id, hash, label, manage, login, cap_day, cap_total, created_at, expires_at)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO tokens (id, hash, label, manage, login, made_by, cap_day, cap_total, created_at, expires_at)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             &[
                 token.id.as_str().into(),
                 token.hash.as_str().into(),
                 token.label.as_str().into(),
                 i64::from(token.manage).into(),
                 i64::from(token.login).into(),
+                self.caller_id().map(TokenId::as_str).into(),
                 token.caps.day.map(Cents::units).into(),
                 token.caps.total.map(Cents::units).into(),
                 self.now.into(),
@@ -321,12 +328,21 @@ impl Wallet<'_> {
         Ok(())
     }
 
-    /// Ends a token, unless it is the caller's own and the last way to the account's money.
+    /// Ends a token and those that were made with it, which may be in the same wrong hands; the caller's is not among these.
+    /// Refused, when it is the caller's own and the last way to the account's money.
     pub(crate) fn revoke(&mut self, id: &TokenId) -> Result<Result<(), Refusal>, WalletError> {
         if self.caller_id() == Some(id) && self.is_last_way()? {
             return Ok(Err(Refusal::LastToken));
         }
-        self.end_token(id)?;
+        let mut living = self.tokens()?;
+        let mut ending = vec![id.clone()];
+        while let Some(id) = ending.pop() {
+            self.end_token(&id)?;
+            let (made, others) =
+                living.into_iter().partition(|token| token.made_by.as_ref() == Some(&id) && !token.this);
+            living = others;
+            ending.extend(made.into_iter().map(|token: TokenInfo| token.id));
+        }
         Ok(Ok(()))
     }
 
@@ -672,6 +688,34 @@ mod tests {
         assert_eq!(opens(&sql, NOW, &first()), Err(Denied::Wrong));
         assert_eq!(revoke(&proof("manages"), "id-manages"), Err(Refusal::LastToken));
         assert_eq!(opens(&sql, NOW, &proof("manages")), Ok(()));
+    }
+
+    #[test]
+    fn what_was_made_or_claimed_with_a_revoked_token_goes_with_it() {
+        let manages = |name: &str| NewToken { manage: true, ..token(name) };
+        let sql = account(10, &[manages("stolen"), manages("other")]);
+        for (by, name) in [("stolen", "a"), ("a", "b"), ("b", "c"), ("stolen", "spends"), ("other", "d")] {
+            at(&sql, NOW, |wallet| {
+                wallet.authenticate(&proof(by)).unwrap().unwrap();
+                wallet.mint(&if name == "spends" { token(name) } else { manages(name) }).unwrap().unwrap();
+            });
+        }
+        for (id, token) in [("1", "id-stolen"), ("2", "id-b"), ("3", "id-other")] {
+            let insert = "INSERT INTO cards (id, identity, label, token, payment, claim, state, at)
+                VALUES (?1, ?1, 'visa', ?2, 'p', ?1, 'owned', 1)";
+            sql.execute(insert, [id, token]).unwrap();
+        }
+        at(&sql, NOW, |wallet| {
+            wallet.authenticate(&proof("b")).unwrap().unwrap();
+            wallet.revoke(&TokenId("id-stolen".into())).unwrap().unwrap();
+            let left: Vec<_> = wallet.tokens().unwrap().into_iter().map(|token| token.label).collect();
+            assert_eq!(left, ["first", "b", "c", "d", "other"], "whoever revokes stays, and what it has made");
+            let cards: Vec<_> = wallet.cards().unwrap().into_iter().map(|card| card.id).collect();
+            assert_eq!(cards, ["2", "3"]);
+            wallet.log_out_everywhere("fresh").unwrap();
+            let cards: Vec<_> = wallet.cards().unwrap().into_iter().map(|card| card.id).collect();
+            assert_eq!(cards, ["2"], "only what this very token claimed");
+        });
     }
 
     #[test]

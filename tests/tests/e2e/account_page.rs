@@ -1,8 +1,10 @@
 //! `/account`: the account for people, by forms alone.
 
 use anyhow::Result;
+use cargo_stripeflare::stripe::Method as Pay;
 use reqwest::Method;
 use serde_json::json;
+use tests::visitor::Visitor;
 use tests::{Customer, Reply, World};
 
 /// What a browser sends when a person follows a link or presses a button of our own page.
@@ -93,6 +95,21 @@ async fn a_person_makes_changes_and_ends_tokens() -> Result<()> {
     assert_eq!(world.get(&agent, "/ok").await.status, 401);
     let refused = press(&world, &owner, "do=end&id=first").await;
     assert_eq!((refused.status, refused.body.contains("last way")), (409, true), "as a page: {refused:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_person_sees_who_is_logged_in_and_forgets_a_card() -> Result<()> {
+    let world = World::start().await?;
+    let mut petra = Visitor::arrive(&world).await;
+    petra.log_in(&world, 500, Pay::visa()).await?;
+    let owner = petra.customer(&world).await;
+    let page = see(&world, &owner).await;
+    assert!(page.contains("Petra Payer") && page.contains("visa •••• 4242"), "{page}");
+    let id = page.split("name=\"id\" value=\"").last().unwrap().split('"').next().unwrap();
+    assert_eq!(press(&world, &owner, &format!("do=forget-card&id={id}")).await.status, 303);
+    assert!(!see(&world, &owner).await.contains("4242"));
+    assert_eq!(press(&world, &owner, "do=forget-card&id=x").await.status, 404);
     Ok(())
 }
 

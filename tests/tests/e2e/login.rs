@@ -143,6 +143,45 @@ async fn a_cookie_without_its_prefix_is_for_this_machine_only() -> Result<()> {
     assert!(world.send(elsewhere).await.header("set-cookie").starts_with("__Host-access_token="));
     let here = world.visit("/me").await.header("set-cookie");
     assert!(here.starts_with("access_token=") && !here.contains("Secure"), "{here}");
+
+    let customer = world.customer(50).await?;
+    let with = |world: &World, host: &str, name: &str| {
+        let cookie = format!("{name}={}", customer.token);
+        let request = world.request(Method::GET, "/me").header("cookie", cookie);
+        if host.is_empty() { request } else { request.header("host", host) }
+    };
+    for (host, name, known) in [
+        ("", "access_token", true),
+        ("", "__Host-access_token", false),
+        ("api.example", "access_token", false),
+        ("api.example", "__Host-access_token", true),
+    ] {
+        let me = world.send(with(&world, host, name)).await;
+        assert_eq!((me.status, me.json()["registered"].as_bool()), (200, Some(known)), "{name} at {host}");
+    }
+    let https_only = World::start().await?;
+    let planted = https_only.send(with(&https_only, "", "access_token")).await;
+    assert_eq!((planted.status, planted.json()["registered"].as_bool()), (200, Some(false)));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_head_spends_and_changes_nothing() -> Result<()> {
+    let world = World::start().await?;
+    let customer = world.customer(50).await?;
+    for (path, status) in [
+        ("/ok", 405),
+        ("/echo", 405),
+        ("/dynamic?cents=5", 405),
+        ("/me", 200),
+        ("/logout", 405),
+        ("/rotate-token", 405),
+    ] {
+        let head = world.request(Method::HEAD, path).bearer_auth(&customer.token);
+        let head = world.send(head).await;
+        assert_eq!((head.status, head.body.as_str()), (status, ""), "{path}");
+    }
+    assert_eq!(world.balance(&customer).await, 50.0);
     Ok(())
 }
 

@@ -1,8 +1,10 @@
 //! Several tokens for one account: each with its rights, its caps and its end.
 
 use anyhow::Result;
+use cargo_stripeflare::stripe::Method as Pay;
 use reqwest::Method;
 use serde_json::{Value, json};
+use tests::visitor::Visitor;
 use tests::{Customer, Reply, World};
 
 async fn post(world: &World, customer: &Customer, path: &str) -> Reply {
@@ -89,6 +91,31 @@ async fn a_token_that_spends_spends_and_no_more() -> Result<()> {
         (409, "last_token".into())
     );
     assert_eq!(world.get(&second, "/ok").await.status, 200);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_revoked_token_takes_along_what_was_made_and_added_with_it() -> Result<()> {
+    let world = World::start().await?;
+    let mut petra = Visitor::arrive(&world).await;
+    petra.log_in(&world, 500, Pay::visa()).await?;
+    let owner = petra.customer(&world).await;
+    let (laptop, _) = mint(&world, &owner, json!({"label": "laptop", "manage": true})).await;
+    let (agent, _) = mint(&world, &owner, json!({"label": "agent"})).await;
+    let (agents, _) = mint(&world, &laptop, json!({"label": "agent of the laptop"})).await;
+    let cards =
+        async |customer: &Customer| world.get(customer, "/cards").await.json()["cards"].as_array().map(Vec::len);
+    assert_eq!(cards(&laptop).await, Some(1));
+    assert_eq!(delete(&world, &laptop, "/tokens/first").await.status, 204);
+    for (customer, status) in [(&owner, 401), (&agent, 401), (&agents, 200), (&laptop, 200)] {
+        assert_eq!(world.get(customer, "/ok").await.status, status);
+    }
+    assert_eq!(cards(&laptop).await, Some(0));
+    let audit = tests::audit::audit_at_rest(world.disk(), tests::DEADLINE).await?;
+    assert!(audit.is_clean() && audit.accounts[owner.account()].cards.is_empty(), "{audit}");
+    let mut other = Visitor::arrive(&world).await;
+    other.log_in(&world, 500, Pay::visa()).await?;
+    assert_eq!(cards(&other.customer(&world).await).await, Some(1), "the card is free for another account");
     Ok(())
 }
 
