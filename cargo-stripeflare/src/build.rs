@@ -96,7 +96,23 @@ pub fn build(options: &Options) -> Result<Artifacts> {
     Ok(artifacts)
 }
 
+/// Compiles the worker and packs nothing: what cargo leaves, before the tools that shrink it.
+///
+/// # Errors
+/// If the toolchain is missing and cannot be installed, or the worker does not compile.
+pub(crate) fn compile(options: &Options) -> Result<Vec<u8>> {
+    let project = Project::find(&options.dir)?;
+    provision::toolchain(&project, options.panic)?;
+    options.run(&mut cargo_build(&project, options))?;
+    compiled(&project, options)
+}
+
 impl Options {
+    /// What cargo calls it.
+    fn profile(&self) -> &'static str {
+        if self.release { "release" } else { "debug" }
+    }
+
     fn run(&self, command: &mut Command) -> Result<()> {
         if self.quiet { process::capture(command).map(drop) } else { process::inherit(command) }
     }
@@ -179,15 +195,19 @@ impl Stamp {
 
 /// The compiled worker, the tools that pack it and how.
 fn stamp(project: &Project, tools: &BuildTools, options: &Options) -> Result<String> {
-    let profile = if options.release { "release" } else { "debug" };
-    let wasm = project.target_dir.join(TARGET).join(profile).join(format!("{}.wasm", project.library));
-    let wasm = fs::read(&wasm).with_context(|| format!("cannot read {}", wasm.display()))?;
+    let profile = options.profile();
+    let wasm = compiled(project, options)?;
     let mut hash = Sha256::new();
     hash.update(format!("{profile} {:?} {} {tools:?} ", options.panic, options.wasm_opt));
     // The manifest has settings for the tools.
     hash.update(fs::read(project.dir.join("Cargo.toml"))?);
     hash.update(wasm);
     Ok(hex::encode(hash.finalize()))
+}
+
+fn compiled(project: &Project, options: &Options) -> Result<Vec<u8>> {
+    let wasm = project.target_dir.join(TARGET).join(options.profile()).join(format!("{}.wasm", project.library));
+    fs::read(&wasm).with_context(|| format!("cannot read {}", wasm.display()))
 }
 
 /// Held alone while a build replaces the files, and shared by those who read them.

@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::build;
 use crate::dev;
 use crate::provision::Panic;
+use crate::schema;
 
 #[derive(Parser)]
 #[command(name = "cargo stripeflare", bin_name = "cargo stripeflare", version, about)]
@@ -21,6 +22,9 @@ struct Cli {
 enum Command {
     /// Build a worker: leaves build/index.js and build/index_bg.wasm in its folder
     Build(BuildArgs),
+    /// Look at the versions of a worker's columns, and record those that are released
+    #[command(subcommand)]
+    Schema(SchemaCommand),
     /// Run a worker on this machine, with a local stand-in for Stripe
     Dev(DevArgs),
 }
@@ -40,6 +44,29 @@ struct BuildArgs {
     #[arg(long)]
     no_opt: bool,
     /// Let a panic end every request in the isolate, for a smaller worker without nightly
+    #[arg(long)]
+    abort: bool,
+}
+
+#[derive(Subcommand)]
+enum SchemaCommand {
+    /// Record the versions so far in stripeflare.schema.json: from then on, changing them does not compile
+    Lock(SchemaArgs),
+    /// Print the SQL of every version
+    Sql(SchemaArgs),
+    /// Print the SQL of the versions that are not recorded yet
+    Diff(SchemaArgs),
+}
+
+#[derive(Args)]
+struct SchemaArgs {
+    /// The worker's folder
+    #[arg(long, value_name = "PATH", default_value = ".")]
+    dir: PathBuf,
+    /// Compile quickly, without optimizing
+    #[arg(long)]
+    dev: bool,
+    /// Compile with the project's own toolchain, as `build --abort` does
     #[arg(long)]
     abort: bool,
 }
@@ -75,6 +102,17 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<()> {
                 ..build::Options::release(args.dir)
             };
             build::build(&options).map(drop)
+        }
+        Command::Schema(command) => {
+            let (args, print): (_, fn(&schema::Found) -> Result<String>) = match command {
+                SchemaCommand::Lock(args) => (args, schema::Found::lock),
+                SchemaCommand::Sql(args) => (args, |found| Ok(found.sql())),
+                SchemaCommand::Diff(args) => (args, |found| Ok(found.diff())),
+            };
+            let panic = if args.abort { Panic::Abort } else { Panic::Unwind };
+            let options = build::Options { release: !args.dev, panic, ..build::Options::release(args.dir) };
+            print!("{}", print(&schema::Found::in_worker(&options)?)?);
+            Ok(())
         }
         Command::Dev(args) => dev::run(&dev::Options {
             dir: args.dir,

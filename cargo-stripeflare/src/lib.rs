@@ -16,5 +16,6 @@ pub mod dev_vars;
 pub mod guard;
 pub mod project;
 pub mod provision;
+pub mod schema;
 pub mod stripe;
 pub mod workerd;

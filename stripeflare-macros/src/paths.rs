@@ -1,5 +1,7 @@
 //! The one place that knows how generated code names things: absolute paths only, whatever the user has in scope.
 
+use std::path::Path as FilePath;
+
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::Path;
@@ -68,4 +70,13 @@ impl Std {
             string: quote!(::std::string::String),
         }
     }
+}
+
+/// Makes cargo expand a macro again when a file that it reads changes.
+pub(crate) fn watch(file: &FilePath) -> TokenStream {
+    let Some(file) = file.to_str() else {
+        return TokenStream::new();
+    };
+    let include_bytes = Std::new().include_bytes;
+    quote!(const _: &[u8] = #include_bytes(#file);)
 }

@@ -103,6 +103,10 @@ impl<const N: usize> Writer<N> {
         writer.byte(LINE)
     }
 
+    const fn user(self, name: &str) -> Self {
+        self.field("user").field(name).byte(LINE)
+    }
+
     const fn schema(self, schema: &Schema) -> Self {
         let mut writer = self;
         let mut at = 0;
@@ -133,14 +137,14 @@ impl<const N: usize> Writer<N> {
 
 /// The length of a schema as text.
 #[must_use]
-pub const fn dump_length(schema: &Schema) -> usize {
-    Writer { bytes: [], length: 0 }.schema(schema).length
+pub const fn dump_length(user: &str, schema: &Schema) -> usize {
+    Writer { bytes: [], length: 0 }.user(user).schema(schema).length
 }
 
-/// A schema as text; `N` is its [`dump_length`].
+/// The schema of a user type as text; `N` is its [`dump_length`].
 #[must_use]
-pub const fn dump<const N: usize>(schema: &Schema) -> [u8; N] {
-    let writer = Writer { bytes: [0; N], length: 0 }.schema(schema);
+pub const fn dump<const N: usize>(user: &str, schema: &Schema) -> [u8; N] {
+    let writer = Writer { bytes: [0; N], length: 0 }.user(user).schema(schema);
     assert!(writer.length == N);
     writer.bytes
 }
@@ -157,16 +161,18 @@ impl fmt::Display for DumpError {
 
 impl std::error::Error for DumpError {}
 
-/// Reads what [`dump`] wrote. The schema lives as long as the program.
+/// Reads what [`dump`] wrote: the name of the user type and its schema, which lives as long as the program.
 ///
 /// # Errors
 /// When the text is none of this version.
-pub fn read_dump(bytes: &[u8]) -> Result<Schema, DumpError> {
+pub fn read_dump(bytes: &[u8]) -> Result<(&'static str, Schema), DumpError> {
     let text: &'static str = Box::leak(std::str::from_utf8(bytes).map_err(|_| DumpError)?.to_owned().into_boxed_str());
+    let mut user = None;
     let (mut columns, mut dropped, mut indexes, mut steps) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for line in text.split_terminator(char::from(LINE)) {
         let mut fields = Fields(line.split_terminator(char::from(FIELD)));
         match fields.text()? {
+            "user" => user = Some(fields.text()?),
             "column" => columns.push(fields.column()?),
             "dropped" => dropped.push(Dropped { name: fields.text()?, since: fields.number()? }),
             "index" => {
@@ -177,7 +183,9 @@ pub fn read_dump(bytes: &[u8]) -> Result<Schema, DumpError> {
             _ => return Err(DumpError),
         }
     }
-    Ok(Schema { columns: columns.leak(), dropped: dropped.leak(), indexes: indexes.leak(), steps: steps.leak() })
+    let schema =
+        Schema { columns: columns.leak(), dropped: dropped.leak(), indexes: indexes.leak(), steps: steps.leak() };
+    Ok((user.ok_or(DumpError)?, schema))
 }
 
 struct Fields(std::str::SplitTerminator<'static, char>);
@@ -250,9 +258,9 @@ mod tests {
             indexes: &[IndexDef::new(&["tier", "points"], 2)],
             steps: &[Step::new(2, "UPDATE users\nSET points = 1")],
         };
-        const LENGTH: usize = dump_length(&SCHEMA);
-        const DUMP: [u8; LENGTH] = dump(&SCHEMA);
-        assert_eq!(read_dump(&DUMP).unwrap(), SCHEMA);
+        const LENGTH: usize = dump_length("User", &SCHEMA);
+        const DUMP: [u8; LENGTH] = dump("User", &SCHEMA);
+        assert_eq!(read_dump(&DUMP).unwrap(), ("User", SCHEMA));
         assert!(read_dump(b"nonsense").is_err());
         assert!(read_dump(b"\xff").is_err());
     }

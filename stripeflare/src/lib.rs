@@ -124,7 +124,8 @@ pub mod __private {
     pub use crate::object::{Object, Stats, extend_durable_object};
     pub use crate::schema::{
         Column, ColumnDef, ColumnError, ColumnReader, ColumnType, ColumnWriter, DefaultValue, Dropped, Field, IndexDef,
-        Shown, Step, StripeUser, column, column_with_default,
+        Shown, Step, StripeUser, check_recorded_type, check_recorded_user, column, column_with_default, dump_length_of,
+        dump_of,
     };
     pub use crate::wallet::Value;
     pub use axum::extract::Request;

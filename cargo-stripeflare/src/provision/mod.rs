@@ -44,6 +44,15 @@ pub fn for_build(project: &Project, panic: Panic) -> Result<BuildTools> {
     Ok(BuildTools { cargo: cargo_tools::provision(project)?, npm: npm::provision(&project.dir)? })
 }
 
+/// Sets up the toolchain alone, which compiles a worker.
+///
+/// # Errors
+/// Says what is missing, why it could not be installed and what to do.
+pub fn toolchain(project: &Project, panic: Panic) -> Result<()> {
+    let _lock = Lock::take()?;
+    toolchain::provision(&project.dir, panic)
+}
+
 /// Sets up the npm packages alone: workerd and wrangler.
 ///
 /// # Errors

@@ -1,7 +1,5 @@
 //! Writes the glue between the Workers runtime and `stripeflare::__private`.
 
-use std::path::Path;
-
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
@@ -10,7 +8,8 @@ use super::parse::RawMain;
 use super::validate::Entry;
 use crate::paths::Std;
 
-pub(super) fn expand(entry: &Entry<'_>) -> TokenStream {
+/// `recorded` is the user type that the schema lock is about.
+pub(super) fn expand(entry: &Entry<'_>, recorded: Option<&str>) -> TokenStream {
     let RawMain { private: p, function, .. } = entry.raw;
     let Entry { app, version, .. } = entry;
     let string = Std::new().string;
@@ -20,6 +19,8 @@ pub(super) fn expand(entry: &Entry<'_>) -> TokenStream {
         let p = p.at(app.span());
         quote_spanned!(app.span()=> <#app as #p::AppType>::User)
     };
+    let check = recorded.map(|name| quote!(const _: () = #p::check_recorded_user::<__User>(#name);));
+    let section = stripeflare_schema::SECTION;
     // The functions' parameters are what wasm-bindgen names in JavaScript, hence without a prefix.
     quote! {
         #function
@@ -29,6 +30,17 @@ pub(super) fn expand(entry: &Entry<'_>) -> TokenStream {
             use #p::wasm_bindgen;
 
             type __User = #user;
+
+            #check
+
+            // For `cargo stripeflare schema`; it is never loaded.
+            #[cfg(target_arch = "wasm32")]
+            const _: () = {
+                const __LENGTH: usize = #p::dump_length_of::<__User>();
+                #[used]
+                #[unsafe(link_section = #section)]
+                static __SCHEMA: [u8; __LENGTH] = #p::dump_of::<__User, __LENGTH>();
+            };
 
             #[#p::wasm_bindgen::prelude::wasm_bindgen(js_name = "fetch", wasm_bindgen = #p::wasm_bindgen)]
             pub fn __stripeflare_fetch(
@@ -92,13 +104,4 @@ pub(super) fn expand(entry: &Entry<'_>) -> TokenStream {
 pub(super) fn fallback(raw: &RawMain) -> TokenStream {
     let function = &raw.function;
     quote!(#function)
-}
-
-/// Makes cargo expand the macro again when the file changes.
-pub(super) fn watch(file: &Path) -> TokenStream {
-    let Some(file) = file.to_str() else {
-        return TokenStream::new();
-    };
-    let include_bytes = Std::new().include_bytes;
-    quote!(const _: &[u8] = #include_bytes(#file);)
 }

@@ -3,6 +3,7 @@
 use proc_macro2::{Span, TokenStream};
 
 use crate::errors::{Errors, Expansion};
+use crate::paths::watch;
 
 mod expand;
 mod parse;
@@ -24,6 +25,9 @@ fn expand_in(directory: Option<std::path::PathBuf>, arguments: TokenStream, item
         return Expansion { tokens: item, errors };
     };
     let entry = validate::validate(&raw, &mut errors);
+    // A file that cannot be read is reported by the struct that it is about.
+    let lock = directory.as_deref().and_then(crate::user::lock::find);
+    let recorded = lock.as_ref().and_then(|found| found.lock.as_ref().ok()).map(|lock| lock.user.clone());
     let configuration = directory.and_then(|directory| wrangler::find(&directory));
     if let Some(configuration) = &configuration {
         let span = raw.function.sig.ident.span();
@@ -32,13 +36,13 @@ fn expand_in(directory: Option<std::path::PathBuf>, arguments: TokenStream, item
         }
     }
     let tokens = match entry {
-        Some(entry) if errors.is_empty() => expand::expand(&entry),
+        Some(entry) if errors.is_empty() => expand::expand(&entry, recorded.as_deref()),
         _ => expand::fallback(&raw),
     };
     // With a receiver this is most likely in an `impl` block, where the constant could not stand.
-    let watched =
-        configuration.filter(|_| raw.function.sig.receiver().is_none()).map(|found| expand::watch(&found.path));
-    Expansion { tokens: quote::quote!(#tokens #watched), errors }
+    let watched = configuration.filter(|_| raw.function.sig.receiver().is_none()).map(|found| watch(&found.path));
+    let watched_lock = lock.filter(|_| watched.is_some()).map(|found| watch(&found.path));
+    Expansion { tokens: quote::quote!(#tokens #watched #watched_lock), errors }
 }
 
 /// Where the attribute stands.

@@ -42,6 +42,21 @@ impl Default {
     }
 }
 
+impl Default {
+    /// As SQL spells it in a column of this type.
+    pub(super) fn sql(&self, ty: &Type) -> String {
+        let signed = |negative: bool, digits: String| format!("{}{digits}", if negative { "-" } else { "" });
+        let real = |digits: &str| format!("{:?}", digits.parse::<f64>().unwrap_or_default());
+        match self {
+            Self::Text(text) => format!("'{}'", text.value().replace('\'', "''")),
+            Self::Bool(truth) => i32::from(*truth).to_string(),
+            Self::Real { negative, literal } => signed(*negative, real(literal.base10_digits())),
+            Self::Integer { negative, literal } if is_real(ty) => signed(*negative, real(literal.base10_digits())),
+            Self::Integer { negative, literal } => signed(*negative, literal.base10_digits().to_owned()),
+        }
+    }
+}
+
 /// Numbers cross to SQLite through JavaScript.
 const MAX_INTEGER: i128 = (1 << 53) - 1;
 

@@ -2,13 +2,16 @@
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
+use stripeflare_schema::lock::{FILE, Lock};
+use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 
 use super::default::{Default, is_real};
+use super::lock;
 use super::model::{Column, User};
 use crate::paths::{Private, Std};
 
-pub(super) fn expand(user: &User<'_>) -> TokenStream {
+pub(super) fn expand(user: &User<'_>, recorded: Option<&Lock>) -> TokenStream {
     let p = &user.private;
     let ident = &user.input.ident;
     let Std { ok, result, .. } = Std::new();
@@ -29,10 +32,14 @@ pub(super) fn expand(user: &User<'_>) -> TokenStream {
     });
     let history = history(user);
     let constants = constants(user);
+    let types = recorded.map(|lock| types(user, lock));
+    let name = ident.unraw().to_string();
     quote! {
         #constants
+        #types
         #[automatically_derived]
         impl #p::StripeUser for #ident {
+            const NAME: &'static str = #name;
             const COLUMNS: &'static [#p::ColumnDef] = &[#(#definitions),*];
             #history
             fn read(__row: &mut #p::ColumnReader<'_>) -> #result<Self, #p::ColumnError> {
@@ -67,15 +74,39 @@ pub(super) fn fallback(user: &User<'_>) -> TokenStream {
     }
 }
 
+/// Recorded columns have the types that they were recorded with.
+fn types(user: &User<'_>, lock: &Lock) -> TokenStream {
+    let p = &user.private;
+    let checks = user.columns.iter().filter_map(|column| {
+        let (version, recorded) = lock::recorded(lock, column)?;
+        let stored = stored(column);
+        let (name, column_type, nullable) = (&column.name, &recorded.column_type, recorded.nullable);
+        let null = if nullable { "" } else { " NOT NULL" };
+        let message = format!(
+            "version {version} is recorded in {FILE} with `{name}` as {column_type}{null}, and a column keeps its type: add \
+             another one with `since = {}`",
+            lock.last() + 1
+        );
+        let p = p.at(column.ty.span());
+        Some(quote_spanned! {column.ty.span()=>
+            const _: () = #p::check_recorded_type::<#stored>(#column_type, #nullable, #message);
+        })
+    });
+    quote!(#(#checks)*)
+}
+
+/// The type that SQLite's is derived from.
+fn stored(column: &Column<'_>) -> TokenStream {
+    let Std { option, string, .. } = Std::new();
+    match (column.json, column.ty) {
+        (true, _) => quote!(#option<#string>),
+        (false, ty) => quote!(#ty),
+    }
+}
+
 fn definition(column: &Column<'_>, p: &Private) -> TokenStream {
     let Column { name, ty, .. } = column;
-    let stored = match column.json {
-        true => {
-            let Std { option, string, .. } = Std::new();
-            quote!(#option<#string>)
-        }
-        false => quote!(#ty),
-    };
+    let stored = stored(column);
     let defined = match &column.default {
         Some((span, default)) => {
             let value = default_value(default, column, p);

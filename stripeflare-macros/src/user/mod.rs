@@ -3,9 +3,11 @@
 use proc_macro2::TokenStream;
 
 use crate::errors::{Errors, Expansion};
+use crate::paths::watch;
 
 mod default;
 mod expand;
+pub(crate) mod lock;
 mod model;
 mod parse;
 mod validate;
@@ -14,6 +16,12 @@ mod validate;
 mod tests;
 
 pub(crate) fn expand(item: TokenStream) -> Expansion {
+    let directory = std::env::var_os("CARGO_MANIFEST_DIR").map(std::path::PathBuf::from);
+    expand_in(directory.as_deref(), item)
+}
+
+/// `directory` is where the schema lock may be.
+fn expand_in(directory: Option<&std::path::Path>, item: TokenStream) -> Expansion {
     let mut errors = Errors::new();
     let input = match syn::parse2::<syn::DeriveInput>(item) {
         Ok(input) => input,
@@ -24,9 +32,24 @@ pub(crate) fn expand(item: TokenStream) -> Expansion {
     };
     let user = parse::parse(&input, &mut errors);
     validate::validate(&user, &mut errors);
+    let found = directory.and_then(lock::find);
+    let recorded = match found.as_ref().map(|found| &found.lock) {
+        Some(Ok(lock)) if input.ident == lock.user => Some(lock),
+        Some(Err(problem)) => {
+            errors.push(input.ident.span(), format!("{} cannot be read: {problem}", stripeflare_schema::lock::FILE));
+            None
+        }
+        _ => None,
+    };
+    if let Some(lock) = recorded
+        && errors.is_empty()
+    {
+        lock::check(&user, lock, &mut errors);
+    }
     let tokens = match errors.is_empty() {
-        true => expand::expand(&user),
+        true => expand::expand(&user, recorded),
         false => expand::fallback(&user),
     };
-    Expansion { tokens, errors }
+    let watched = found.map(|found| watch(&found.path));
+    Expansion { tokens: quote::quote!(#tokens #watched), errors }
 }

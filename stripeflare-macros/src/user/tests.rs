@@ -1,7 +1,7 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use super::expand;
+use super::{expand, expand_in};
 use crate::testing::{assert_golden, messages};
 
 fn derive(item: TokenStream) -> Vec<String> {
@@ -190,4 +190,211 @@ fn fields_that_are_no_columns() {
     ] {
         assert_eq!(field(&tokens), [expected], "{tokens}");
     }
+}
+
+/// Two versions: one column, then one more, a renamed one, an index and SQL; and a third that drops one.
+const LOCK: &str = r#"{
+    "user": "User",
+    "versions": [
+        {"version": 1, "columns": [
+            {"name": "tier", "type": "TEXT", "default": "'free'", "index": true},
+            {"name": "kind", "type": "TEXT", "nullable": true},
+            {"name": "legacy", "type": "TEXT", "nullable": true}
+        ]},
+        {"version": 2, "columns": [
+            {"name": "points", "type": "INTEGER", "default": "-3"},
+            {"name": "sort", "type": "TEXT", "nullable": true, "renamed_from": "kind"}
+        ], "indexes": [["tier", "points"]], "migration": "UPDATE users SET points = 1"},
+        {"version": 3, "dropped": ["legacy"]}
+    ]
+}"#;
+
+fn locked(lock: &str, item: TokenStream) -> Vec<String> {
+    let directory = tempfile::tempdir().expect("a folder");
+    std::fs::write(directory.path().join("stripeflare.schema.json"), lock).expect("a file");
+    messages(expand_in(Some(directory.path()), item))
+}
+
+/// The struct that is recorded, with changes.
+fn changed(from: &str, to: &str) -> Vec<String> {
+    const RECORDED: &str = r#"
+        #[stripe_user(dropped(name = "legacy", since = 3))]
+        #[stripe_user(index(columns = [tier, points], since = 2))]
+        #[stripe_user(migration(version = 2, sql = "UPDATE users SET points = 1"))]
+        struct User {
+            #[column(default = "free", index)]
+            tier: String,
+            #[column(since = 2, default = -3)]
+            points: i64,
+            #[column(since = 2, renamed_from = "kind")]
+            sort: Option<String>,
+        }"#;
+    assert!(RECORDED.contains(from), "{from}");
+    locked(LOCK, RECORDED.replacen(from, to, 1).parse().expect("Rust"))
+}
+
+#[test]
+fn a_recorded_struct_may_grow() {
+    for (from, to) in [
+        ("", ""),
+        ("tier: String,", "tier: String, #[column(since = 4)] more: Option<u8>,"),
+        ("since = 3))]", "since = 3), migration(version = 4, sql = \"UPDATE users SET points = 2\"))]"),
+        ("since = 3))]", "since = 3), index(columns = [points, sort], since = 4))]"),
+        ("#[column(default = \"free\", index)]", "#[column(default = \"free\", index, public)]"),
+    ] {
+        assert_eq!(changed(from, to), <[&str; 0]>::default(), "{to}");
+    }
+    let later = quote! {
+        #[stripe_user(dropped(name = "legacy", since = 3), dropped(name = "sort", since = 4))]
+        #[stripe_user(index(columns = [tier, score], since = 2))]
+        #[stripe_user(migration(version = 2, sql = "UPDATE users SET points = 1"))]
+        struct User {
+            #[column(default = "free", index)]
+            tier: String,
+            #[column(since = 4, default = -3, renamed_from = "points")]
+            score: i64,
+        }
+    };
+    assert_eq!(locked(LOCK, later), <[&str; 0]>::default(), "a renamed and a dropped column");
+}
+
+#[test]
+fn a_recorded_version_is_not_rewritten() {
+    const FILE: &str = "stripeflare.schema.json";
+    for (from, to, expected) in [
+        (
+            "#[column(default = \"free\", index)]",
+            "#[column(default = \"pro\", index)]",
+            format!(
+                "version 1 is recorded in {FILE} with the default 'free' for `tier`, which rows have: keep it, and write \
+                 others by a `migration(version = 4, sql = \"UPDATE users SET …\")` or by `account.update`"
+            ),
+        ),
+        (
+            "#[column(default = \"free\", index)]",
+            "#[column(default = \"free\")]",
+            format!("version 1 is recorded in {FILE} with `index` for `tier`: keep `index`"),
+        ),
+        (
+            "#[column(since = 2, default = -3)]",
+            "#[column(since = 2, default = -3, index)]",
+            format!(
+                "version 2 is recorded in {FILE} without `index` for `points`: write \
+                 `#[stripe_user(index(columns = [points], since = 4))]` instead"
+            ),
+        ),
+        (
+            "renamed_from = \"kind\")]",
+            "renamed_from = \"kind\", unique)]",
+            format!(
+                "version 2 is recorded in {FILE} without `unique` for `sort`: add another column with `unique, since = 4`: \
+                 values that are there may not be unique"
+            ),
+        ),
+        (
+            "#[column(since = 2, default = -3)]",
+            "#[column(default = -3)]",
+            format!("version 2 added `points`, as {FILE} records: write `since = 2`"),
+        ),
+        (
+            "#[column(default = \"free\", index)]",
+            "#[column(default = \"free\", index, since = 2)]",
+            format!("version 1 added `tier`, as {FILE} records: write no `since`"),
+        ),
+        (
+            "tier: String,",
+            "tier: String, more: Option<u8>,",
+            format!("version 1 is recorded in {FILE} without `more`: write `since = 4`"),
+        ),
+        (
+            "#[column(since = 2, renamed_from = \"kind\")]\n            sort: Option<String>,",
+            "",
+            format!(
+                "version 2 added `sort`, as {FILE} records, and it is gone: keep the field, or write \
+                 `#[stripe_user(dropped(name = \"sort\", since = 4))]`"
+            ),
+        ),
+        (
+            "#[column(since = 2, renamed_from = \"kind\")]",
+            "#[column(since = 2)]",
+            format!("version 2 renamed `kind` to `sort`, as {FILE} records: keep `renamed_from = \"kind\"`"),
+        ),
+        (
+            "#[column(since = 2, renamed_from = \"kind\")]\n            sort",
+            "#[column(since = 4, renamed_from = \"sort\")]\n            order",
+            "`sort` was called `kind` before version 2, and a column is renamed once: rows of version 1 would lose it. Keep \
+             the name, or add a column and copy in a `migration(version = 4, sql = \"…\")`"
+                .to_owned(),
+        ),
+        (
+            "SET points = 1",
+            "SET points = 2",
+            format!(
+                "version 2 is recorded in {FILE} with another migration: keep \"UPDATE users SET points = 1\" here, and write \
+                 what is new as `migration(version = 4, sql = \"…\")`"
+            ),
+        ),
+        (
+            "#[stripe_user(migration(version = 2, sql = \"UPDATE users SET points = 1\"))]",
+            "",
+            format!(
+                "version 2 is recorded in {FILE} with `migration(version = 2, sql = \"UPDATE users SET points = 1\")`: write it \
+                 again"
+            ),
+        ),
+        (
+            "since = 3))]",
+            "since = 3), migration(version = 3, sql = \"DELETE FROM users\"))]",
+            format!(
+                "version 3 is recorded in {FILE} with another migration: it has none, and write what is new as \
+                 `migration(version = 4, sql = \"…\")`"
+            ),
+        ),
+        (
+            "#[stripe_user(dropped(name = \"legacy\", since = 3))]",
+            "",
+            format!(
+                "version 1 added `legacy`, as {FILE} records, and it is gone: keep the field, or write \
+                 `#[stripe_user(dropped(name = \"legacy\", since = 4))]`"
+            ),
+        ),
+        (
+            "#[stripe_user(index(columns = [tier, points], since = 2))]",
+            "",
+            format!("version 2 is recorded in {FILE} with `index(columns = [tier, points], since = 2)`: write it again"),
+        ),
+        (
+            "[tier, points], since = 2",
+            "[tier, points], since = 2), index(columns = [points, tier], since = 2",
+            format!("version 2 is recorded in {FILE} without this index: write `since = 4`"),
+        ),
+    ] {
+        let complaints = changed(from, to);
+        assert_eq!(complaints.first(), Some(&expected), "{to}: {complaints:#?}");
+    }
+}
+
+#[test]
+fn a_lock_is_for_its_own_struct() {
+    let another = quote! { struct Another { tier: Option<u8> } };
+    assert!(locked(LOCK, another.clone()).is_empty());
+    assert!(locked("{}", another)[0].starts_with("stripeflare.schema.json cannot be read: missing field `user`"));
+    let user = quote! { struct User { tier: Option<u8> } };
+    assert!(messages(expand_in(Some(std::path::Path::new("/nowhere")), user)).is_empty());
+}
+
+#[test]
+fn types_of_recorded_columns() {
+    let directory = tempfile::tempdir().expect("a folder");
+    let lock = r#"{"user": "User", "versions": [{"version": 1, "columns": [{"name": "a", "type": "TEXT", "nullable": true}]}]}"#;
+    std::fs::write(directory.path().join("stripeflare.schema.json"), lock).expect("a file");
+    let expansion = expand_in(
+        Some(directory.path()),
+        quote! { struct User { a: Option<Tier>, #[column(since = 2, default = 1)] b: u8 } },
+    );
+    let text = expansion.tokens.to_string();
+    assert!(expansion.errors.into_messages().is_empty());
+    assert_eq!(text.matches("check_recorded_type").count(), 1, "{text}");
+    assert!(text.contains("as TEXT, and a column keeps its type: add another one with `since = 2`"), "{text}");
+    assert!(text.contains("include_bytes"), "cargo watches the file");
 }

@@ -191,7 +191,7 @@ fn check_history(user: &User<'_>, errors: &mut Errors) {
     }
 }
 
-fn first_version(column: &Column<'_>) -> u32 {
+pub(super) fn first_version(column: &Column<'_>) -> u32 {
     column.since.map_or(1, |since| since.number)
 }
 

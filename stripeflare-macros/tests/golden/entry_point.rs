@@ -4,6 +4,16 @@ fn app() -> App<User> {
 const _: () = {
     use ::stripeflare::__private::wasm_bindgen;
     type __User = <App<User> as ::stripeflare::__private::AppType>::User;
+    #[cfg(target_arch = "wasm32")]
+    const _: () = {
+        const __LENGTH: usize = ::stripeflare::__private::dump_length_of::<__User>();
+        #[used]
+        #[unsafe(link_section = "stripeflare.schema")]
+        static __SCHEMA: [u8; __LENGTH] = ::stripeflare::__private::dump_of::<
+            __User,
+            __LENGTH,
+        >();
+    };
     #[::stripeflare::__private::wasm_bindgen::prelude::wasm_bindgen(
         js_name = "fetch",
         wasm_bindgen = ::stripeflare::__private::wasm_bindgen

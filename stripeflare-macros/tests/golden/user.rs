@@ -28,6 +28,7 @@ impl User {
 }
 #[automatically_derived]
 impl ::stripeflare::__private::StripeUser for User {
+    const NAME: &'static str = "User";
     const COLUMNS: &'static [::stripeflare::__private::ColumnDef] = &[
         ::stripeflare::__private::column_with_default::<
             String,

@@ -1,5 +1,6 @@
 #[automatically_derived]
 impl ::stripeflare::__private::StripeUser for User {
+    const NAME: &'static str = "User";
     const COLUMNS: &'static [::stripeflare::__private::ColumnDef] = &[];
     fn read(
         __row: &mut ::stripeflare::__private::ColumnReader<'_>,

@@ -191,6 +191,16 @@ pub const fn column_with_default<T: Column>(name: &'static str, default: Default
     ColumnDef::new(name, T::TYPE, T::NULLABLE).shown(T::SHOWN).default(default)
 }
 
+/// Holds a column's type against what the schema lock records of it.
+///
+/// # Panics
+/// With the message, when it is another.
+pub const fn check_recorded_type<T: Column>(column_type: &str, nullable: bool, message: &'static str) {
+    if !is_same(T::TYPE.sql().as_bytes(), column_type.as_bytes()) || T::NULLABLE != nullable {
+        panic!("{}", message);
+    }
+}
+
 const fn contains(values: &[&str], text: &str) -> bool {
     let mut at = 0;
     while at < values.len() {
@@ -202,7 +212,7 @@ const fn contains(values: &[&str], text: &str) -> bool {
     false
 }
 
-const fn is_same(a: &[u8], b: &[u8]) -> bool {
+pub(super) const fn is_same(a: &[u8], b: &[u8]) -> bool {
     let mut at = 0;
     while at < a.len() && at < b.len() {
         if a[at] != b[at] {

@@ -1,7 +1,7 @@
 use std::ops::Deref;
 
 use super::StripeUser;
-use super::column::default_value;
+use super::column::{default_value, is_same};
 use crate::wallet::Value;
 
 /// What a user type declares, without the type.
@@ -39,6 +39,29 @@ impl Schema {
     pub(crate) fn select_list(&self) -> String {
         self.quoted_names().map(|name| format!(", {name}")).collect()
     }
+}
+
+/// The length of what [`dump_of`] makes.
+#[must_use]
+pub const fn dump_length_of<U: StripeUser>() -> usize {
+    stripeflare_schema::dump_length(U::NAME, &Schema::of::<U>().0)
+}
+
+/// What a user type declares, for the tool to read in the compiled worker.
+#[must_use]
+pub const fn dump_of<U: StripeUser, const N: usize>() -> [u8; N] {
+    stripeflare_schema::dump(U::NAME, &Schema::of::<U>().0)
+}
+
+/// Holds the application's user type against the name that the schema lock records.
+///
+/// # Panics
+/// When it is another.
+pub const fn check_recorded_user<U: StripeUser>(name: &str) {
+    assert!(
+        is_same(U::NAME.as_bytes(), name.as_bytes()),
+        "stripeflare.schema.json records the columns of another struct: if it was renamed, change `user` there"
+    );
 }
 
 #[cfg(test)]

@@ -7,8 +7,9 @@ mod migrations;
 mod shown;
 mod timestamp;
 
-pub use column::{Column, ColumnError, ColumnReader, ColumnWriter, column, column_with_default};
+pub use column::{Column, ColumnError, ColumnReader, ColumnWriter, check_recorded_type, column, column_with_default};
 pub(crate) use declared::Schema;
+pub use declared::{check_recorded_user, dump_length_of, dump_of};
 pub(crate) use find::OrderBy;
 pub use find::{Field, Filter, Operand, Order};
 pub(crate) use migrations::{migrate, remember, remembered, role_of};
@@ -25,6 +26,9 @@ pub use timestamp::Timestamp;
     note = "put `#[derive(StripeUser)]` on `{Self}`"
 )]
 pub trait StripeUser: Sized + 'static {
+    /// What the schema lock calls the type.
+    #[doc(hidden)]
+    const NAME: &'static str = "";
     /// The columns, in the order of [`StripeUser::read`].
     const COLUMNS: &'static [ColumnDef];
     /// Columns that earlier versions had.
