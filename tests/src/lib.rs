@@ -24,7 +24,8 @@ pub const DEADLINE: Duration = Duration::from_secs(30);
 
 /// Builds a worker of this repository, once per process, and answers its `build` folder.
 ///
-/// With the variable `STRIPEFLARE_DEV_BUILD` it is built quickly instead of as it is deployed.
+/// With the variable `STRIPEFLARE_DEV_BUILD` it is built quickly instead of as it is deployed, and so are always those that
+/// differ in their columns alone.
 ///
 /// # Errors
 /// When it does not compile, or the tools cannot be installed.
@@ -35,7 +36,7 @@ pub fn built(worker: &str) -> Result<PathBuf> {
         return Ok(dir.clone());
     }
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("the tests lie in the repository")?;
-    let release = std::env::var_os("STRIPEFLARE_DEV_BUILD").is_none();
+    let release = std::env::var_os("STRIPEFLARE_DEV_BUILD").is_none() && !worker.starts_with("tests/columns");
     let options = Options { quiet: true, release, wasm_opt: release, ..Options::release(root.join(worker)) };
     let dir = build::build(&options)?.dir;
     built.insert(worker.to_owned(), dir.clone());
@@ -149,6 +150,16 @@ impl World {
         let workerd = Workerd::start(options).await?;
         stripe.set_webhook_url(&format!("{}/stripe-webhook", workerd.url()));
         Ok(Self { workerd, stripe, client: client()?, disk })
+    }
+
+    /// Deploys another worker of this repository on the same disk: the one that ran is killed, whatever it was doing.
+    ///
+    /// # Errors
+    /// When it cannot be built or started.
+    pub async fn deploy(&mut self, worker: &'static str) -> Result<()> {
+        let dir = tokio::task::spawn_blocking(move || built(worker)).await??;
+        self.workerd.options_mut().script = Script::Built(dir);
+        self.workerd.restart().await
     }
 
     /// Goes on with new connections: the runtime hangs up on those that carried garbage, some time after its answer.

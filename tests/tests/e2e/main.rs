@@ -22,3 +22,4 @@ mod statement;
 mod streaming;
 mod sweeping;
 mod tokens;
+mod upgrades;
