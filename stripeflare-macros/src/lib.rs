@@ -202,6 +202,11 @@ pub fn main(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// version's `migration` runs, then columns are dropped and indexes made. The mirror of all accounts runs the same, so a
 /// `migration` must give the same result for a row wherever the row is.
 ///
+/// Where clippy takes two `migration`s or `dropped`s for the same twice, allow `clippy::duplicated_attributes` on the struct.
+///
+/// `cargo stripeflare schema lock` records the versions that are released in `stripeflare.schema.json`, beside the worker's
+/// `Cargo.toml`. From then on a struct that would make one of them another does not compile.
+///
 /// The struct gets a constant of each field's name, as in `User::tier.eq("pro")`, for `Users::find`.
 ///
 /// `#[stripe_user(crate = path)]` names the `stripeflare` crate where a manifest renames it.

@@ -4,6 +4,7 @@ use stripeflare::prelude::*;
 
 /// A player.
 #[derive(StripeUser)]
+#[allow(clippy::duplicated_attributes, reason = "clippy does not look at the numbers")]
 #[stripe_user(migration(version = 2, sql = "UPDATE users SET score = score * 10"))]
 #[stripe_user(dropped(name = "referrer", since = 3))]
 #[stripe_user(migration(version = 4, sql = "UPDATE users SET no_such_column = 1"))]
