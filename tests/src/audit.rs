@@ -788,6 +788,11 @@ impl Account {
             if capped && *manage || caps.iter().flatten().any(|cap| *cap <= 0) {
                 wrong.push(format!("the token {id} has a cap that is none: {caps:?}"));
             }
+            for (cap, spent) in caps.iter().zip([spent_day, spent_total]) {
+                if let Some(cap) = cap.filter(|cap| spent > cap) {
+                    wrong.push(format!("the token {id} has spent {spent} of its {cap}"));
+                }
+            }
             if *spent_day < 0 || spent_day > spent_total || (!capped && *spent_total != 0) {
                 wrong.push(format!("the token {id} has spent {spent_day} of {spent_total} in a day"));
             }
@@ -1429,6 +1434,7 @@ mod tests {
         a_token_that_ended_by_halves: "bob", "UPDATE tokens SET hash = NULL" => "t1 has ended and is still there";
         a_capped_token_that_manages: "bob", "UPDATE tokens SET manage = 1" => "a cap that is none";
         a_cap_of_nothing: "bob", "UPDATE tokens SET cap_day = 0 WHERE id = 't2'" => "a cap that is none";
+        more_spent_than_a_cap: "bob", "UPDATE tokens SET spent_day = 31 WHERE id = 't2'" => "has spent 31 of its 30";
         more_spent_today_than_ever: "bob", "UPDATE tokens SET spent_day = 71 WHERE id = 't2'" => "has spent 71 of 70";
         a_token_that_counts_for_nothing: "bob", "UPDATE tokens SET spent_total = 1 WHERE id = 't1'" => "has spent 0 of 1";
         a_token_that_spent_what_nobody_paid: "bob", "UPDATE tokens SET spent_total = 71 WHERE id = 't2'" =>

@@ -330,10 +330,11 @@ impl<'a> Wallet<'a> {
                 if self.amount_of(ending.hold.as_str())?.is_some() {
                     return Ok(Settled::AlreadyCaptured);
                 }
-                if !late || self.available()? < *amount {
+                let token = ending.token.as_ref();
+                if !late || self.available()? < *amount || !self.may_spend_late(token, *amount)? {
                     return Ok(Settled::Gone);
                 }
-                self.capture(&ending.hold, *amount, detail, ending.token.as_ref())?;
+                self.capture(&ending.hold, *amount, detail, token)?;
                 Ok(Settled::Captured)
             }
         }

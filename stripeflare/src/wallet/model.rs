@@ -260,7 +260,7 @@ impl Model {
                     return Said::Settled(Settled::AlreadyCaptured);
                 }
                 // Whoever asks for a late capture has never released the hold.
-                if !late || self.available() < units {
+                if !late || self.available() < units || self.cap_on(held.token, units).is_some() {
                     return Said::Settled(Settled::Gone);
                 }
                 self.capture(hold, units);

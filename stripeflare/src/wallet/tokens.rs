@@ -411,7 +411,17 @@ impl Wallet<'_> {
 
     /// Whether a cap of the caller's token stands against so much more; what it has held counts as spent.
     pub(super) fn cap_on(&self, amount: Cents) -> Result<Option<Refusal>, WalletError> {
-        let Some(Caller { token, .. }) = &self.caller else { return Ok(None) };
+        self.caller.as_ref().map_or(Ok(None), |caller| self.cap_of(&caller.token, amount))
+    }
+
+    /// Whether a hold's token may still spend so much, now that the hold is gone. One that has ended was let in before.
+    pub(super) fn may_spend_late(&self, token: Option<&TokenId>, amount: Cents) -> Result<bool, WalletError> {
+        let Some(token) = token else { return Ok(true) };
+        let known = self.stored("WHERE id = ?", &[token.as_str().into()])?.pop();
+        Ok(known.map_or(Ok(None), |stored| self.cap_of(&stored.token, amount))?.is_none())
+    }
+
+    fn cap_of(&self, token: &TokenInfo, amount: Cents) -> Result<Option<Refusal>, WalletError> {
         let mut mine = self.open_holds().filter(|hold| hold.token.as_ref() == Some(&token.id));
         let held = mine.try_fold(Cents::ZERO, |sum, hold| sum.checked_add(hold.amount)).ok_or(WalletError::Overflow)?;
         let caps = [(Cap::Day, token.caps.day, token.spent_day), (Cap::Total, token.caps.total, token.spent_total)];
@@ -606,6 +616,9 @@ mod tests {
         let settled = at(&sql, after, |wallet| wallet.settle(&ending(&late, capture(6, true), Some("day"))).unwrap());
         assert_eq!(settled, Settled::Captured);
         assert_eq!(reserve(&sql, after, "day", 1).map(drop), refused(Cap::Day, 10, 0));
+        let gone = HoldId::generate(NOW);
+        let settled = at(&sql, after, |wallet| wallet.settle(&ending(&gone, capture(1, true), Some("day"))).unwrap());
+        assert_eq!(settled, Settled::Gone, "others have spent what it had held");
         assert_eq!(reserve(&sql, NOW + DAY_MS, "day", 10).map(drop), Ok(()), "another day");
         assert_eq!(reserve(&sql, NOW + DAY_MS, "total", 16).map(drop), refused(Cap::Total, 15, 15));
     }
