@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Result;
-use cargo_stripeflare::stripe::{DisputeEnd, DisputeRequest, Method as Pay, PayRequest, StandInOptions};
+use cargo_stripeflare::stripe::{ApiFault, DisputeEnd, DisputeRequest, Method as Pay, PayRequest, StandInOptions};
 use reqwest::{Method, RequestBuilder};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tests::audit::audit_at_rest;
 use tests::visitor::Visitor;
 use tests::{Customer, DEADLINE, Reply, World};
@@ -239,6 +239,7 @@ impl Secrets {
     fn of(world: &World) -> Self {
         let mut secrets = Self(Vec::new());
         secrets.add("DB_SECRET", DB_SECRET);
+        secrets.add("DB_SECRET, as a browser sends it", "YSBzZWNyZXQgdGhhdCBvbmx5IHRoZXNlIHRlc3RzIGV2ZXIgdXNl");
         for (name, value) in world.stripe.vars() {
             // The others are public.
             if ["STRIPE_SECRET", "STRIPE_WEBHOOK_SIGNING_SECRET"].contains(&name.as_str()) {
@@ -317,55 +318,88 @@ fn objects_with(world: &World, part: &[u8]) -> Result<usize> {
 /// As the worker of the tests has it.
 const DB_SECRET: &str = "a secret that only these tests ever use";
 
+/// One customer's whole life, with everything that may go wrong in it; collects the secrets and what was answered.
+async fn live(world: &World, secrets: &mut Secrets, merges: bool) -> Result<(Vec<(String, Reply)>, String)> {
+    let mut answers: Vec<(String, Reply)> = Vec::new();
+    let customer = world.newcomer().await;
+    secrets.add_token("a first token", &customer.token);
+    let session = world.pay(&customer, 500).await?;
+    secrets.add("a session id", session["id"].as_str().unwrap());
+    let mut browser = Visitor::with(&customer.token);
+    for path in ["/me", "/ok", "/row", "/whoami", "/error", "/err", "/panic", "/exception", "/large", "/nowhere"] {
+        answers.push((path.to_owned(), world.get(&customer, path).await));
+        answers.push((format!("{path} in a browser"), browser.visit(world, path).await));
+    }
+    for path in ["/dynamic?cents=x", "/metered?use=-1", "/charge?cents=0", "/charge?cents=1", "/echo", "/tokens"] {
+        answers.push((path.to_owned(), world.post(&customer, path, "{\"text\":\"a\"}").await));
+        answers.push((path.to_owned(), world.get(&customer, path).await));
+    }
+    let key = world.request(Method::GET, "/ok").bearer_auth(&customer.token).header("idempotency-key", "key-0001");
+    answers.push(("with a key".to_owned(), world.send(key).await));
+    for wrong in [format!("{}x", customer.token), format!("{}.{}", "a".repeat(26), secret(&customer))] {
+        let request = world.request(Method::GET, "/me").bearer_auth(&wrong);
+        answers.push(("a wrong token".to_owned(), world.send(request).await));
+        let request = world.request(Method::GET, "/db/admin-readonly").basic_auth("admin-readonly", Some(&wrong));
+        answers.push(("a wrong password".to_owned(), world.send(request).await));
+    }
+    let event = world.stripe.events().pop().unwrap().to_string();
+    for body in [event.as_str(), "{"] {
+        let request = world.request(Method::POST, "/stripe-webhook").header("stripe-signature", "t=1,v1=00");
+        answers.push(("a forged webhook".to_owned(), world.send(request.body(body.to_owned())).await));
+    }
+    let intent = world.stripe.object("payment_intent", session["payment_intent"].as_str().unwrap()).unwrap();
+    world.stripe.open_dispute(&DisputeRequest::new(intent["latest_charge"].as_str().unwrap()))?;
+    let unclaimed = pay(world, &PayRequest { client_reference_id: None, ..PayRequest::new(700, "") }).await?;
+    secrets.add("a session id of nobody", unclaimed["id"].as_str().unwrap());
+
+    // Further tokens, and a browser that comes back from paying.
+    let rotated = world.post(&customer, "/rotate-token", "").await.json()["access_token"].as_str().unwrap().to_owned();
+    secrets.add_token("a rotated token", &rotated);
+    let (further, _) =
+        mint(world, &Customer { token: rotated, ..customer }, json!({"label": "further", "manage": true})).await;
+    secrets.add_token("a further token", &further.token);
+    let mut browser = Visitor::with(&further.token);
+    for fault in [Some(ApiFault::Broken), Some(ApiFault::Garbage), None] {
+        let paid = browser.pay(world, 500, Pay::visa()).await?;
+        world.stripe.wait_idle(DEADLINE).await?;
+        secrets.add("a session id that comes back", paid["id"].as_str().unwrap());
+        world.stripe.set_api_fault(fault);
+        let back = browser.come_back(world, &paid).await;
+        if fault.is_none() {
+            answers.push((
+                "the answer".to_owned(),
+                browser.press(world, &back, if merges { "use" } else { "add" }).await?,
+            ));
+        }
+        answers.push(("the return page".to_owned(), back));
+    }
+    assert_eq!(browser.token() != further.token, merges);
+    if merges {
+        secrets.add_token("a token of a login", browser.token());
+    }
+    answers.extend(pages(world, &mut browser, &session).await);
+    // The account that went answers nobody any more.
+    let last = world.post(&further, "/logout-everywhere", "").await;
+    match last.json()["access_token"].as_str() {
+        Some(token) => secrets.add_token("a last token", token),
+        None => answers.push(("logged out everywhere".to_owned(), last)),
+    }
+    Ok((answers, intent["id"].as_str().unwrap().to_owned()))
+}
+
 #[tokio::test]
 async fn secrets_and_session_ids_are_in_no_log_error_page_or_file() -> Result<()> {
     let world = World::start().await?;
     let mut secrets = Secrets::of(&world);
-    let (mut answers, mut intents): (Vec<(String, Reply)>, Vec<String>) = (Vec::new(), Vec::new());
-    let navigation = |path: &str, cookie: &str| {
-        let request = world.request(Method::GET, path).header("sec-fetch-mode", "navigate");
-        request.header("sec-fetch-dest", "document").header("sec-fetch-site", "none").header("cookie", cookie)
-    };
-    for name in ["first", "second"] {
-        let customer = world.newcomer().await;
-        secrets.add_token(&format!("the token of the {name}"), &customer.token);
-        let session = world.pay(&customer, 500).await?;
-        secrets.add("a session id", session["id"].as_str().unwrap());
-        let cookie = format!("__Host-access_token={}", customer.token);
-        for path in ["/me", "/ok", "/row", "/whoami", "/error", "/err", "/panic", "/exception", "/large", "/nowhere"] {
-            answers.push((path.to_owned(), world.get(&customer, path).await));
-            answers.push((format!("{path} in a browser"), world.send(navigation(path, &cookie)).await));
+    for merges in [false, true] {
+        let (answers, intent) = live(&world, &mut secrets, merges).await?;
+        for (what, mut reply) in answers {
+            // Where a browser gets its own.
+            reply.headers.remove("set-cookie");
+            secrets.must_not_be_in(&what, reply.body.as_bytes());
+            secrets.must_not_be_in(&what, format!("{:?}", reply.headers).as_bytes());
         }
-        for path in ["/dynamic?cents=x", "/metered?use=-1", "/charge?cents=0", "/charge?cents=1", "/echo"] {
-            answers.push((path.to_owned(), world.post(&customer, path, "{\"text\":\"a\"}").await));
-            answers.push((path.to_owned(), world.get(&customer, path).await));
-        }
-        let key = world.request(Method::GET, "/ok").bearer_auth(&customer.token).header("idempotency-key", "key-0001");
-        answers.push(("with a key".to_owned(), world.send(key).await));
-        for wrong in [format!("{}x", customer.token), format!("{}.{}", "a".repeat(26), secret(&customer))] {
-            answers.push((
-                "a wrong token".to_owned(),
-                world.send(world.request(Method::GET, "/me").bearer_auth(&wrong)).await,
-            ));
-        }
-        let event = world.stripe.events().pop().unwrap().to_string();
-        for (body, signature) in [(event.as_str(), "t=1,v1=00"), ("{", "t=1,v1=00")] {
-            let request = world.request(Method::POST, "/stripe-webhook").header("stripe-signature", signature);
-            answers.push(("a forged webhook".to_owned(), world.send(request.body(body.to_owned())).await));
-        }
-        let intent = world.stripe.object("payment_intent", session["payment_intent"].as_str().unwrap()).unwrap();
-        world.stripe.open_dispute(&DisputeRequest::new(intent["latest_charge"].as_str().unwrap()))?;
-        intents.push(intent["id"].as_str().unwrap().to_owned());
-        let unclaimed = pay(&world, &PayRequest { client_reference_id: None, ..PayRequest::new(700, "") }).await?;
-        secrets.add("a session id of nobody", unclaimed["id"].as_str().unwrap());
-        world.settled(&customer).await;
-    }
-    for (what, reply) in &answers {
-        secrets.must_not_be_in(what, reply.body.as_bytes());
-        secrets.must_not_be_in(what, format!("{:?}", reply.headers).as_bytes());
-    }
-    // What is no secret is found: in the account, in the directory and in the aggregate.
-    for intent in &intents {
+        // What is no secret is found: in the account, in the directory and in the aggregate.
         let everywhere = async {
             while objects_with(&world, intent.as_bytes()).unwrap() < 3 {
                 tokio::time::sleep(Duration::from_millis(50)).await;
@@ -373,6 +407,7 @@ async fn secrets_and_session_ids_are_in_no_log_error_page_or_file() -> Result<()
         };
         tokio::time::timeout(DEADLINE, everywhere).await?;
     }
+    audit_at_rest(world.disk(), DEADLINE).await?;
     for file in files(world.disk())? {
         secrets.must_not_be_in(&file.display().to_string(), &std::fs::read(file)?);
     }
@@ -534,6 +569,136 @@ async fn card_squatting_and_its_undoing() -> Result<()> {
     Ok(())
 }
 
+/// A further token of an account, and its id.
+async fn mint(world: &World, by: &Customer, wanted: Value) -> (Customer, String) {
+    let made = world.post(by, "/tokens", wanted.to_string()).await;
+    assert_eq!(made.status, 201, "{made:?}");
+    let text = |field: &str| made.json()[field].as_str().unwrap_or_default().to_owned();
+    (Customer { token: text("access_token"), ..by.clone() }, text("id"))
+}
+
+/// All that an account's owner can see of its tokens and cards.
+async fn state(world: &World, owner: &Customer) -> (String, String, String) {
+    let body = async |path| world.get(owner, path).await.body;
+    (body("/tokens").await, body("/cards").await, body("/me").await)
+}
+
+#[tokio::test]
+async fn a_spend_only_token_that_claims_a_card_raises_its_own_cap_mints_or_revokes() -> Result<()> {
+    let world = World::start().await?;
+    let mut owner = Visitor::arrive(&world).await;
+    owner.log_in(&world, 500, Pay::visa()).await?;
+    let customer = owner.customer(&world).await;
+    let (agent, id) = mint(&world, &customer, json!({"label": "agent", "cap_total": 5})).await;
+    let (_, other) = mint(&world, &customer, json!({"label": "another"})).await;
+    assert_eq!(world.get(&agent, "/ok").await.status, 200);
+    world.settled(&customer).await;
+    let before = state(&world, &customer).await;
+    let card = world.get(&customer, "/cards").await.json()["cards"][0]["id"].as_str().unwrap().to_owned();
+
+    let body = json!({"label": "more", "manage": true}).to_string();
+    for (method, path) in [
+        (Method::GET, "/tokens".to_owned()),
+        (Method::POST, "/tokens".to_owned()),
+        (Method::PUT, format!("/tokens/{id}")),
+        (Method::PATCH, format!("/tokens/{id}")),
+        (Method::POST, format!("/tokens/{id}")),
+        (Method::DELETE, "/tokens/first".to_owned()),
+        (Method::DELETE, format!("/tokens/{id}")),
+        (Method::DELETE, format!("/tokens/{other}")),
+        (Method::POST, "/logout-everywhere".to_owned()),
+        (Method::DELETE, "/me?forfeit=true".to_owned()),
+        (Method::GET, "/cards".to_owned()),
+        (Method::DELETE, format!("/cards/{card}")),
+        (Method::GET, "/me/entries".to_owned()),
+    ] {
+        let request = world.request(method.clone(), &path).bearer_auth(&agent.token);
+        let refused = world.send(request.header("content-type", "application/json").body(body.clone())).await;
+        assert!([403, 404, 405].contains(&refused.status), "{method} {path}: {refused:?}");
+    }
+    for button in ["make&label=more&rights=manage", "end&id=first", "logout-everywhere", "delete&forfeit=true"] {
+        let form = world.request(Method::POST, "/account").bearer_auth(&agent.token);
+        let form = form.header("content-type", "application/x-www-form-urlencoded").body(format!("do={button}"));
+        assert_eq!(world.send(form).await.status, 403, "{button}");
+    }
+    let me = world.get(&agent, "/me").await.json();
+    for field in ["name", "email", "card_fingerprint", "verified_email"] {
+        assert_eq!(me[field], Value::Null, "{me}");
+    }
+    let panel = world.request(Method::GET, &format!("/db/{}", customer.reference));
+    let panel = world.send(panel.basic_auth(format!("user-{}", customer.reference), Some(&agent.token))).await;
+    assert_eq!(panel.status, 403, "{panel:?}");
+
+    // As a cookie of a browser that pays into the account with a card of its own.
+    let mut thief = Visitor::with(&agent.token);
+    let returned = thief.log_in(&world, 50, Pay::Card(MASTERCARD.into())).await?;
+    assert_eq!(returned.status, 403, "{returned:?}");
+    // Of all that, one thing changed: the owner is richer.
+    let after = state(&world, &customer).await;
+    assert_eq!((&after.0, &after.1), (&before.0, &before.1));
+    assert_eq!(owner.balance(&world).await, 549.0);
+    for status in [200, 200, 200, 200, 402] {
+        assert_eq!(world.get(&agent, "/ok").await.status, status, "the cap is what it was");
+        world.settled(&customer).await;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_stolen_token_after_it_was_revoked() -> Result<()> {
+    let world = World::start().await?;
+    let mut owner = Visitor::arrive(&world).await;
+    owner.log_in(&world, 500, Pay::visa()).await?;
+    let customer = owner.customer(&world).await;
+    let (stolen, id) = mint(&world, &customer, json!({"label": "laptop", "manage": true})).await;
+
+    // The thief does all that its owner could: makes another token, and adds a card.
+    let (further, _) = mint(&world, &stolen, json!({"label": "backdoor", "manage": true})).await;
+    let mut thief = Visitor::with(&stolen.token);
+    let asked = thief.log_in(&world, 50, Pay::Card(MASTERCARD.into())).await?;
+    assert_eq!(thief.press(&world, &asked, "add").await?.status, 303);
+    assert!(cards(&world, &owner).await?.contains("4444"));
+
+    // One token ends: it stops at once, and its card opens nothing any more.
+    let end = |id: &str| world.request(Method::DELETE, &format!("/tokens/{id}")).bearer_auth(&customer.token);
+    assert_eq!(world.send(end(&id)).await.status, 204);
+    for path in ["/me", "/ok", "/tokens"] {
+        assert_eq!(world.get(&stolen, path).await.status, 401, "{path}");
+    }
+    assert!(!cards(&world, &owner).await?.contains("4444"));
+    audit_at_rest(world.disk(), DEADLINE).await?;
+    let mut fresh = Visitor::arrive(&world).await;
+    let back = fresh.log_in(&world, 50, Pay::Card(MASTERCARD.into())).await?;
+    assert_eq!((back.status, fresh.balance(&world).await), (303, 50.0), "it is in an account of its own: {back:?}");
+
+    // What the thief made is on the owner's list, and ends with all others.
+    assert_eq!(world.get(&further, "/me").await.status, 200);
+    assert!(world.get(&customer, "/tokens").await.body.contains("backdoor"));
+    let everywhere = world.post(&customer, "/logout-everywhere", "").await;
+    let renewed = Customer { token: everywhere.json()["access_token"].as_str().unwrap().to_owned(), ..customer };
+    assert_eq!(world.get(&further, "/me").await.status, 401);
+    assert_eq!(world.balance(&renewed).await, 550.0);
+    assert!(world.get(&renewed, "/cards").await.body.contains("4242"), "the owner's card stays");
+    Ok(())
+}
+
+#[tokio::test]
+async fn reading_another_tokens_answer_by_its_idempotency_key() -> Result<()> {
+    let world = World::start().await?;
+    let owner = world.customer(500).await?;
+    let (agent, _) = mint(&world, &owner, json!({"label": "agent"})).await;
+    let call = async |customer: &Customer| {
+        let request = world.request(Method::GET, "/row").bearer_auth(&customer.token);
+        world.send(request.header("idempotency-key", "order-0001")).await
+    };
+    assert_eq!(call(&owner).await.header("x-price"), "1");
+    let theirs = call(&agent).await;
+    assert_eq!((theirs.header("idempotent-replayed"), theirs.header("x-price")), (String::new(), "1".into()));
+    assert_eq!(call(&owner).await.header("idempotent-replayed"), "true");
+    assert_eq!(world.balance(&owner).await, 498.0);
+    Ok(())
+}
+
 #[tokio::test]
 async fn answers_to_the_question_from_elsewhere() -> Result<()> {
     let world = World::start().await?;
@@ -596,17 +761,39 @@ async fn an_open_redirect() -> Result<()> {
     Ok(())
 }
 
-/// What the worker of the tests and the return page show to people.
+fn as_operator(world: &World, path: &str) -> RequestBuilder {
+    world.request(Method::GET, path).basic_auth("admin-readonly", Some(DB_SECRET))
+}
+
+/// All there is to see, for its owner and for the operator; the session is another one's.
 async fn pages(world: &World, visitor: &mut Visitor, session: &Value) -> Vec<(String, Reply)> {
     let mut pages = Vec::new();
     let strange = "/stripe/return?session_id=%22%3E%3Cscript%3Ealert(1)%3C/script%3E";
-    for path in
-        ["/account", "/ok?%3Cscript%3E", strange, "/cards", "/tokens", "/me", "/me/entries", "/nowhere/<script>"]
-    {
+    for path in ["/account", "/account?before=%3Cscript%3E", "/ok?%3Cscript%3E", strange, "/cards", "/tokens", "/me"] {
+        pages.push((path.to_owned(), visitor.visit(world, path).await));
+    }
+    for path in ["/me/entries", "/me/entries?format=csv", "/nowhere/<script>", "/whoami", "/large"] {
         pages.push((path.to_owned(), visitor.visit(world, path).await));
     }
     pages.push(("the return page".to_owned(), visitor.come_back(world, session).await));
     pages.push(("the return page, of another".to_owned(), Visitor::default().come_back(world, session).await));
+    let reference = visitor.customer(world).await.reference;
+    let mut panels = Vec::new();
+    for table in ["", "account", "entries", "payments", "tokens", "cards"] {
+        panels.push(format!("/db/{reference}?table={table}&column=%3Cscript%3E&contains=%3Cscript%3E"));
+        panels.push(format!("/db/{reference}?table={table}"));
+        panels.push(format!("/db/{reference}?table={table}&format=csv"));
+    }
+    for table in ["users", "payments", "usage", "unclaimed", "%3Cscript%3E"] {
+        panels.push(format!("/db/admin-readonly?table={table}"));
+        panels.push(format!("/db/admin-readonly?table={table}&format=json"));
+    }
+    panels.push("/db/admin-readonly?sql=SELECT%20'%3Cscript%3E'".to_owned());
+    panels.push("/db/admin-readonly?sql=%3C/textarea%3E%3Cscript%3E".to_owned());
+    for path in panels {
+        let page = world.send(as_operator(world, &path)).await;
+        pages.push((path, page));
+    }
     pages
 }
 
@@ -623,12 +810,16 @@ async fn html_in_names_on_every_page() -> Result<()> {
             ..PayRequest::new(50, visitor.leave(&world).await)
         };
         let session = pay(&world, &request).await?;
+        pay(&world, &PayRequest { client_reference_id: None, ..request }).await?;
         let back = visitor.come_back(&world, &session).await;
         assert_eq!(back.status, if first { 303 } else { 200 }, "{back:?}");
+        mint(&world, &visitor.customer(&world).await, json!({"label": evil})).await;
+        audit_at_rest(world.disk(), DEADLINE).await?;
         first = false;
         let mut pages = pages(&world, &mut visitor, &session).await;
         pages.push(("the first return".to_owned(), back));
-        assert!(pages.iter().any(|(_, page)| page.header("content-type").starts_with("text/html")));
+        let html = pages.iter().filter(|(_, page)| page.header("content-type").starts_with("text/html"));
+        assert!(html.filter(|(_, page)| page.body.contains("&lt;script&gt;")).count() > 5, "names are shown");
         for (what, page) in pages {
             if page.header("content-type").starts_with("text/html") {
                 assert!(!page.body.contains("<script") && !page.body.contains("<img"), "{what}: {page:?}");
