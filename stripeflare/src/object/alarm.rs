@@ -128,14 +128,15 @@ impl Inner {
     async fn unpark(&self) -> Result<Next, String> {
         let waiting = self.in_role(Role::Directory, || directory::left_behind(&self.storage, BATCH))?;
         let mut next = Ok(next_batch(waiting.len()));
-        for (payment_intent, account, reversal) in waiting {
-            let command = Command::Reverse { payment_intent: payment_intent.clone(), reversal: reversal.clone() };
+        for left in waiting {
+            let (payment_intent, reversal) = (left.payment_intent.clone(), left.reversal.clone());
+            let command = Command::Reverse { payment_intent, reversal };
             // One that fails keeps no other waiting.
-            if let Err(error) = self.stubs.done(&Address::Account(account), command).await {
+            if let Err(error) = self.stubs.done(&Address::Account(left.account.clone()), command).await {
                 next = Err(error.to_string());
                 continue;
             }
-            let arrived = || directory::arrived(&self.storage, &payment_intent, &reversal);
+            let arrived = || directory::arrived(&self.storage, &left);
             self.storage.transaction(arrived).map_err(|error| error.to_string())?;
         }
         next

@@ -41,13 +41,23 @@ pub(crate) fn find(sql: &dyn Sql, payment_intent: &str) -> Result<Option<Account
     }
 }
 
-/// Reversals that still wait although their payment has its place: whoever placed it did not come to its end.
-pub(crate) fn left_behind(sql: &dyn Sql, most: i64) -> Result<Vec<(String, AccountId, Reversal)>, SqlError> {
+/// A reversal that waits although its payment has its place.
+pub(crate) struct LeftBehind {
+    pub(crate) payment_intent: String,
+    pub(crate) account: AccountId,
+    pub(crate) reversal: Reversal,
+    /// As it is stored.
+    fact: String,
+}
+
+/// Those of this shard: whoever placed their payments did not come to an end.
+pub(crate) fn left_behind(sql: &dyn Sql, most: i64) -> Result<Vec<LeftBehind>, SqlError> {
     let select =
         "SELECT payment_intent, account, fact FROM parked JOIN places USING (payment_intent) ORDER BY at LIMIT ?";
     let read = |row| {
         let mut row = Reader::new(row);
-        Ok((row.text()?, read_account(&row.text()?)?, read_fact(&row.text()?)?))
+        let (payment_intent, account, fact) = (row.text()?, read_account(&row.text()?)?, row.text()?);
+        Ok(LeftBehind { payment_intent, account, reversal: read_fact(&fact)?, fact })
     };
     sql.run(select, &[most.into()])?.into_iter().map(read).collect()
 }
@@ -70,9 +80,9 @@ pub(crate) fn find_or_park(
 }
 
 /// Forgets one reversal of a payment: its account has it.
-pub(crate) fn arrived(sql: &dyn Sql, payment_intent: &str, reversal: &Reversal) -> Result<(), SqlError> {
-    let fact = serde_json::to_string(reversal).expect("a reversal is plain JSON");
-    sql.run("DELETE FROM parked WHERE payment_intent = ? AND fact = ?", &[payment_intent.into(), fact.into()])?;
+pub(crate) fn arrived(sql: &dyn Sql, left: &LeftBehind) -> Result<(), SqlError> {
+    let parameters = [left.payment_intent.as_str().into(), left.fact.as_str().into()];
+    sql.run("DELETE FROM parked WHERE payment_intent = ? AND fact = ?", &parameters)?;
     Ok(())
 }
 
@@ -169,11 +179,13 @@ mod tests {
                 "until it is told that they arrived"
             );
         }
-        assert_eq!(left_behind(&sql, 1).unwrap(), [("pi_1".to_owned(), account.clone(), refund("re_1"))]);
-        arrived(&sql, "pi_1", &refund("re_1")).unwrap();
-        assert_eq!(left_behind(&sql, 5).unwrap(), [("pi_1".to_owned(), account.clone(), refund("re_2"))]);
+        let left = left_behind(&sql, 1).unwrap();
+        assert_eq!((&left[0].account, &left[0].reversal), (&account, &refund("re_1")));
+        arrived(&sql, &left[0]).unwrap();
+        let left = left_behind(&sql, 5).unwrap();
+        assert_eq!((left.len(), &left[0].reversal), (1, &refund("re_2")));
         unpark(&sql, "pi_1").unwrap();
-        assert_eq!(left_behind(&sql, 5).unwrap(), []);
+        assert_eq!(left_behind(&sql, 5).unwrap().len(), 0);
         let other = AccountId::from_hash(&[8; 32]);
         assert_eq!(place(&sql, "pi_1", &other).unwrap(), (account.clone(), vec![]), "a payment goes to one account");
         assert_eq!(find_or_park(&sql, "pi_1", &refund("re_3"), 0).unwrap(), Some(account.clone()));

@@ -6,6 +6,7 @@ use anyhow::Result;
 use cargo_stripeflare::stripe::{Delivery, DisputeEnd, DisputeRequest, PayRequest, RefundStatus, StandInOptions};
 use reqwest::Method;
 use serde_json::{Value, json};
+use tests::audit::audit_at_rest;
 use tests::{Customer, DEADLINE, World};
 
 /// Everything is delivered three times and in another order than it happened; the seed says which.
@@ -172,5 +173,41 @@ async fn reversals_of_what_is_not_ours_change_nothing() -> Result<()> {
     world.stripe.emit("refund.created", &other(json!({"amount": 7})), json!({"account": "acct_connected"}));
     world.stripe.emit("refund.created", &other(json!({"amount": 78})), json!({"livemode": true}));
     assert_eq!(balance(&world, &customer).await, 900.0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_refund_left_waiting_by_a_crash_is_carried_on_by_the_alarm() -> Result<()> {
+    let options = StandInOptions { webhook_events: vec!["refund.created".into()], ..StandInOptions::default() };
+    let mut world = World::with(options, &[]).await?;
+    let customer = world.newcomer().await;
+    let session = world.pay(&customer, 1_000).await?;
+    let intent = session["payment_intent"].as_str().unwrap();
+    world.stripe.refund(&charge(&world, &session), Some(250), RefundStatus::Succeeded)?;
+    world.stripe.wait_idle(DEADLINE).await?;
+    let event = world.stripe.events().into_iter().find(|event| event["type"] == "checkout.session.completed").unwrap();
+    let body = event.to_string();
+    let header = world.stripe.sign(body.as_bytes(), world.stripe.clock().now_s());
+    let request = world.request(Method::POST, "/stripe-webhook").header("stripe-signature", header);
+    assert_eq!(world.send(request.body(body)).await.status, 200);
+    world.workerd.kill9().await?;
+
+    // As a crash leaves it before the account was told of all that waited.
+    let fact = json!({"kind": "Refund", "id": "re_left", "amount": 1_000_000, "withdrawn": true, "returned": 0, "closed": false});
+    let insert = "INSERT INTO parked (payment_intent, at, fact) SELECT payment_intent, 1, ?2 FROM places WHERE payment_intent = ?1";
+    let files = world.workerd.object_files()?;
+    let left = files
+        .iter()
+        .filter_map(|file| rusqlite::Connection::open(file).ok()?.execute(insert, [intent, &fact.to_string()]).ok());
+    assert_eq!(left.sum::<usize>(), 1);
+    world.workerd.restart().await?;
+    let wait = async {
+        while world.balance(&customer).await != 650.0 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, wait).await.expect("both refunds are taken");
+    let found = audit_at_rest(world.disk(), DEADLINE).await?;
+    assert!(found.is_clean(), "{found}");
     Ok(())
 }
