@@ -319,7 +319,13 @@ struct Account {
     /// What it has yet to tell the account that it went into.
     untold: usize,
     tokens: Vec<Token>,
+    columns: Columns,
+    /// Those columns of which no two accounts have one value.
+    unique: BTreeSet<String>,
 }
+
+/// The columns of the application, as SQL spells their values.
+type Columns = BTreeMap<String, String>;
 
 /// Calls and their cost by day and route.
 type Usage = BTreeMap<(i64, String), (i64, i64)>;
@@ -436,6 +442,35 @@ fn usage(value: &Value) -> Option<((i64, String), (i64, i64))> {
     Some(((number("day")?, value["route"].as_str()?.to_owned()), (number("calls")?, number("amount")?)))
 }
 
+/// The application's columns of each row.
+fn columns(sql: &Connection) -> rusqlite::Result<BTreeMap<String, Columns>> {
+    const WALLETS: [&str; 15] = [
+        "account_id",
+        "registered_at",
+        "updated_at",
+        "revision",
+        "sent_revision",
+        "balance",
+        "frozen",
+        "holds",
+        "usage",
+        "name",
+        "email",
+        "card_fingerprint",
+        "verified_email",
+        "merged_into",
+        "recent_updates",
+    ];
+    let names: Vec<String> = rows(sql, "SELECT name FROM pragma_table_info('users')", |row| row.get(0))?;
+    let names: Vec<String> = names.into_iter().filter(|name| !WALLETS.contains(&name.as_str())).collect();
+    let list: String = names.iter().map(|name| format!(", quote(\"{name}\")")).collect();
+    let read = |row: &Row<'_>| {
+        let value = |(place, name): (usize, &String)| Ok((name.clone(), row.get(place + 1)?));
+        Ok((row.get(0)?, names.iter().enumerate().map(value).collect::<rusqlite::Result<_>>()?))
+    };
+    Ok(rows(sql, &format!("SELECT account_id{list} FROM users"), read)?.into_iter().collect())
+}
+
 impl Account {
     /// The account, and what of it could not be read.
     fn read(sql: &Connection) -> rusqlite::Result<(Self, Vec<String>)> {
@@ -470,6 +505,8 @@ impl Account {
                 disowned: BTreeSet::new(),
                 untold: 0,
                 tokens: Vec::new(),
+                columns: Columns::new(),
+                unique: BTreeSet::new(),
             })
         })?;
         if users.len() != 1 {
@@ -537,6 +574,10 @@ impl Account {
                 spent_total: row.get(6)?,
             })
         })?;
+        account.columns = columns(sql)?.remove(&account.id).unwrap_or_default();
+        let select = "SELECT info.name FROM pragma_index_list('users') list, pragma_index_info(list.name) info
+            WHERE list.\"unique\" AND list.origin = 'c'";
+        account.unique = rows(sql, select, |row| row.get(0))?.into_iter().collect();
         Ok((account, unreadable))
     }
 
@@ -988,6 +1029,7 @@ struct Mirrored {
     balance: i64,
     frozen: i64,
     merged_into: Option<String>,
+    columns: Columns,
 }
 
 /// The mirror of all accounts.
@@ -1009,9 +1051,12 @@ struct Unclaimed {
 
 impl Aggregate {
     fn read(&mut self, sql: &Connection, audit: &mut Audit) -> rusqlite::Result<()> {
+        let mut columns = columns(sql)?;
         let users = rows(sql, "SELECT account_id, revision, balance, frozen, merged_into FROM users", |row| {
+            let id: String = row.get(0)?;
             let (revision, balance, frozen, merged_into) = (row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?);
-            Ok((row.get(0)?, Mirrored { revision, balance, frozen, merged_into }))
+            let columns = columns.remove(&id).unwrap_or_default();
+            Ok((id, Mirrored { revision, balance, frozen, merged_into, columns }))
         })?;
         self.accounts.extend(users);
         let select = "SELECT key, payment_intent, amount, taken, frozen, account_id FROM all_payments";
@@ -1072,6 +1117,7 @@ fn across(accounts: &BTreeMap<String, Account>, places: &Places, aggregate: &Agg
         carded(account, places, audit);
     }
     received(accounts, audit);
+    unique(accounts, audit);
     for (card, (owner, _)) in &places.owners {
         if !accounts.get(owner).is_some_and(|account| account.cards.iter().any(|it| it.id == *card)) {
             audit.unfinished(owner, format!("the directory has the card {card} here, and it is not"));
@@ -1114,6 +1160,21 @@ fn merged(account: &Account, accounts: &BTreeMap<String, Account>, audit: &mut A
             audit.violation(&account.id, format!("it went into {}, which is younger", into.id));
         }
         Some(_) => {}
+    }
+}
+
+/// Whether no value of a unique column is in two accounts; one that went into another keeps what it had.
+fn unique(accounts: &BTreeMap<String, Account>, audit: &mut Audit) {
+    let mut owners = BTreeMap::new();
+    for account in accounts.values().filter(|account| account.merged_into.is_none()) {
+        for (name, value) in &account.columns {
+            if !account.unique.contains(name) || value == "NULL" {
+                continue;
+            }
+            if let Some(owner) = owners.insert((name, value), &account.id) {
+                audit.violation(&account.id, format!("its {name} {value} is that of {owner}, too"));
+            }
+        }
     }
 }
 
@@ -1171,6 +1232,9 @@ fn mirrored(account: &Account, aggregate: &Aggregate, audit: &mut Audit) {
     } else {
         if known.is_some_and(|known| (known.balance, known.frozen) != (account.balance, account.frozen)) {
             audit.violation(id, "the aggregate has another balance");
+        }
+        if known.is_some_and(|known| known.columns != account.columns) {
+            audit.violation(id, "the aggregate has other columns");
         }
         if known.is_some_and(|known| known.merged_into != account.merged_into) {
             audit.violation(id, "the aggregate has it in another account");
@@ -1491,6 +1555,32 @@ mod tests {
         a_card_by_a_disowned_payment: "bob", "INSERT INTO disowned VALUES ('{b}', 1)" => "that was disowned";
         a_card_of_two_shards: "other_shard", "INSERT INTO owners VALUES ('card', 'ada', 'x')" => "of two shards";
         a_second_aggregate: "third", &[USERS, AGGREGATE].concat() => "second aggregate";
+    }
+
+    #[test]
+    fn columns_are_mirrored_and_unique_ones_are_of_one_account() {
+        let disk = good();
+        for object in ["ada", "bob", "cyd", "aggregate"] {
+            let unique = if object == "aggregate" { "" } else { "UNIQUE" };
+            let add =
+                format!("ALTER TABLE users ADD handle TEXT; CREATE {unique} INDEX users_handle ON users (handle)");
+            disk.run(object, &add);
+        }
+        let set = |object: &str, id: &str, handle: &str| {
+            disk.run(object, &format!("UPDATE users SET handle = '{handle}' WHERE account_id = '{id}'"));
+            disk.run("aggregate", &format!("UPDATE users SET handle = '{handle}' WHERE account_id = '{id}'"));
+        };
+        set("ada", "ada", "x");
+        set("bob", "bob", "y");
+        set("cyd", "cyd", "x");
+        let audit = disk.audit();
+        assert!(audit.is_clean(), "cyd went into bob: {audit}");
+        set("bob", "bob", "x");
+        let audit = disk.audit();
+        assert!(audit.violations.iter().any(|it| it.what == "its handle 'x' is that of ada, too"), "{audit}");
+        disk.run("aggregate", "UPDATE users SET handle = NULL");
+        let audit = disk.audit();
+        assert!(audit.violations.iter().any(|it| it.what == "the aggregate has other columns"), "{audit}");
     }
 
     fn today() -> i64 {

@@ -75,7 +75,10 @@ impl Inner {
             }
             let read = Command::Read { account: owner.account.clone() };
             match stubs.call(&Address::Account(owner.account.clone()), read, Vec::new()).await? {
-                Reply::Row(row) if row.columns.get(place) == Some(value) => return Ok(false),
+                // What went into another account keeps its columns, and needs them no more.
+                Reply::Row(row) if row.merged_into.is_none() && row.columns.get(place) == Some(value) => {
+                    return Ok(false);
+                }
                 Reply::Row(_) => instead_of = Some(owner),
                 _ => return Err(ObjectError::Failed("it answered a read with something else".into())),
             }

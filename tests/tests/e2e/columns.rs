@@ -170,6 +170,35 @@ async fn a_unique_value_has_one_account() -> Result<()> {
     Ok(())
 }
 
+/// Changes the objects that have a table, while nothing runs.
+async fn doctor(world: &mut World, table: &str, statement: &str) -> Result<()> {
+    world.workerd.kill9().await?;
+    for file in world.workerd.object_files()? {
+        let sql = rusqlite::Connection::open(&file)?;
+        if sql.prepare(&format!("SELECT 1 FROM {table}")).is_ok() {
+            sql.execute_batch(statement)?;
+        }
+    }
+    world.workerd.restart().await
+}
+
+#[tokio::test]
+async fn a_claim_that_a_crash_left_behind_holds_for_a_minute() -> Result<()> {
+    let mut world = World::start().await?;
+    let (ada, bob) = (world.customer(500).await?, world.customer(500).await?);
+    let status =
+        async |world: &World, customer: &Customer| write(world, customer, json!({ "handle": "wanted" })).await.status;
+    assert_eq!(status(&world, &ada).await, 200);
+    // As if the worker had died between ada's claim and the write.
+    doctor(&mut world, "entries", "UPDATE users SET handle = NULL").await?;
+    assert_eq!(status(&world, &bob).await, 409, "ada may be about to write it");
+    doctor(&mut world, "unique_values", "UPDATE unique_values SET at = at - 60000").await?;
+    assert_eq!(status(&world, &bob).await, 200, "ada does not have it");
+    doctor(&mut world, "unique_values", "UPDATE unique_values SET at = at - 60000").await?;
+    assert_eq!(status(&world, &ada).await, 409, "bob has it");
+    Ok(())
+}
+
 #[tokio::test]
 async fn public_columns_are_in_me() -> Result<()> {
     let world = World::start().await?;
