@@ -129,10 +129,10 @@ pub struct Charge {
 impl Drop for Charge {
     fn drop(&mut self) {
         if self.open {
-            let metered = self.meter.as_ref().filter(|_| self.streams).map(Meter::close);
-            self.decide(match metered {
-                Some(used) if used.is_positive() => self.capture(used, self.is_late()),
-                _ => Outcome::Release,
+            let metered = if self.streams { self.metered() } else { Cents::ZERO };
+            self.decide(match metered.is_positive() {
+                true => self.capture(metered, self.is_late()),
+                false => Outcome::Release,
             });
         }
     }
@@ -201,6 +201,11 @@ impl Charge {
             self.held_since.set(asked_at);
         }
         Ok(renewed)
+    }
+
+    /// What the call has cost; nothing is added to it any more.
+    pub(super) fn metered(&self) -> Cents {
+        self.meter.as_ref().map_or(Cents::ZERO, Meter::close)
     }
 
     pub(super) fn route(&self) -> &'static str {

@@ -17,6 +17,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use futures_util::future::{Either, select};
 use futures_util::{Stream, StreamExt};
+use http::header::CONTENT_TYPE;
 use send_wrapper::SendWrapper;
 use worker::Delay;
 
@@ -30,8 +31,8 @@ const RETRY_MS: Millis = 1_000;
 #[derive(Default)]
 struct Pipe {
     chunk: RefCell<Option<Bytes>>,
-    /// How it ended, once it has.
-    end: RefCell<Option<Result<(), String>>>,
+    /// How it ended, once it has, and what is sent last.
+    end: RefCell<Option<Result<Bytes, String>>>,
     client_left: Cell<bool>,
     /// When the client took something last.
     moved_at: Cell<Millis>,
@@ -64,7 +65,7 @@ impl Pipe {
         wake(&self.client);
     }
 
-    fn end(&self, how: Result<(), String>) {
+    fn end(&self, how: Result<Bytes, String>) {
         self.end.borrow_mut().get_or_insert(how);
         wake(&self.client);
     }
@@ -84,8 +85,9 @@ impl Stream for Outlet {
             wake(&pipe.pump);
             return Poll::Ready(Some(Ok(chunk)));
         }
-        match &*pipe.end.borrow() {
-            Some(Ok(())) => Poll::Ready(None),
+        match &mut *pipe.end.borrow_mut() {
+            Some(Ok(last)) if last.is_empty() => Poll::Ready(None),
+            Some(Ok(last)) => Poll::Ready(Some(Ok(std::mem::take(last)))),
             Some(Err(cause)) => Poll::Ready(Some(Err(io::Error::other(cause.clone())))),
             None => {
                 pipe.client.set(Some(context.waker().clone()));
@@ -117,11 +119,13 @@ pub(super) fn metered(charge: Charge, response: Response) -> Response {
     let pipe = Rc::new(Pipe { moved_at: Cell::new(now()), ..Pipe::default() });
     let outlet = Body::from_stream(SendWrapper::new(Outlet(Rc::clone(&pipe))));
     let context = charge.context.clone();
-    context.wait_until(pump(charge, body.into_data_stream(), Inlet(pipe)));
+    let content_type = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let events = content_type.starts_with("text/event-stream");
+    context.wait_until(pump(charge, body.into_data_stream(), Inlet(pipe), events));
     Response::from_parts(parts, outlet)
 }
 
-async fn pump(charge: Charge, mut chunks: BodyDataStream, inlet: Inlet) {
+async fn pump(charge: Charge, mut chunks: BodyDataStream, inlet: Inlet, events: bool) {
     let pipe = &inlet.0;
     let how = {
         let (flow, keep) = (pin!(flow(&mut chunks, pipe)), pin!(keep(&charge, pipe)));
@@ -135,8 +139,11 @@ async fn pump(charge: Charge, mut chunks: BodyDataStream, inlet: Inlet) {
     }
     // Settled before the client sees the end, so that its next call finds it done.
     drop(chunks);
+    let price = charge.metered();
     drop(charge);
-    pipe.end(how);
+    // A comment: readers of events pass over it.
+    let last = if events { format!(": x-price {price}\n\n") } else { String::new() };
+    pipe.end(how.map(|()| Bytes::from(last)));
 }
 
 /// From the handler to the client, until one of them has enough.

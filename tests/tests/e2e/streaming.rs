@@ -68,6 +68,7 @@ async fn events_arrive_one_by_one_and_their_sum_is_charged_at_the_end() -> Resul
         let late = begun.elapsed().saturating_sub(expected);
         assert!(late < Duration::from_millis(280), "event {number} came {late:?} late");
     }
+    assert_eq!(response.chunk().await?.as_deref(), Some(b": x-price 5\n\n".as_slice()), "a comment");
     assert_eq!(response.chunk().await?, None);
     // No pause: the end of the stream is after its settlement.
     assert_eq!(world.balance(&customer).await, 45.0);
@@ -92,7 +93,7 @@ async fn an_error_a_panic_and_the_maximum_end_a_stream_and_charge_what_was_meter
     charged(&world, &customer, 14 * CENT, 3).await?;
 
     let text = rest(begin(&world, &customer, "/stream?chunks=3&cents=0").await?).await;
-    assert_eq!(text.len(), 27);
+    assert!(text.len() == 40 && text.ends_with(": x-price 0\n\n"), "{text}");
     charged(&world, &customer, 14 * CENT, 3).await?;
     assert_eq!(world.get(&customer, "/ok").await.header("x-balance"), "85", "nothing is held any more");
     Ok(())
@@ -145,7 +146,7 @@ async fn a_stream_that_outlives_its_hold_lives_by_renewals() -> Result<()> {
     let first = reports(&figures(&world, &customer)?);
     until(&world, &customer, "a further one", |account| reports(account) > first).await?;
     let text = rest(response).await;
-    assert!(text.ends_with("data: 24\n\n"), "{text}");
+    assert!(text.ends_with("data: 24\n\n: x-price 6.25\n\n"), "{text}");
     assert_eq!(world.balance(&customer).await, 93.75);
     charged(&world, &customer, 25 * CENT / 4, 1).await
 }
@@ -156,7 +157,7 @@ async fn a_stream_that_stands_still_is_broken_off() -> Result<()> {
     let customer = world.customer(100).await?;
     // The handler takes longer to its answer than its hold lasts, and then to each event.
     let late = begin(&world, &customer, "/stream?wait_ms=2500&chunks=2").await?;
-    assert_eq!((late.status().as_u16(), rest(late).await.len()), (200, 18));
+    assert_eq!((late.status().as_u16(), rest(late).await.len()), (200, 31));
     charged(&world, &customer, 2 * CENT, 1).await?;
     let begun = Instant::now();
     let text = rest(begin(&world, &customer, "/stream?chunks=2&ms=20000").await?).await;
