@@ -392,7 +392,7 @@ struct Card {
     id: String,
     label: String,
     payment: String,
-    claim: String,
+    claim: i64,
     state: String,
 }
 
@@ -994,8 +994,8 @@ fn broken_chain(entries: &[&Entry], start: i64, balance: i64) -> Option<String> 
 struct Places {
     accounts: BTreeMap<String, String>,
     parked: Vec<String>,
-    /// Of each card: its account and the name of its claim.
-    owners: BTreeMap<String, (String, String)>,
+    /// Of each card: its account and the number of its claim.
+    owners: BTreeMap<String, (String, i64)>,
 }
 
 impl Places {
@@ -1182,7 +1182,8 @@ fn unique(accounts: &BTreeMap<String, Account>, audit: &mut Audit) {
 fn carded(account: &Account, places: &Places, audit: &mut Audit) {
     for card in account.cards.iter().filter(|card| card.state == "owned") {
         match places.owners.get(&card.id) {
-            Some((owner, claim)) if *owner == account.id && *claim == card.claim => {}
+            // A lower one is the same claim by the number it had elsewhere; a higher one nobody could release.
+            Some((owner, claim)) if *owner == account.id && *claim <= card.claim => {}
             other => {
                 let owner = other.map_or("nobody", |(owner, _)| owner);
                 audit.unfinished(&account.id, format!("it owns {}, and the directory has it at {owner}", card.label));
@@ -1268,12 +1269,12 @@ mod tests {
         CREATE TABLE reversals (key TEXT, payment TEXT, amount INTEGER, withdrawn INTEGER, returned INTEGER,
             closed INTEGER, takes INTEGER, freezes INTEGER);
         CREATE TABLE transfers (n INTEGER, amount INTEGER, arrived INTEGER);
-        CREATE TABLE cards (id TEXT, label TEXT, payment TEXT, claim TEXT, state TEXT);
+        CREATE TABLE cards (id TEXT, label TEXT, payment TEXT, claim INTEGER, state TEXT);
         CREATE TABLE disowned (payment TEXT, told INTEGER);";
     const DIRECTORY: &str = "CREATE TABLE meta (key, value);
         CREATE TABLE places (payment_intent TEXT, account TEXT);
         CREATE TABLE parked (payment_intent TEXT, at INTEGER, fact TEXT);
-        CREATE TABLE owners (identity TEXT, account TEXT, claim TEXT);";
+        CREATE TABLE owners (identity TEXT, account TEXT, claim INTEGER);";
     const AGGREGATE: &str = "CREATE TABLE meta (key, value);
         CREATE TABLE all_payments (key TEXT, account_id TEXT, payment_intent TEXT, amount INTEGER, taken INTEGER,
             frozen INTEGER);
@@ -1346,7 +1347,7 @@ mod tests {
                     ('credit:{{c}}', {at}, 'credit', 10, 60, 'pi_c'),
                     ('charge:key', {at}, 'charge', -70, -10, 'X-Price'),
                     ('transfer:cyd:1', {at}, 'transfer', 30, 20, 'cyd');
-                INSERT INTO cards VALUES ('card', 'visa', '{{b}}', 'claim', 'owned');
+                INSERT INTO cards VALUES ('card', 'visa', '{{b}}', 3, 'owned');
                 INSERT INTO payments VALUES ('{{b}}', 'pi_b', 100, 50, 0), ('{{c}}', 'pi_c', 10, 0, 10);
                 INSERT INTO reversals VALUES
                     ('refund:re_1', '{{b}}', 70, 1, 70, 1, 0, 0),
@@ -1371,7 +1372,7 @@ mod tests {
         );
         disk.run(
             "shard",
-            "INSERT INTO places VALUES ('pi_a', 'ada'), ('pi_b', 'bob'); INSERT INTO owners VALUES ('card', 'bob', 'claim')",
+            "INSERT INTO places VALUES ('pi_a', 'ada'), ('pi_b', 'bob'); INSERT INTO owners VALUES ('card', 'bob', 3)",
         );
         disk.run(
             "other_shard",
@@ -1553,7 +1554,7 @@ mod tests {
         a_merge_into_itself: "cyd", "UPDATE users SET merged_into = 'cyd'" => "which is younger";
         a_card_of_no_state: "bob", "UPDATE cards SET state = 'lent'" => "is lent";
         a_card_by_a_disowned_payment: "bob", "INSERT INTO disowned VALUES ('{b}', 1)" => "that was disowned";
-        a_card_of_two_shards: "other_shard", "INSERT INTO owners VALUES ('card', 'ada', 'x')" => "of two shards";
+        a_card_of_two_shards: "other_shard", "INSERT INTO owners VALUES ('card', 'ada', 1)" => "of two shards";
         a_second_aggregate: "third", &[USERS, AGGREGATE].concat() => "second aggregate";
     }
 
@@ -1623,15 +1624,15 @@ mod tests {
             ("cyd", "UPDATE transfers SET arrived = 0", "it has not heard that 30 arrived"),
             ("cyd", "UPDATE users SET revision = 8, frozen = 0; UPDATE payments SET frozen = 0; DELETE FROM reversals", "10 is free in it"),
             ("cyd", "UPDATE disowned SET told = 0", "not passed on"),
-            ("cyd", "INSERT INTO cards VALUES ('c', 'visa', 'p', 'x', 'owned')", "visa is owned still"),
+            ("cyd", "INSERT INTO cards VALUES ('c', 'visa', 'p', 1, 'owned')", "visa is owned still"),
             ("cyd", "UPDATE users SET revision = 8, merged_into = 'gone'; DELETE FROM transfers; DELETE FROM entries WHERE kind = 'transfer';
                 UPDATE users SET balance = 40, revision = 8; UPDATE entries SET balance = 40", "which is not there"),
             ("bob", "DELETE FROM entries WHERE kind = 'transfer'; UPDATE users SET revision = 10, balance = -10", "has arrived nowhere"),
             ("cyd", "DELETE FROM transfers; DELETE FROM entries WHERE kind = 'transfer'; UPDATE users SET revision = 8, balance = 40", "did not leave"),
             ("bob", "UPDATE cards SET state = 'claiming'", "visa is claiming still"),
-            ("bob", "UPDATE cards SET claim = 'another'", "the directory has it at bob"),
+            ("bob", "UPDATE cards SET claim = 2", "the directory has it at bob"),
             ("shard", "DELETE FROM owners", "the directory has it at nobody"),
-            ("shard", "INSERT INTO owners VALUES ('other', 'ada', 'x')", "and it is not"),
+            ("shard", "INSERT INTO owners VALUES ('other', 'ada', 1)", "and it is not"),
             (
                 "ada",
                 "UPDATE users SET holds = replace(holds, '\"amount\":90',

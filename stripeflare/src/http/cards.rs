@@ -87,8 +87,8 @@ pub(super) async fn give_up(context: &Context, id: String) -> Result<(), Respons
 /// Tells the directory, and the account that the directory knows.
 async fn forget(context: &Context, account: &AccountId, card: CardRow) -> Result<(), ObjectError> {
     let stubs = &context.deployment.stubs;
-    let (id, claim) = (card.id.clone(), card.claim.clone());
-    let command = Command::ForgetCard { id: card.id.clone(), account: account.clone(), claim: card.claim };
+    let (id, claim) = (card.id.clone(), card.claim);
+    let command = Command::ForgetCard { id: card.id.clone(), account: account.clone(), claim };
     stubs.call(&Address::Directory(card.id), command, Vec::new()).await?;
     stubs.call(&Address::Account(account.clone()), Command::CardReleased { id, claim }, Vec::new()).await?;
     Ok(())

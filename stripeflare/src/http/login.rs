@@ -13,7 +13,7 @@ use super::answer::header;
 use super::context::{Context, Deployment};
 use super::pages::{Escaped, page};
 use super::{Answer, endings, now, payments};
-use crate::account::{AccountId, Token, random_text};
+use crate::account::{AccountId, Token};
 use crate::object::{Address, Command, Reply};
 use crate::stripe::{ApiError, PaidSession, Verdict, is_session_id, masked, session_key};
 use crate::wallet::{self, Caps, Card, Consent, Denied, Login, LoginOutcome, Merge, Millis, NewToken, TokenId};
@@ -108,7 +108,7 @@ async fn arrive(request: Request) -> Result<Response, Response> {
     }
     let PaidSession { name, email, card, .. } = paid;
     let consent = if context.left_to_pay(&parts.headers, &account) { Consent::Left } else { Consent::None };
-    log_in(&context, token, Login { payment: session, name, email, card, claim: random_text::<16>(), consent }).await
+    log_in(&context, token, Login { payment: session, name, email, card, consent }).await
 }
 
 /// The token of the cookie that came; a bearer token is no browser's.
@@ -136,16 +136,13 @@ async fn log_in(context: &Context, token: &Token, login: Login) -> Result<Respon
         LoginOutcome::Done => return Ok(back(deployment)),
         LoginOutcome::Ask => found(deployment, directory, Command::OwnerOf { id: card.id() }).await?,
         LoginOutcome::Claiming { claim } => {
-            let command = Command::ClaimCard { id: card.id(), account: mine.clone(), claim: claim.clone() };
+            let command = Command::ClaimCard { id: card.id(), account: mine.clone(), claim };
             let owner = found(deployment, directory.clone(), command).await?;
             let owned = owner.as_ref() == Some(mine);
-            let command = Command::CardClaimed { id: card.id(), claim: claim.clone(), owned };
-            let stands = is(deployment, Address::Account(mine.clone()), command).await?;
-            if owned {
-                if !stands {
-                    let command = Command::ForgetCard { id: card.id(), account: mine.clone(), claim };
-                    done(deployment, directory, command).await?;
-                }
+            let command = Command::CardClaimed { id: card.id(), claim, owned };
+            done(deployment, Address::Account(mine.clone()), command).await?;
+            // `None`: it was given up meanwhile.
+            if owned || owner.is_none() {
                 return Ok(back(deployment));
             }
             owner

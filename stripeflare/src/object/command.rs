@@ -74,13 +74,13 @@ pub(crate) enum Command {
     /// Somebody came back from paying: takes a token that manages.
     Login { login: Box<Login> },
     /// What the directory said of a claim.
-    CardClaimed { id: String, claim: String, owned: bool },
+    CardClaimed { id: String, claim: i64, owned: bool },
     /// The cards of the account: takes a token that manages.
     Cards,
     /// Begins to give up a card: takes a token that manages.
     ReleaseCard { id: String },
     /// The directory has forgotten a card.
-    CardReleased { id: String, claim: String },
+    CardReleased { id: String, claim: i64 },
     /// The account goes into another one.
     Merge { merge: Merge },
     /// Money of an account that went into this one.
@@ -90,13 +90,13 @@ pub(crate) enum Command {
     /// An account that went into this one had a payment whose payer was not entitled to it.
     Disown { payment: String },
     /// To a directory shard: claims a card.
-    ClaimCard { id: String, account: AccountId, claim: String },
+    ClaimCard { id: String, account: AccountId, claim: i64 },
     /// To a directory shard: whose card is it?
     OwnerOf { id: String },
     /// To a directory shard: a card goes to the account that its own went into.
-    HandOn { id: String, from: AccountId, to: AccountId, claim: String },
+    HandOn { id: String, from: AccountId, to: AccountId, claim: i64 },
     /// To a directory shard: forgets a card.
-    ForgetCard { id: String, account: AccountId, claim: String },
+    ForgetCard { id: String, account: AccountId, claim: i64 },
     /// To a directory shard: binds a Checkout Session to a cookie.
     Bind { session: String, cookie: String },
     /// To a directory shard: where a payment goes, unless it went elsewhere before.

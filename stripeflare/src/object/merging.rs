@@ -79,14 +79,14 @@ impl Inner {
         token: &TokenId,
         card: &CardRow,
     ) -> Result<(), String> {
-        let (id, from, to, claim) = (card.id.clone(), account.clone(), to.clone(), card.claim.clone());
+        let (id, from, to, claim) = (card.id.clone(), account.clone(), to.clone(), card.claim);
         let directory = Address::Directory(card.id.clone());
         let command = Command::HandOn { id, from, to: to.clone(), claim };
         if self.is(&directory, command).await? {
             let command = Command::Inherit { card: Box::new(card.clone()), token: token.clone() };
             self.done(&Address::Account(to), command).await?;
         }
-        self.note(|wallet| wallet.inherited(&card.id, &card.claim))
+        self.note(|wallet| wallet.inherited(&card.id, card.claim))
     }
 
     async fn pass_on(&self, survivor: &AccountId, payment: &str) -> Result<(), String> {
@@ -96,10 +96,10 @@ impl Inner {
     }
 
     async fn finish(&self, account: &AccountId, card: &CardRow) -> Result<(), String> {
-        let (id, claim, directory) = (card.id.clone(), card.claim.clone(), Address::Directory(card.id.clone()));
+        let (id, claim, directory) = (card.id.clone(), card.claim, Address::Directory(card.id.clone()));
         if card.state == State::Releasing {
             self.done(&directory, Command::ForgetCard { id, account: account.clone(), claim }).await?;
-            return self.note(|wallet| wallet.released(&card.id, &card.claim));
+            return self.note(|wallet| wallet.released(&card.id, card.claim));
         }
         let command = Command::ClaimCard { id, account: account.clone(), claim };
         let owner = match self.stubs.call(&directory, command, Vec::new()).await.map_err(|error| error.to_string())? {
@@ -107,13 +107,7 @@ impl Inner {
             _ => return Err(unexpected()),
         };
         let owned = owner.as_ref() == Some(account);
-        let mut stands = true;
-        self.note(|wallet| wallet.claimed(&card.id, &card.claim, owned).map(|answer| stands = answer))?;
-        if owned && !stands {
-            let (id, claim) = (card.id.clone(), card.claim.clone());
-            self.done(&directory, Command::ForgetCard { id, account: account.clone(), claim }).await?;
-        }
-        Ok(())
+        self.note(|wallet| wallet.claimed(&card.id, card.claim, owned))
     }
 
     /// One transaction on this account.
@@ -157,11 +151,14 @@ pub(super) fn in_account(wallet: &mut Wallet<'_>, command: Command) -> Result<Re
             };
             Reply::Login { outcome: wallet.log_in(&login, &token)?, token }
         }
-        Command::CardClaimed { id, claim, owned } => Reply::Is(wallet.claimed(&id, &claim, owned)?),
+        Command::CardClaimed { id, claim, owned } => {
+            wallet.claimed(&id, claim, owned)?;
+            Reply::Done
+        }
         Command::Cards => Reply::Cards(wallet.cards()?),
         Command::ReleaseCard { id } => Reply::Cards(wallet.release_card(&id)?.into_iter().collect()),
         Command::CardReleased { id, claim } => {
-            wallet.released(&id, &claim)?;
+            wallet.released(&id, claim)?;
             Reply::Done
         }
         Command::Merge { merge } => match wallet.merge(&merge)? {
@@ -184,11 +181,11 @@ pub(super) fn in_account(wallet: &mut Wallet<'_>, command: Command) -> Result<Re
 #[inline(never)]
 pub(super) fn in_directory(sql: &dyn Sql, command: &Command, now: Millis) -> Result<Reply, WalletError> {
     Ok(match command {
-        Command::ClaimCard { id, account, claim } => Reply::Found(Some(directory::claim(sql, id, account, claim)?)),
+        Command::ClaimCard { id, account, claim } => Reply::Found(directory::claim(sql, id, account, *claim, now)?),
         Command::OwnerOf { id } => Reply::Found(directory::owner(sql, id)?),
-        Command::HandOn { id, from, to, claim } => Reply::Is(directory::hand_on(sql, id, from, to, claim)?),
+        Command::HandOn { id, from, to, claim } => Reply::Is(directory::hand_on(sql, id, from, to, *claim, now)?),
         Command::ForgetCard { id, account, claim } => {
-            directory::release(sql, id, account, claim)?;
+            directory::release(sql, id, account, *claim, now)?;
             Reply::Done
         }
         Command::Bind { session, cookie } => Reply::Is(directory::bind(sql, session, cookie, now)?),

@@ -8,12 +8,15 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{Millis, Reader, Row, SqlError, TokenId, Value, Wallet, WalletError};
+use crate::schema::{remember, remembered};
 
 /// Identities an account may have at once.
 const MAX_CARDS: usize = 50;
 
 const CARD: &str = "card:";
 const LINK: &str = "link:";
+/// Under which an account remembers the number of its last claim.
+const CLAIMS: &str = "claims";
 
 /// What a payment shows of its payer, and nobody else can: a card, or a Link account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,8 +75,8 @@ pub(crate) struct CardRow {
     pub(crate) token: TokenId,
     /// The key of the payment that claimed it.
     pub(crate) payment: String,
-    /// Chosen anew for each claim, so that a late message about an earlier one changes nothing.
-    pub(crate) claim: String,
+    /// Counts the account's claims, so that a late message about an earlier one changes nothing.
+    pub(crate) claim: i64,
     pub(crate) state: State,
     pub(crate) at: Millis,
 }
@@ -86,8 +89,6 @@ pub(crate) struct Login {
     pub(crate) name: Option<String>,
     pub(crate) email: Option<String>,
     pub(crate) card: Option<Card>,
-    /// Random: names this claim.
-    pub(crate) claim: String,
     /// How sure it is that the payer wants the card to open this account.
     pub(crate) consent: Consent,
 }
@@ -106,8 +107,8 @@ pub(crate) enum Consent {
 pub(crate) enum LoginOutcome {
     /// Nothing is left to do.
     Done,
-    /// The directory is to be asked, under this name of the claim.
-    Claiming { claim: String },
+    /// The directory is to be asked, under this number of the claim.
+    Claiming { claim: i64 },
     /// The payer is to be asked first, lest somebody else's card gets in.
     Ask,
 }
@@ -117,8 +118,7 @@ const SELECT: &str = "SELECT id, identity, label, name, email, token, payment, c
 impl Wallet<'_> {
     /// Somebody who holds this account's token has paid with a card: begins to claim it.
     pub(crate) fn log_in(&mut self, login: &Login, token: &TokenId) -> Result<LoginOutcome, WalletError> {
-        let disowned =
-            !self.sql.run("SELECT 1 FROM disowned WHERE payment = ?", &[login.payment.as_str().into()])?.is_empty();
+        let disowned = self.is_disowned(&login.payment)?;
         let Some(card) = login.card.as_ref().filter(|_| !disowned) else {
             if !disowned {
                 self.introduce(login.name.as_deref(), login.email.as_deref(), false)?;
@@ -146,6 +146,7 @@ impl Wallet<'_> {
         if self.cards()?.len() >= MAX_CARDS {
             return Ok(LoginOutcome::Done);
         }
+        let claim = self.next_claim(0)?;
         self.put(&CardRow {
             id,
             card: card.clone(),
@@ -153,25 +154,23 @@ impl Wallet<'_> {
             email: login.email.clone(),
             token: token.clone(),
             payment: login.payment.clone(),
-            claim: login.claim.clone(),
+            claim,
             state: State::Claiming,
             at: self.now,
         })?;
-        Ok(LoginOutcome::Claiming { claim: login.claim.clone() })
+        Ok(LoginOutcome::Claiming { claim })
     }
 
-    /// The directory has said whose it is. `false`: nobody claims it like this any more, and the directory is to forget it.
-    pub(crate) fn claimed(&mut self, id: &str, claim: &str, owned: bool) -> Result<bool, WalletError> {
-        let Some(row) = self.card(id)?.filter(|row| row.claim == claim) else { return Ok(false) };
-        match (row.state, owned) {
-            (State::Claiming, true) => {
-                self.set_state("id", id, State::Owned)?;
-                self.introduce(row.name.as_deref(), row.email.as_deref(), true)?;
-            }
-            (State::Claiming, false) => self.forget_card(id, claim)?,
-            (State::Owned | State::Releasing, _) => {}
+    /// The directory has said whose it is.
+    pub(crate) fn claimed(&mut self, id: &str, claim: i64, owned: bool) -> Result<(), WalletError> {
+        let claiming = |row: &CardRow| row.claim == claim && row.state == State::Claiming;
+        let Some(row) = self.card(id)?.filter(claiming) else { return Ok(()) };
+        if owned {
+            self.set_state("id", id, State::Owned)?;
+            self.introduce(row.name.as_deref(), row.email.as_deref(), true)
+        } else {
+            self.forget_card(id, claim)
         }
-        Ok(true)
     }
 
     /// Begins to give up a card; `None`: there is no such card.
@@ -192,7 +191,7 @@ impl Wallet<'_> {
     }
 
     /// The directory has forgotten it.
-    pub(crate) fn released(&mut self, id: &str, claim: &str) -> Result<(), WalletError> {
+    pub(crate) fn released(&mut self, id: &str, claim: i64) -> Result<(), WalletError> {
         match self.card(id)? {
             Some(row) if row.state == State::Releasing => self.forget_card(id, claim),
             _ => Ok(()),
@@ -202,18 +201,23 @@ impl Wallet<'_> {
     /// A card of an account that went into this one; it hangs on a token, and goes if that has ended meanwhile.
     pub(crate) fn inherit(&mut self, card: &CardRow, token: &TokenId) -> Result<(), WalletError> {
         let keep = self.account.merged_into.is_some() || self.has_token(token)?;
-        if self.card(&card.id)?.is_some_and(|row| row.claim == card.claim) {
-            return Ok(());
-        }
-        let disowned =
-            !self.sql.run("SELECT 1 FROM disowned WHERE payment = ?", &[card.payment.as_str().into()])?.is_empty();
+        let known = self.card(&card.id)?;
+        let claim = match &known {
+            // Told again after it was given up, it is the same claim, which the directory does not let in again. The numbers of an
+            // account's own claims are even.
+            None => self.saw_claim((card.claim + 1) | 1)?,
+            Some(known) if known.state == State::Owned && known.claim > card.claim => return Ok(()),
+            // What is on its way about the claim that was known here comes to nothing.
+            Some(known) => self.next_claim(known.claim.max(card.claim))?,
+        };
+        let given_up = known.is_some_and(|known| known.state == State::Releasing) || self.is_disowned(&card.payment)?;
         let state =
-            if keep && !disowned && self.cards()?.len() < MAX_CARDS { State::Claiming } else { State::Releasing };
-        self.put(&CardRow { token: token.clone(), state, ..card.clone() })
+            if keep && !given_up && self.cards()?.len() < MAX_CARDS { State::Claiming } else { State::Releasing };
+        self.put(&CardRow { token: token.clone(), claim, state, ..card.clone() })
     }
 
     /// A card went to the account that this one went into.
-    pub(crate) fn inherited(&mut self, id: &str, claim: &str) -> Result<(), WalletError> {
+    pub(crate) fn inherited(&mut self, id: &str, claim: i64) -> Result<(), WalletError> {
         self.forget_card(id, claim)
     }
 
@@ -245,11 +249,27 @@ impl Wallet<'_> {
         Ok(())
     }
 
+    fn is_disowned(&self, payment: &str) -> Result<bool, SqlError> {
+        Ok(!self.sql.run("SELECT 1 FROM disowned WHERE payment = ?", &[payment.into()])?.is_empty())
+    }
+
     /// Whether there is anything that somebody could want to get at with a card of his own: other payments, or cards.
     fn has_history(&self, payment: &str) -> Result<bool, SqlError> {
         let select = "SELECT 1 WHERE EXISTS (SELECT 1 FROM payments WHERE key <> ?) OR EXISTS (SELECT 1 FROM cards)
              OR EXISTS (SELECT 1 FROM entries WHERE kind = 'transfer')";
         Ok(!self.sql.run(select, &[payment.into()])?.is_empty())
+    }
+
+    /// The number of a new claim, past all that this account has seen.
+    fn next_claim(&self, seen: i64) -> Result<i64, SqlError> {
+        self.saw_claim((remembered(self.sql, CLAIMS)?.unwrap_or(0).max(seen) / 2 + 1) * 2)
+    }
+
+    fn saw_claim(&self, claim: i64) -> Result<i64, SqlError> {
+        if remembered(self.sql, CLAIMS)?.is_none_or(|seen| seen < claim) {
+            remember(self.sql, CLAIMS, claim)?;
+        }
+        Ok(claim)
     }
 
     fn card(&self, id: &str) -> Result<Option<CardRow>, SqlError> {
@@ -273,7 +293,7 @@ impl Wallet<'_> {
                 row.email.clone().into(),
                 row.token.as_str().into(),
                 row.payment.as_str().into(),
-                row.claim.as_str().into(),
+                row.claim.into(),
                 row.state.name().into(),
                 row.at.into(),
             ],
@@ -288,7 +308,7 @@ impl Wallet<'_> {
         self.show_cards()
     }
 
-    fn forget_card(&mut self, id: &str, claim: &str) -> Result<(), WalletError> {
+    fn forget_card(&mut self, id: &str, claim: i64) -> Result<(), WalletError> {
         self.sql.run("DELETE FROM cards WHERE id = ? AND claim = ?", &[id.into(), claim.into()])?;
         self.show_cards()
     }
@@ -333,7 +353,7 @@ impl CardRow {
             email: row.optional_text()?,
             token: row.text()?.into(),
             payment: row.text()?,
-            claim: row.text()?,
+            claim: row.integer()?,
             state: match row.text()?.as_str() {
                 "claiming" => State::Claiming,
                 "owned" => State::Owned,
@@ -399,17 +419,17 @@ mod tests {
         Card::of_fingerprint("print", "visa •••• 4242".into())
     }
 
-    fn login(card: Option<Card>, claim: &str) -> Login {
+    fn login(card: Option<Card>) -> Login {
         let (name, email) = (Some("Petra".into()), Some("form@example.com".into()));
-        Login { payment: "first".into(), name, email, card, claim: claim.into(), consent: Consent::Left }
+        Login { payment: "first".into(), name, email, card, consent: Consent::Left }
     }
 
     fn log_in(sql: &rusqlite::Connection, login: &Login) -> LoginOutcome {
         at(sql, |wallet| wallet.log_in(login, &"token".to_owned().into()))
     }
 
-    fn claiming(claim: &str) -> LoginOutcome {
-        LoginOutcome::Claiming { claim: claim.into() }
+    fn claiming(claim: i64) -> LoginOutcome {
+        LoginOutcome::Claiming { claim }
     }
 
     fn row(sql: &rusqlite::Connection) -> Vec<Option<String>> {
@@ -425,35 +445,35 @@ mod tests {
         labels
     }
 
-    fn claim(sql: &rusqlite::Connection, card: &Card, name: &str) {
-        assert_eq!(log_in(sql, &Login { consent: Consent::Given, ..login(Some(card.clone()), name) }), claiming(name));
-        assert!(at(sql, |wallet| wallet.claimed(&card.id(), name, true)));
+    fn claim(sql: &rusqlite::Connection, card: &Card, number: i64) {
+        assert_eq!(log_in(sql, &Login { consent: Consent::Given, ..login(Some(card.clone())) }), claiming(number));
+        at(sql, |wallet| wallet.claimed(&card.id(), number, true));
     }
 
     #[test]
     fn a_card_is_owned_when_the_directory_said_so_and_not_before() {
         let sql = account();
         for _ in 0..2 {
-            assert_eq!(log_in(&sql, &login(Some(visa()), "1")), claiming("1"));
+            assert_eq!(log_in(&sql, &login(Some(visa()))), claiming(2));
             assert_eq!((owned(&sql).len(), row(&sql)), (0, vec![None; 4]));
         }
-        assert_eq!(log_in(&sql, &login(Some(visa()), "2")), claiming("1"), "a second visit joins the first");
-        assert!(!at(&sql, |wallet| wallet.claimed(&visa().id(), "2", false)));
+        assert_eq!(log_in(&sql, &login(Some(visa()))), claiming(2), "a second visit joins the first");
+        at(&sql, |wallet| wallet.claimed(&visa().id(), 4, false));
         for _ in 0..2 {
-            assert!(at(&sql, |wallet| wallet.claimed(&visa().id(), "1", true)));
+            at(&sql, |wallet| wallet.claimed(&visa().id(), 2, true));
             assert_eq!(owned(&sql), ["visa •••• 4242"]);
         }
         let text = |text: &str| Some(text.to_owned());
         assert_eq!(row(&sql), [text("Petra"), text("form@example.com"), text("print"), None]);
-        assert_eq!(log_in(&sql, &login(Some(visa()), "3")), LoginOutcome::Done);
+        assert_eq!(log_in(&sql, &login(Some(visa()))), LoginOutcome::Done);
         assert!(at(&sql, |wallet| wallet.unfinished_cards(9)).is_empty());
     }
 
     #[test]
     fn what_another_account_owns_leaves_no_trace() {
         let sql = account();
-        log_in(&sql, &login(Some(visa()), "1"));
-        at(&sql, |wallet| wallet.claimed(&visa().id(), "1", false));
+        log_in(&sql, &login(Some(visa())));
+        at(&sql, |wallet| wallet.claimed(&visa().id(), 2, false));
         assert_eq!(row(&sql), vec![None; 4]);
         assert!(at(&sql, |wallet| wallet.unfinished_cards(9)).is_empty());
     }
@@ -461,27 +481,27 @@ mod tests {
     #[test]
     fn a_further_card_is_claimed_only_when_its_payer_was_asked() {
         let sql = account();
-        claim(&sql, &visa(), "1");
+        claim(&sql, &visa(), 2);
         let other = Card::of_link("Petra@Link.Example", "Link p•••@link.example".into());
-        assert_eq!(log_in(&sql, &login(Some(other.clone()), "2")), LoginOutcome::Ask);
+        assert_eq!(log_in(&sql, &login(Some(other.clone()))), LoginOutcome::Ask);
         assert_eq!(owned(&sql).len(), 1);
-        claim(&sql, &other, "3");
+        claim(&sql, &other, 4);
         assert_eq!(owned(&sql), ["Link p•••@link.example", "visa •••• 4242"]);
         assert_eq!(row(&sql)[3].as_deref(), Some("petra@link.example"));
 
         let sql = account();
         pay(&sql, "second");
-        assert_eq!(log_in(&sql, &login(Some(visa()), "1")), LoginOutcome::Ask, "there is somebody's money already");
+        assert_eq!(log_in(&sql, &login(Some(visa()))), LoginOutcome::Ask, "there is somebody's money already");
 
         let sql = account();
-        let lured = Login { consent: Consent::None, ..login(Some(visa()), "1") };
+        let lured = Login { consent: Consent::None, ..login(Some(visa())) };
         assert_eq!(log_in(&sql, &lured), LoginOutcome::Ask, "who has not left to pay may not have paid");
     }
 
     #[test]
     fn without_an_identity_a_payment_tells_a_name_where_none_is_known() {
         let sql = account();
-        let told = |name: &str| Login { name: Some(name.into()), email: None, ..login(None, "1") };
+        let told = |name: &str| Login { name: Some(name.into()), email: None, ..login(None) };
         assert_eq!(log_in(&sql, &told("Petra")), LoginOutcome::Done);
         assert_eq!(log_in(&sql, &told("Mallory")), LoginOutcome::Done);
         assert_eq!(row(&sql), [Some("Petra".to_owned()), None, None, None]);
@@ -500,7 +520,7 @@ mod tests {
         ];
         for (index, way) in ways.into_iter().enumerate() {
             let sql = account();
-            claim(&sql, &visa(), "1");
+            claim(&sql, &visa(), 2);
             at(&sql, |wallet| wallet.release_cards_of(&"another token".to_owned().into()));
             at(&sql, |wallet| wallet.reverse("pi_first", &dispute(false)));
             assert_eq!(owned(&sql).len(), 1);
@@ -508,22 +528,22 @@ mod tests {
             assert_eq!((owned(&sql).len(), row(&sql)[2].clone()), (0, None), "{index}");
             let unfinished = at(&sql, |wallet| wallet.unfinished_cards(9));
             assert_eq!((unfinished.len(), unfinished[0].state), (1, State::Releasing));
-            at(&sql, |wallet| wallet.released(&visa().id(), "0"));
+            at(&sql, |wallet| wallet.released(&visa().id(), 0));
             assert_eq!(at(&sql, |wallet| wallet.unfinished_cards(9)).len(), 1, "of an earlier claim");
-            at(&sql, |wallet| wallet.released(&visa().id(), "1"));
+            at(&sql, |wallet| wallet.released(&visa().id(), 2));
             assert!(at(&sql, |wallet| wallet.unfinished_cards(9)).is_empty());
-            let again = log_in(&sql, &Login { consent: Consent::Given, ..login(Some(visa()), "2") });
-            assert_eq!(again, if index == 2 { LoginOutcome::Done } else { claiming("2") }, "{index}");
+            let again = log_in(&sql, &Login { consent: Consent::Given, ..login(Some(visa())) });
+            assert_eq!(again, if index == 2 { LoginOutcome::Done } else { claiming(4) }, "{index}");
         }
     }
 
     #[test]
     fn a_claim_that_is_made_again_is_not_released_by_the_release_before_it() {
         let sql = account();
-        claim(&sql, &visa(), "1");
+        claim(&sql, &visa(), 2);
         at(&sql, |wallet| wallet.release_card(&visa().id()));
-        claim(&sql, &visa(), "2");
-        at(&sql, |wallet| wallet.released(&visa().id(), "1"));
+        claim(&sql, &visa(), 4);
+        at(&sql, |wallet| wallet.released(&visa().id(), 2));
         assert_eq!(owned(&sql).len(), 1);
     }
 
@@ -536,7 +556,7 @@ mod tests {
             email: None,
             token: "theirs".to_owned().into(),
             payment: "their payment".into(),
-            claim: "1".into(),
+            claim: 1,
             state: State::Owned,
             at: NOW,
         };
@@ -559,7 +579,7 @@ mod tests {
         let sql = account();
         mint(&sql);
         at(&sql, |wallet| wallet.inherit(&card, &browser()));
-        at(&sql, |wallet| wallet.claimed(&card.id, "1", true));
+        at(&sql, |wallet| wallet.claimed(&card.id, 3, true));
         at(&sql, |wallet| wallet.disown("their payment"));
         assert_eq!(owned(&sql).len(), 0, "a dispute after the merge undoes it, too");
     }
@@ -567,7 +587,7 @@ mod tests {
     #[test]
     fn an_account_that_went_into_another_has_all_its_cards_to_hand_on() {
         let sql = account();
-        claim(&sql, &visa(), "1");
+        claim(&sql, &visa(), 2);
         assert!(at(&sql, |wallet| wallet.unfinished_cards(9)).is_empty());
         let into = AccountId::from_hash(&[1; 32]);
         let merge = Merge { into: into.clone(), registered_at: NOW - 1, token: browser() };
@@ -578,7 +598,7 @@ mod tests {
         assert_eq!(at(&sql, |wallet| wallet.untold_disowned()), ["first"]);
         at(&sql, |wallet| wallet.told_disowned("first"));
         assert!(at(&sql, |wallet| wallet.untold_disowned()).is_empty());
-        at(&sql, |wallet| wallet.inherited(&visa().id(), "1"));
+        at(&sql, |wallet| wallet.inherited(&visa().id(), 2));
         assert!(at(&sql, |wallet| wallet.unfinished_cards(9)).is_empty());
     }
 }

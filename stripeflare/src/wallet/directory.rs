@@ -6,7 +6,8 @@ use crate::account::AccountId;
 
 /// How long a reversal waits for its payment: 30 days. Most of those that wait belong to other products' payments.
 const PARKED_MS: Millis = 30 * 24 * 60 * 60 * 1_000;
-/// How long a Checkout Session stays bound: longer than it logs anybody in.
+/// How long a Checkout Session stays bound, and a claim given up: longer than a session logs anybody in, and than any message
+/// is on its way.
 const BOUND_MS: Millis = 24 * 60 * 60 * 1_000;
 
 /// Remembers where a payment goes. Answers the account it went to first, whatever is asked now, and the reversals that
@@ -92,15 +93,27 @@ pub(crate) fn unpark(sql: &dyn Sql, payment_intent: &str) -> Result<(), SqlError
     Ok(())
 }
 
-/// Claims a card for an account, unless another one has it, and answers whose it is.
-/// Of two claims of one account the later stands.
-pub(crate) fn claim(sql: &dyn Sql, id: &str, account: &AccountId, claim: &str) -> Result<AccountId, SqlError> {
+/// Claims a card for an account, unless another one has it or this claim was given up before, and answers whose it is.
+/// Of two claims of one account the later stands; a claim that came to nothing never comes to anything.
+pub(crate) fn claim(
+    sql: &dyn Sql,
+    id: &str,
+    account: &AccountId,
+    claim: i64,
+    now: Millis,
+) -> Result<Option<AccountId>, SqlError> {
     sql.run(
-        "INSERT INTO owners (identity, account, claim) VALUES (?, ?, ?)
-         ON CONFLICT (identity) DO UPDATE SET claim = excluded.claim WHERE account = excluded.account",
+        "INSERT INTO owners (identity, account, claim) SELECT ?1, ?2, ?3
+         WHERE NOT EXISTS (SELECT 1 FROM released WHERE identity = ?1 AND account = ?2 AND claim >= ?3)
+         ON CONFLICT (identity) DO UPDATE SET claim = excluded.claim
+         WHERE account = excluded.account AND claim < excluded.claim",
         &[id.into(), account.as_str().into(), claim.into()],
     )?;
-    owner(sql, id)?.ok_or_else(|| SqlError("a card that was just claimed has no owner".into()))
+    let owner = owner(sql, id)?;
+    if owner.as_ref() != Some(account) {
+        give_up(sql, id, account, claim, now)?;
+    }
+    Ok(owner)
 }
 
 /// Whose card it is.
@@ -109,25 +122,40 @@ pub(crate) fn owner(sql: &dyn Sql, id: &str) -> Result<Option<AccountId>, SqlErr
     row.map(|row| Reader::new(row).account()).transpose()
 }
 
-/// Hands a card on, if it is still claimed like this; answers whether it is the new owner's now.
+/// Hands a card on to the account that its own went into; answers whether it is that one's now.
 pub(crate) fn hand_on(
     sql: &dyn Sql,
     id: &str,
     from: &AccountId,
     to: &AccountId,
-    claim: &str,
+    claim: i64,
+    now: Millis,
 ) -> Result<bool, SqlError> {
     sql.run(
-        "UPDATE owners SET account = ? WHERE identity = ? AND account = ? AND claim = ?",
+        "UPDATE owners SET account = ? WHERE identity = ? AND account = ? AND claim <= ?",
         &[to.as_str().into(), id.into(), from.as_str().into(), claim.into()],
     )?;
+    give_up(sql, id, from, claim, now)?;
     Ok(owner(sql, id)?.as_ref() == Some(to))
 }
 
-/// Forgets whose card it is, if it is still claimed like this.
-pub(crate) fn release(sql: &dyn Sql, id: &str, account: &AccountId, claim: &str) -> Result<(), SqlError> {
-    let delete = "DELETE FROM owners WHERE identity = ? AND account = ? AND claim = ?";
+/// Forgets that a card is an account's, up to this claim.
+pub(crate) fn release(sql: &dyn Sql, id: &str, account: &AccountId, claim: i64, now: Millis) -> Result<(), SqlError> {
+    let delete = "DELETE FROM owners WHERE identity = ? AND account = ? AND claim <= ?";
     sql.run(delete, &[id.into(), account.as_str().into(), claim.into()])?;
+    give_up(sql, id, account, claim, now)
+}
+
+/// Remembers for a while that claims up to this one are over: a late message makes none of them anew.
+fn give_up(sql: &dyn Sql, id: &str, account: &AccountId, claim: i64, now: Millis) -> Result<(), SqlError> {
+    let old = "DELETE FROM released WHERE (identity, account) IN
+        (SELECT identity, account FROM released WHERE at < ? ORDER BY at LIMIT 100)";
+    sql.run(old, &[(now - BOUND_MS).into()])?;
+    sql.run(
+        "INSERT INTO released (identity, account, claim, at) VALUES (?, ?, ?, ?)
+         ON CONFLICT (identity, account) DO UPDATE SET claim = MAX(claim, excluded.claim), at = excluded.at",
+        &[id.into(), account.as_str().into(), claim.into(), now.into()],
+    )?;
     Ok(())
 }
 
@@ -200,28 +228,35 @@ mod tests {
         let sql = database();
         migrate(&sql, Role::Directory, &Schema::of::<()>()).unwrap();
         let [ada, bob] = [AccountId::from_hash(&[1; 32]), AccountId::from_hash(&[2; 32])];
+        let claim = |account: &AccountId, number| claim(&sql, "card", account, number, 0).unwrap();
+        let release = |account: &AccountId, number| release(&sql, "card", account, number, 0).unwrap();
+        let hand_on = |from: &AccountId, to: &AccountId, number| hand_on(&sql, "card", from, to, number, 0).unwrap();
+        let owner = || owner(&sql, "card").unwrap();
         for _ in 0..2 {
-            assert_eq!(claim(&sql, "card", &ada, "1").unwrap(), ada);
-            assert_eq!(claim(&sql, "card", &bob, "2").unwrap(), ada);
+            assert_eq!(claim(&ada, 1), Some(ada.clone()));
+            assert_eq!(claim(&bob, 9), Some(ada.clone()));
         }
-        release(&sql, "card", &bob, "2").unwrap();
-        assert_eq!(owner(&sql, "card").unwrap(), Some(ada.clone()), "only its owner releases it");
-        assert_eq!(claim(&sql, "card", &ada, "3").unwrap(), ada);
-        release(&sql, "card", &ada, "1").unwrap();
-        assert!(!hand_on(&sql, "card", &ada, &bob, "1").unwrap());
+        release(&bob, 9);
+        assert_eq!(owner(), Some(ada.clone()), "only its owner releases it");
+        assert_eq!(claim(&ada, 3), Some(ada.clone()));
+        claim(&ada, 2);
+        release(&ada, 2);
+        assert!(!hand_on(&ada, &bob, 2));
+        assert_eq!(owner(), Some(ada.clone()), "a late message about an earlier claim changes nothing");
+        for _ in 0..2 {
+            assert!(hand_on(&ada, &bob, 3));
+        }
+        release(&ada, 3);
+        assert_eq!(owner(), Some(bob.clone()));
+        release(&bob, 4);
+        assert_eq!(owner(), None);
+        assert!(!hand_on(&bob, &ada, 4), "nobody's card is handed on by nobody");
         assert_eq!(
-            owner(&sql, "card").unwrap(),
-            Some(ada.clone()),
-            "a late message about an earlier claim changes nothing"
+            (claim(&ada, 3), claim(&bob, 9)),
+            (None, None),
+            "what was given up is not claimed by a late message"
         );
-        for _ in 0..2 {
-            assert!(hand_on(&sql, "card", &ada, &bob, "3").unwrap());
-        }
-        release(&sql, "card", &ada, "3").unwrap();
-        assert_eq!(owner(&sql, "card").unwrap(), Some(bob.clone()));
-        release(&sql, "card", &bob, "3").unwrap();
-        assert_eq!(owner(&sql, "card").unwrap(), None);
-        assert!(!hand_on(&sql, "card", &bob, &ada, "3").unwrap(), "nobody's card is handed on by nobody");
+        assert_eq!(claim(&bob, 10), Some(bob.clone()));
     }
 
     #[test]

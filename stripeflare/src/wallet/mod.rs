@@ -5,6 +5,8 @@
 
 mod account;
 mod cards;
+#[cfg(test)]
+mod claims;
 mod closing;
 pub(crate) mod directory;
 pub(crate) mod find;

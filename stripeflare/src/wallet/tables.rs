@@ -110,7 +110,7 @@ const ACCOUNT: &[&str] = &[
         email TEXT,
         token TEXT NOT NULL,
         payment TEXT NOT NULL,
-        claim TEXT NOT NULL,
+        claim INTEGER NOT NULL,
         state TEXT NOT NULL,
         at INTEGER NOT NULL
     ) WITHOUT ROWID",
@@ -132,7 +132,15 @@ const DIRECTORY: &[&str] = &[
         PRIMARY KEY (payment_intent, fact)
     ) WITHOUT ROWID",
     "CREATE TABLE guesses (source TEXT PRIMARY KEY, wrong INTEGER NOT NULL, since INTEGER NOT NULL) WITHOUT ROWID",
-    "CREATE TABLE owners (identity TEXT PRIMARY KEY, account TEXT NOT NULL, claim TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE owners (identity TEXT PRIMARY KEY, account TEXT NOT NULL, claim INTEGER NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE released (
+        identity TEXT NOT NULL,
+        account TEXT NOT NULL,
+        claim INTEGER NOT NULL,
+        at INTEGER NOT NULL,
+        PRIMARY KEY (identity, account)
+    ) WITHOUT ROWID",
+    "CREATE INDEX released_at ON released (at)",
     "CREATE TABLE sessions (session TEXT PRIMARY KEY, cookie TEXT NOT NULL, at INTEGER NOT NULL) WITHOUT ROWID",
     "CREATE INDEX sessions_at ON sessions (at)",
     "CREATE TABLE unique_values (key TEXT PRIMARY KEY, account TEXT NOT NULL, at INTEGER NOT NULL) WITHOUT ROWID",
