@@ -63,3 +63,34 @@ impl Inner {
         }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::account::{AccountId, Proof};
+    use crate::money::Cents;
+    use crate::schema::{Schema, migrate};
+    use crate::wallet::testing::database;
+    use crate::wallet::{Credit, Denied, Role};
+
+    #[test]
+    fn a_command_that_ended_its_own_token_is_known_when_it_comes_again() {
+        let (sql, schema) = (database(), Schema::of::<()>());
+        migrate(&sql, Role::Account, &schema).unwrap();
+        let account = AccountId::from_hash(&[7; 32]);
+        let first = Proof { hash: "first".into(), first: true };
+        let mut wallet = Wallet::load_or_register(&sql, &schema, 1, &account).unwrap();
+        wallet.credit(&Credit { account, key: "cs".into(), amount: Cents::new(5), payment_intent: None }).unwrap();
+        let everywhere = Command::LogOutEverywhere { hash: "fresh".into() };
+        let close = Command::Close { key: "k".into(), forfeit: true };
+        assert!(!everywhere.was_done(&wallet).unwrap() && !close.was_done(&wallet).unwrap());
+
+        wallet.authenticate(&first).unwrap().unwrap();
+        wallet.log_out_everywhere("fresh").unwrap();
+        assert_eq!(wallet.authenticate(&first).unwrap(), Err(Denied::Wrong));
+        assert!(everywhere.was_done(&wallet).unwrap());
+        wallet.close_account(&schema, "k", true).unwrap().unwrap();
+        assert!(close.was_done(&wallet).unwrap());
+        assert!(!Command::Close { key: "l".into(), forfeit: true }.was_done(&wallet).unwrap());
+    }
+}

@@ -8,7 +8,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::outbox::DAY_MS;
-use super::{Millis, Reader, Refusal, Row, SqlError, Value, Wallet, WalletError};
+use super::{CardRow, Millis, Reader, Refusal, Row, SqlError, Value, Wallet, WalletError};
 use crate::account::{Proof, random_text};
 use crate::money::Cents;
 
@@ -331,17 +331,20 @@ impl Wallet<'_> {
     /// Ends a token and those that were made with it, which may be in the same wrong hands; the caller's is not among these.
     /// Refused, when it is the caller's own and the last way to the account's money.
     pub(crate) fn revoke(&mut self, id: &TokenId) -> Result<Result<(), Refusal>, WalletError> {
-        if self.caller_id() == Some(id) && self.is_last_way()? {
-            return Ok(Err(Refusal::LastToken));
-        }
         let mut living = self.tokens()?;
         let mut ending = vec![id.clone()];
-        while let Some(id) = ending.pop() {
-            self.end_token(&id)?;
-            let (made, others) =
-                living.into_iter().partition(|token| token.made_by.as_ref() == Some(&id) && !token.this);
-            living = others;
-            ending.extend(made.into_iter().map(|token: TokenInfo| token.id));
+        let mut next = 0;
+        while let Some(by) = ending.get(next).cloned() {
+            let made = |token: &TokenInfo| token.made_by.as_ref() == Some(&by) && !token.this;
+            ending.extend(living.iter().filter(|token| made(token)).map(|token| token.id.clone()));
+            living.retain(|token| !made(token));
+            next += 1;
+        }
+        if self.caller_id() == Some(id) && self.locks_out(&ending, false)? {
+            return Ok(Err(Refusal::LastToken));
+        }
+        for id in &ending {
+            self.end_token(id)?;
         }
         Ok(Ok(()))
     }
@@ -350,12 +353,13 @@ impl Wallet<'_> {
     ///
     /// Refused, unless `forget`, when it is the last way to the account's money.
     pub(crate) fn log_out(&mut self, forget: bool) -> Result<Result<(), Refusal>, WalletError> {
-        if !forget && self.is_last_way()? {
+        let Some(Caller { token, .. }) = &self.caller else { return Ok(Ok(())) };
+        if !forget && token.manage && self.locks_out(std::slice::from_ref(&token.id), true)? {
             return Ok(Err(Refusal::LastToken));
         }
-        if let Some(caller) = self.caller.as_ref().filter(|caller| caller.token.login) {
+        if token.login {
             // The cards it claimed stay: nobody says that it was in the wrong hands.
-            self.sql.run("DELETE FROM tokens WHERE id = ?", &[caller.token.id.as_str().into()])?;
+            self.sql.run("DELETE FROM tokens WHERE id = ?", &[token.id.as_str().into()])?;
         }
         Ok(Ok(()))
     }
@@ -393,14 +397,15 @@ impl Wallet<'_> {
         self.release_cards_of(id)
     }
 
-    /// Whether there is money that nobody could get at without the caller's token.
-    fn is_last_way(&self) -> Result<bool, WalletError> {
-        let others = self.tokens()?.into_iter().filter(|token| !token.this && token.manage);
-        let mut others = others.filter(|token| token.expires_at.is_none_or(|at| at > self.now));
+    /// Whether nobody could get at the account's money any more without these tokens, and what they claimed.
+    fn locks_out(&self, gone: &[TokenId], cards_stay: bool) -> Result<bool, WalletError> {
+        let lives = |token: &TokenInfo| {
+            token.manage && token.expires_at.is_none_or(|at| at > self.now) && !gone.contains(&token.id)
+        };
+        let logs_in = |card: &CardRow| cards_stay || !gone.contains(&card.token);
         Ok(self.account.balance.is_positive()
-            && self.may_manage()
-            && others.next().is_none()
-            && self.cards()?.is_empty())
+            && !self.tokens()?.iter().any(lives)
+            && !self.cards()?.iter().any(logs_in))
     }
 
     /// The caller's token, if what it spends is counted.
@@ -729,6 +734,29 @@ mod tests {
             let cards: Vec<_> = wallet.cards().unwrap().into_iter().map(|card| card.id).collect();
             assert_eq!(cards, ["2"], "only what this very token claimed");
         });
+    }
+
+    #[test]
+    fn no_token_ends_itself_with_all_that_could_take_its_place() {
+        let sql = account(10, &[]);
+        let first_does = |act: fn(&mut Wallet<'_>) -> Result<Result<(), Refusal>, WalletError>| {
+            at(&sql, NOW, |wallet| {
+                wallet.authenticate(&first()).unwrap().unwrap();
+                act(wallet).unwrap()
+            })
+        };
+        let revoke = |wallet: &mut Wallet<'_>| wallet.revoke(&TokenId(FIRST.into()));
+        first_does(|wallet| wallet.mint(&NewToken { manage: true, ..token("made") })).unwrap();
+        assert_eq!(first_does(revoke), Err(Refusal::LastToken), "what it made would end with it");
+        let insert = "INSERT INTO cards (id, identity, label, token, payment, claim, state, at)
+            VALUES ('c', 'c', 'visa', 'first', 'p', 'c', 'owned', 1)";
+        sql.execute(insert, []).unwrap();
+        assert_eq!(first_does(revoke), Err(Refusal::LastToken), "and so would its card");
+        sql.execute("UPDATE tokens SET hash = NULL WHERE id = 'id-made'", []).unwrap();
+        assert_eq!(first_does(|wallet| wallet.log_out(false)), Ok(()), "its card stays, and logs in");
+        sql.execute("UPDATE cards SET token = 'another'", []).unwrap();
+        assert_eq!(first_does(revoke), Ok(()));
+        assert_eq!(opens(&sql, NOW, &first()), Err(Denied::Wrong));
     }
 
     #[test]

@@ -103,6 +103,9 @@ async fn a_revoked_token_takes_along_what_was_made_and_added_with_it() -> Result
     let (laptop, _) = mint(&world, &owner, json!({"label": "laptop", "manage": true})).await;
     let (agent, _) = mint(&world, &owner, json!({"label": "agent"})).await;
     let (agents, _) = mint(&world, &laptop, json!({"label": "agent of the laptop"})).await;
+    for (customer, name) in [(&owner, json!("Petra Payer")), (&laptop, json!("Petra Payer")), (&agent, Value::Null)] {
+        assert_eq!(world.get(customer, "/me").await.json()["name"], name, "who only spends does not see for whom");
+    }
     let cards =
         async |customer: &Customer| world.get(customer, "/cards").await.json()["cards"].as_array().map(Vec::len);
     assert_eq!(cards(&laptop).await, Some(1));
@@ -397,6 +400,19 @@ async fn an_account_is_deleted_when_its_money_is_gone_or_given_up() -> Result<()
     assert_eq!(entry, ("close".into(), -5_000_000, 0));
     let stranger = world.newcomer().await;
     assert_eq!(error(&delete(&world, &stranger, "/me").await), (409, "unregistered".into()));
+    let mut petra = Visitor::arrive(&world).await;
+    petra.log_in(&world, 500, Pay::visa()).await?;
+    assert_eq!(delete(&world, &petra.customer(&world).await, "/me?forfeit=true").await.status, 204);
+    let account = petra.account().to_owned();
+    let audit = tests::audit::audit_at_rest(world.disk(), tests::DEADLINE).await?;
+    assert!(audit.accounts[&account].cards.is_empty(), "its card is nobody's: {audit}");
+    for file in world.workerd.object_files()? {
+        let sql = rusqlite::Connection::open_with_flags(&file, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        let names = "SELECT COUNT(*) FROM users WHERE COALESCE(name, email, card_fingerprint) IS NOT NULL";
+        if let Ok(named) = sql.query_row(names, [], |row| row.get::<_, i64>(0)) {
+            assert_eq!(named, 0, "in {}", file.display());
+        }
+    }
     let audit = tests::audit::audit_at_rest(world.disk(), tests::DEADLINE).await?;
     assert!(audit.is_clean(), "{audit}");
     Ok(())
