@@ -3,4 +3,5 @@
 mod account;
 mod login;
 mod other_sites;
+mod pages;
 mod paying;

@@ -5,14 +5,16 @@ use cargo_stripeflare::stripe::StandInOptions;
 use tests::World;
 use tests::browser::Browser;
 
-async fn world(worker: &'static str, after_payment: &str) -> Result<World> {
-    let stripe = StandInOptions { after_payment: Some(after_payment.to_owned()), ..StandInOptions::default() };
-    World::of(worker, stripe, &[]).await
+/// The worker, with the return page leading on to one of its pages.
+async fn world(worker: &'static str, return_to: &str) -> Result<World> {
+    let after_payment = Some("/stripe/return?session_id={CHECKOUT_SESSION_ID}".to_owned());
+    let stripe = StandInOptions { after_payment, ..StandInOptions::default() };
+    World::of(worker, stripe, &[("STRIPE_RETURN_TO", return_to)]).await
 }
 
 #[tokio::test]
 async fn the_demo_page_shows_what_was_paid_and_what_calls_cost() -> Result<()> {
-    let world = world("examples/quickstart", "/demo?session_id={CHECKOUT_SESSION_ID}").await?;
+    let world = world("examples/quickstart", "/demo").await?;
     let browser = Browser::open().await?;
     browser.goto(&world.address("/demo")).await?;
     browser.sees("You have not paid yet.").await?;
@@ -26,6 +28,7 @@ async fn the_demo_page_shows_what_was_paid_and_what_calls_cost() -> Result<()> {
     browser.pay("payer@example.com", "visa").await?;
     browser.arrives(&world.address("/demo")).await?;
     browser.sees("$5.00").await?;
+    browser.sees("payer@example.com").await?;
     browser.press("Reverse").await?;
     browser.sees("desserts").await?;
     browser.sees("$4.99").await?;
@@ -40,7 +43,7 @@ async fn a_page_that_costs_leads_to_payment_and_opens_afterwards_also_without_ja
         browser.sees("Your balance is 0 cents.").await?;
         browser.check("402").await?;
         browser.press("Add credit").await?;
-        browser.pay("payer@example.com", "mastercard").await?;
+        browser.pay("payer@example.com", "wallet").await?;
         browser.arrives(&world.address("/ok")).await?;
         browser.sees("ok").await?;
     }
