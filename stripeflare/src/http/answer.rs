@@ -61,11 +61,17 @@ impl Answer {
 struct Sentence(String);
 
 /// The same answer as a page, where a person is going to read it.
-pub(super) fn for_person(response: Response) -> Response {
+pub(super) fn for_person(response: Response, operator: bool) -> Response {
     let Some(Sentence(sentence)) = response.extensions().get() else { return response };
-    let title = response.status().canonical_reason().unwrap_or("This did not work");
-    let body = format!("<p>{}</p><p><a href=\"/account\">Your account</a></p>", Escaped(sentence));
-    let mut page = page(response.status(), title, &body);
+    let title = match response.status().as_u16() {
+        401 => "Who are you?",
+        429 | 503 => "Please try again in a moment",
+        500.. => "Something went wrong",
+        _ => "This did not work",
+    };
+    // The operator has no account.
+    let link = if operator { "" } else { "<p><a href=\"/account\">Your account</a></p>" };
+    let mut page = page(response.status(), title, &format!("<p>{}</p>{link}", Escaped(sentence)));
     for (name, value) in response.headers() {
         if !page.headers().contains_key(name) && name != CONTENT_LENGTH {
             page.headers_mut().append(name, value.clone());
@@ -146,7 +152,9 @@ impl Inner {
                 Answer::new(StatusCode::CONFLICT, "last_token", message).into()
             }
             Refusal::MoneyLeft { amount } => {
-                let message = format!("{amount} cents are left. They are given up with ?forfeit=true.");
+                let message = format!(
+                    "{amount} cents are left. Spend them, or say that you give them up: ?forfeit=true, or the box above the button."
+                );
                 Answer::new(StatusCode::CONFLICT, "money_left", message).into()
             }
             Refusal::CallsRunning => held("Calls of this account still run."),
@@ -169,9 +177,10 @@ impl Inner {
         let link = self.deployment.payment_link(account);
         let newcomer = matches!(self.token(), Ok(None));
         let unit = unit(&self.deployment.config.currency);
+        let units = if price == Cents::new(1) { unit.trim_end_matches('s') } else { &unit };
         let mut response = if self.manner.navigation {
             let body = format!(
-                "<p>This page needs {price} {unit} of credit. Your balance is {balance} {unit}.</p>\
+                "<p>This page needs {price} {units} of credit. Your balance is {balance} {unit}.</p>\
                  <p><a class=\"button\" href=\"/topup\">Add credit</a></p>"
             );
             page(StatusCode::PAYMENT_REQUIRED, "Credit needed", &body)
@@ -180,7 +189,7 @@ impl Inner {
                 error: "payment_required",
                 message: if price.is_positive() {
                     format!(
-                        "This call needs {price} {unit} of credit; your balance is {balance}. Add credit at paymentLink and call again."
+                        "This call needs {price} {units} of credit; your balance is {balance}. Add credit at paymentLink and call again."
                     )
                 } else {
                     "This call needs an account that was paid into. Add credit at paymentLink and call again.".into()

@@ -37,11 +37,14 @@ impl Write for Escape<'_, '_> {
     }
 }
 
-const STYLE: &str = "body{font:1.1rem/1.5 system-ui,sans-serif;max-width:44rem;margin:8vh auto;padding:0 1rem;color-scheme:light dark}\
-    table{border-collapse:collapse;width:100%;font-size:.95rem}th,td{text-align:left;padding:.3rem .6rem .3rem 0;vertical-align:top}\
-    .number{text-align:right;font-variant-numeric:tabular-nums}\
-    a.button,button{font:inherit;display:inline-block;padding:.5rem 1rem;border:0;border-radius:.5rem;background:#5b4bdb;color:#fff;text-decoration:none;cursor:pointer}\
-    label{display:block;margin:.5rem 0}input,select{font:inherit;max-width:100%}form{margin:.5rem 0}code{overflow-wrap:anywhere}";
+const STYLE: &str = ":root{color-scheme:light dark;--ink:#1d1b2e;--paper:#faf9ff;--accent:#4b3fd6;--on:#fff}\
+    @media(prefers-color-scheme:dark){:root{--ink:#eceaf6;--paper:#14121f;--accent:#a79dff;--on:#14121f}}\
+    body{font:1rem/1.5 system-ui,sans-serif;max-width:46rem;margin:0 auto;padding:2.5rem 1rem 4rem;background:var(--paper);color:var(--ink)}\
+    main{overflow-x:auto}h1{font-size:1.7rem;line-height:1.2;margin:0 0 1.2rem}h2{font-size:1.2rem;margin:2.2rem 0 .5rem}h3{font-size:1rem;margin:1.5rem 0 .5rem}\
+    table{border-collapse:collapse;width:100%;font-size:.95rem}th,td{text-align:left;padding:.4rem .8rem .4rem 0;border-bottom:1px solid #8884}\
+    .number{text-align:right;font-variant-numeric:tabular-nums}a{color:var(--accent)}\
+    a.button,button{font:inherit;font-weight:600;display:inline-block;padding:.5rem 1rem;border:0;border-radius:.5rem;background:var(--accent);color:var(--on);text-decoration:none;cursor:pointer}\
+    label{display:block;margin:.6rem 0}input,select{font:inherit;max-width:100%;padding:.3rem .5rem}form{margin:.5rem 0}td form{margin:0}td button{padding:.2rem .7rem;font-size:.9rem}code{overflow-wrap:anywhere}";
 
 /// A page with a title, which is also its heading; `body` is HTML.
 ///

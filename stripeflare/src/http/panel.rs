@@ -300,7 +300,7 @@ struct View<'a> {
 /// The reference of an account's id, to link to its page.
 type Link<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-const STYLE: &str = "<style>body{max-width:none;margin:1.5rem;font-size:1rem}h1{font-size:1.3rem;margin:0 0 .5rem}\
+const STYLE: &str = "<style>body{max-width:none;margin:1.5rem;padding:0;font-size:1rem}h1{font-size:1.3rem;margin:0 0 .5rem}\
     nav a{display:inline-block;padding:.3rem .8rem;border-radius:.4rem;text-decoration:none;color:inherit}\
     nav a.now{background:#5b4bdb;color:#fff}.rows{overflow-x:auto;margin:1rem 0}\
     .rows table{font-size:.85rem;width:auto;min-width:100%;white-space:nowrap}\

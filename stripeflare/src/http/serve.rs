@@ -60,6 +60,7 @@ async fn answer(
     request.extensions_mut().insert(context.clone());
     // For handlers that take an `Extension<Env>`.
     request.extensions_mut().insert(env.clone());
+    let panel = request.uri().path().starts_with("/db/");
     let response = match built.router.clone().call(request).await {
         Ok(response) => response,
         Err(never) => match never {},
@@ -70,7 +71,7 @@ async fn answer(
     }
     let mut response = context.charge_after_the_fact(response).await;
     if context.manner.navigation {
-        response = for_person(response);
+        response = for_person(response, panel);
     }
     let cookie = context.cookie().and_then(|cookie| HeaderValue::from_str(&cookie).ok());
     let headers = response.headers_mut();
