@@ -1,8 +1,20 @@
 //! Shared by the end-to-end tests and benchmarks: a worker on workerd, the Stripe stand-in beside it, and a client.
 
 pub mod audit;
+
 pub mod browser;
 pub mod visitor;
+
+/// The Rust in the documentation compiles.
+#[cfg(doctest)]
+mod documentation {
+    #[doc = include_str!("../../README.md")]
+    mod readme {}
+    #[doc = include_str!("../../docs/columns.md")]
+    mod columns {}
+    #[doc = include_str!("../../docs/prices.md")]
+    mod prices {}
+}
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, TcpListener};
