@@ -28,7 +28,11 @@ pub const UNIQUE_KEY: &str = "stripeflare";
 /// Stands before a worker with pages, as wrangler's assets do: `/demo` is `demo.html`, and what is no page goes on.
 const FRONT: &str = r#"export default {
   async fetch(request, env) {
-    const { pathname } = new URL(request.url);
+    const { pathname, searchParams } = new URL(request.url);
+    if (pathname === "/cdn-cgi/handler/scheduled") {
+      const cron = searchParams.get("cron") ?? "";
+      return Response.json(await env.WORKER.scheduled({ cron, scheduledTime: new Date() }));
+    }
     if (request.method === "GET" && !pathname.endsWith("/")) {
       const page = await env.PAGES.fetch(`http://pages${pathname}.html`);
       if (page.ok) return new Response(page.body, { headers: { "content-type": "text/html; charset=utf-8" } });
@@ -69,7 +73,8 @@ pub struct WorkerdOptions {
     pub compatibility_flags: Vec<String>,
     /// Let workerd log the exceptions that no worker catches.
     pub verbose: bool,
-    /// A folder of pages: its `demo.html` is answered at `/demo`.
+    /// A folder of pages: its `demo.html` is answered at `/demo`. Then `/cdn-cgi/handler/scheduled?cron=…` rings the
+    /// cron trigger, as in `wrangler dev`.
     pub pages: Option<PathBuf>,
 }
 
@@ -235,6 +240,10 @@ impl Workerd {
         let mut command = Command::new(&self.program);
         // An absolute path in the configuration is looked for under the import paths.
         command.arg("serve").arg(config_path).args(["--control-fd=1", "--import-path=/"]);
+        if self.options.pages.is_some() {
+            // To call another worker's cron trigger.
+            command.arg("--experimental");
+        }
         if self.options.verbose {
             command.arg("--verbose");
         }
@@ -298,6 +307,7 @@ fn config(options: &WorkerdOptions, port: u16, modules: &str, objects: &Path, pa
 const front :Workerd.Worker = (
   modules = [(name = "front.js", esModule = {script})],
   compatibilityDate = {date},
+  compatibilityFlags = ["service_binding_extra_handlers"],
   bindings = [(name = "PAGES", service = "pages"), (name = "WORKER", service = "main")],
 );
 "#,

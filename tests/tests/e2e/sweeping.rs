@@ -7,7 +7,7 @@ use cargo_stripeflare::stripe::{ApiFault, DisputeRequest, Method as Pay, PayRequ
 use reqwest::Method;
 use serde_json::Value;
 use tests::audit::{Audit, audit_at_rest};
-use tests::{DEADLINE, Reply, World};
+use tests::{Customer, DEADLINE, Reply, World};
 
 /// A Stripe that tells nothing by itself.
 fn silent() -> StandInOptions {
@@ -164,5 +164,25 @@ async fn a_sweep_without_the_links_id_finds_it_and_survives_trouble_at_stripe() 
     assert_eq!(figures(&sweep(&world).await), [1, 1, 0, 1]);
     assert_eq!(world.balance(&customer).await, 200.0);
     at_rest(&world).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_cron_trigger_of_the_quickstart_sweeps() -> Result<()> {
+    let world = World::of("examples/quickstart", silent(), &[]).await?;
+    let call = world.request(Method::POST, "/reverse").header("content-type", "application/json");
+    let newcomer = world.send(call.body(r#"{"text":"abc"}"#)).await.json();
+    let reference = newcomer["paymentLink"].as_str().unwrap().split_once("client_reference_id=").unwrap().1.to_owned();
+    let customer = Customer { token: newcomer["access_token"].as_str().unwrap().to_owned(), reference };
+    world.stripe.pay(&PayRequest::new(500, &customer.reference)).await?;
+    assert_eq!(world.balance(&customer).await, 0.0);
+    for _ in 0..2 {
+        let rung = world.visit("/cdn-cgi/handler/scheduled?cron=17+*+*+*+*").await.json();
+        assert_eq!(rung["outcome"], "ok", "{rung}\n{}", world.workerd.log());
+        assert_eq!(world.balance(&customer).await, 500.0);
+    }
+    world.stripe.set_api_fault(Some(ApiFault::Broken));
+    let rung = world.visit("/cdn-cgi/handler/scheduled?cron=17+*+*+*+*").await.json();
+    assert_eq!(rung["outcome"], "exception", "Cloudflare shows a run that failed");
     Ok(())
 }
