@@ -1,6 +1,6 @@
 //! A Checkout Session as Stripe's API tells it to whoever knows its id, and who its payer turned out to be.
 
-use serde::Deserialize;
+use serde_json::Value;
 
 use super::CheckoutSession;
 use crate::wallet::Card;
@@ -26,84 +26,30 @@ pub(crate) fn is_session_id(text: &str) -> bool {
         && rest.is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_alphanumeric()))
 }
 
-/// What the session shows of its payer, with its PaymentIntent expanded.
-#[derive(Deserialize)]
-struct Expanded {
-    customer_details: Option<Customer>,
-    payment_intent: Option<Intent>,
-}
-
-#[derive(Deserialize)]
-struct Customer {
-    name: Option<String>,
-    email: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Intent {
-    latest_charge: Option<Charge>,
-    payment_method: Option<Method>,
-}
-
-#[derive(Deserialize)]
-struct Charge {
-    created: Option<i64>,
-    payment_method_details: Option<Method>,
-}
-
-/// A payment method, or what a charge tells of it.
-#[derive(Deserialize)]
-struct Method {
-    #[serde(rename = "type")]
-    kind: Option<String>,
-    card: Option<CardDetails>,
-    link: Option<Link>,
-}
-
-#[derive(Deserialize)]
-struct CardDetails {
-    fingerprint: Option<String>,
-    brand: Option<String>,
-    last4: Option<String>,
-    wallet: Option<Wallet>,
-}
-
-#[derive(Deserialize)]
-struct Wallet {
-    #[serde(rename = "type")]
-    kind: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Link {
-    email: Option<String>,
-}
-
 impl PaidSession {
-    /// From the answer of the API.
+    /// From the answer of the API, with its PaymentIntent, that one's payment method and latest charge expanded.
     #[inline(never)]
     pub(crate) fn parse(body: &str) -> Result<Self, serde_json::Error> {
         let session: CheckoutSession = serde_json::from_str(body)?;
-        let Expanded { customer_details, payment_intent } = serde_json::from_str(body)?;
-        let customer = customer_details.unwrap_or(Customer { name: None, email: None });
-        let (charge, method) =
-            payment_intent.map_or((None, None), |intent| (intent.latest_charge, intent.payment_method));
+        let whole: Value = serde_json::from_str(body)?;
+        let (customer, intent) = (&whole["customer_details"], &whole["payment_intent"]);
         Ok(Self {
             session,
-            charged_at_s: charge.as_ref().and_then(|charge| charge.created),
-            name: customer.name.and_then(|name| tame(&name)),
-            email: customer.email.and_then(|email| tame(&email)),
-            card: charge.and_then(|charge| charge.payment_method_details).and_then(|details| identity(details, method)),
+            charged_at_s: intent["latest_charge"]["created"].as_i64(),
+            name: customer["name"].as_str().and_then(tame),
+            email: customer["email"].as_str().and_then(tame),
+            card: identity(&intent["latest_charge"]["payment_method_details"], &intent["payment_method"]),
         })
     }
 }
 
-fn identity(charged: Method, method: Option<Method>) -> Option<Card> {
-    match charged.kind.as_deref() {
-        Some("card") => card(charged.card?),
+/// By what was charged, and the payment method that it was charged to.
+fn identity(charged: &Value, method: &Value) -> Option<Card> {
+    match charged["type"].as_str() {
+        Some("card") => card(&charged["card"]),
         // The Link account's own address: the one in the form is whatever the payer typed.
         Some("link") => {
-            let email = tame(&method?.link?.email?)?;
+            let email = tame(method["link"]["email"].as_str()?)?;
             let plausible = email.contains('@') && !email.contains(char::is_whitespace);
             plausible.then(|| Card::of_link(&email, format!("Link {}", masked(&email))))
         }
@@ -111,19 +57,19 @@ fn identity(charged: Method, method: Option<Method>) -> Option<Card> {
     }
 }
 
-fn card(card: CardDetails) -> Option<Card> {
-    let fingerprint = card.fingerprint?;
+fn card(card: &Value) -> Option<Card> {
+    let fingerprint = card["fingerprint"].as_str()?;
     if fingerprint.is_empty() || fingerprint.len() > 64 || !fingerprint.bytes().all(|byte| byte.is_ascii_graphic()) {
         return None;
     }
-    let (brand, last4) = (card.brand.unwrap_or_default(), card.last4.unwrap_or_default());
-    let through_link = card.wallet.and_then(|wallet| wallet.kind).as_deref() == Some("link");
+    let (brand, last4) = (card["brand"].as_str().unwrap_or_default(), card["last4"].as_str().unwrap_or_default());
+    let through_link = card["wallet"]["type"].as_str() == Some("link");
     // A bank account behind Link, shown as a card: many payers share it.
     if brand == "link" || (through_link && last4 == "0000") {
         return None;
     }
     let label = tame(&format!("{brand} •••• {last4}"))?;
-    Some(Card::of_fingerprint(&fingerprint, label))
+    Some(Card::of_fingerprint(fingerprint, label))
 }
 
 /// An email address as it may be shown to whoever is probably its owner.
@@ -146,7 +92,7 @@ fn tame(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     fn parse(details: &Value, method: &Value) -> PaidSession {
         let session = json!({

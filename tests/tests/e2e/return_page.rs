@@ -368,3 +368,26 @@ async fn whoever_did_not_leave_to_pay_from_here_is_asked_before_a_card_is_added(
     assert!(petra.me(&world).await["card_fingerprint"].is_string());
     Ok(())
 }
+
+#[tokio::test]
+async fn a_runtime_killed_at_any_moment_of_a_login_is_made_up_for() -> Result<()> {
+    let mut world = World::with(late(), &[]).await?;
+    for round in 0..8_u64 {
+        let mut visitor = Visitor::arrive(&world).await;
+        let card = Pay::Card(format!("400000000000{round}123"));
+        let session = visitor.pay(&world, 500, card).await?;
+        let path = format!("/stripe/return?session_id={}", session["id"].as_str().unwrap());
+        let sent = tokio::spawn(visitor.request(&world, Method::GET, &path).send());
+        tokio::time::sleep(Duration::from_millis(4 + round * 4)).await;
+        world.workerd.kill9().await?;
+        let _ = sent.await?;
+        world.workerd.restart().await?;
+        assert!(is_redirect(&visitor.come_back(&world, &session).await), "{round}");
+        assert_eq!(visitor.balance(&world).await, 500.0, "{round}");
+        assert!(visitor.me(&world).await["card_fingerprint"].is_string(), "{round}");
+    }
+    world.stripe.wait_idle(DEADLINE).await?;
+    let found = rest(&world).await?;
+    assert!(found.accounts.values().all(|account| (account.cards.len(), account.count("credit")) == (1, 1)), "{found}");
+    Ok(())
+}
