@@ -458,7 +458,9 @@ impl Wallet<'_> {
 mod tests {
     use super::super::hold::DELIVERY_MS;
     use super::super::testing::database;
-    use super::super::{Account, Charge, Credit, Ending, HoldId, IdempotencyKey, Outcome, Overdraft, Role, Settled};
+    use super::super::{
+        Account, Charge, Credit, Ending, HoldId, IdempotencyKey, Outcome, Overdraft, Report, Role, Settled,
+    };
     use super::*;
     use crate::account::Token;
     use crate::schema::{Schema, migrate};
@@ -626,6 +628,19 @@ mod tests {
         assert_eq!(settled, Settled::Gone, "others have spent what it had held");
         assert_eq!(reserve(&sql, NOW + DAY_MS, "day", 10).map(drop), Ok(()), "another day");
         assert_eq!(reserve(&sql, NOW + DAY_MS, "total", 16).map(drop), refused(Cap::Total, 15, 15));
+    }
+
+    #[test]
+    fn a_cap_counts_what_a_stream_reported_that_died() {
+        let sql = account(1_000, &[capped("day", Some(10), None)]);
+        let held = reserve(&sql, NOW, "day", 6).unwrap();
+        let report = Report { amount: Cents::new(4), detail: "GET /".into() };
+        assert!(at(&sql, NOW, |wallet| wallet.renew(&held, &report, 60).unwrap()));
+        let after = NOW + 60_000 + DELIVERY_MS;
+        at(&sql, after, |wallet| wallet.expire().unwrap());
+        let (limit, left) = (Cents::new(10), Cents::new(6));
+        let refused = Err(Refusal::TokenCap { cap: Cap::Day, limit, left });
+        assert_eq!(reserve(&sql, after, "day", 7).map(drop), refused);
     }
 
     #[test]

@@ -129,3 +129,27 @@ async fn a_statement_that_fails_takes_back_those_before_it() -> Result<()> {
     assert_eq!((account.count("capture"), account.count("charge"), account.balance), (1, 1, 980_000));
     Ok(())
 }
+
+#[tokio::test]
+async fn a_stream_whose_hold_cannot_be_renewed_breaks_off_and_is_charged_when_it_can() -> Result<()> {
+    let world = World::start().await?;
+    let customer = world.customer(100).await?;
+    let sql = intruder(&world, &customer)?;
+    let request = world.request(Method::GET, "/stream?chunks=1000&ms=100&cents=0.05").bearer_auth(&customer.token);
+    let mut response = request.send().await?;
+    response.chunk().await?;
+    sql.execute_batch("BEGIN IMMEDIATE")?;
+    let mut events = 1;
+    while let Ok(Some(chunk)) = tokio::time::timeout(DEADLINE, response.chunk()).await.context("it ends")? {
+        events += String::from_utf8_lossy(&chunk).matches("data:").count();
+    }
+    assert!((10..60).contains(&events), "two seconds of it were held, and {events} events came");
+    sql.execute_batch("ROLLBACK")?;
+    let account = at_rest(&world, &customer).await?;
+    println!("{events} events came, {} ten-thousandths of a cent were charged", account.charged);
+    let metered = account.charged / 500;
+    assert_eq!((account.count("capture"), account.charged % 500), (1, 0));
+    // What was metered and not yet sent is two events at most.
+    assert!((0..=2).contains(&(metered - events as i64)), "{metered} were metered, {events} came");
+    Ok(())
+}
