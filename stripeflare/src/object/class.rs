@@ -281,9 +281,7 @@ impl Inner {
                 return Ok(Reply::Looked(self.storage.look(&statement, &parameters, most)));
             }
             Command::Reverse { payment_intent, reversal } => {
-                if !wallet.reverse(&payment_intent, &reversal)? {
-                    return Ok(Reply::Failed("the directory names this account for a payment it does not have".into()));
-                }
+                wallet.reverse(&payment_intent, &reversal)?;
                 Reply::Done
             }
             command => merging::in_account(&mut wallet, command)?,

@@ -516,7 +516,7 @@ mod tests {
         let ways: [Act; 3] = [
             |wallet| wallet.release_card(&visa().id()).map(drop),
             |wallet| wallet.release_cards_of(&"token".to_owned().into()),
-            |wallet| wallet.reverse("pi_first", &dispute(true)).map(drop),
+            |wallet| wallet.reverse("pi_first", &dispute(true)),
         ];
         for (index, way) in ways.into_iter().enumerate() {
             let sql = account();

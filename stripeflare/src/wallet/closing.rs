@@ -118,10 +118,10 @@ mod tests {
             disowned: false,
         };
         at(&sql, |wallet| {
-            assert!(wallet.reverse("pi", &dispute(false)).unwrap());
+            wallet.reverse("pi", &dispute(false)).unwrap();
             wallet.close_account(&SCHEMA, "k", true).unwrap().unwrap();
             assert_eq!(wallet.balance(), Cents::new(4), "what is disputed is not theirs to give up");
-            assert!(wallet.reverse("pi", &dispute(true)).unwrap());
+            wallet.reverse("pi", &dispute(true)).unwrap();
             assert_eq!(wallet.balance(), Cents::ZERO);
         });
     }

@@ -66,8 +66,12 @@ impl Wallet<'_> {
     pub(crate) fn claim(&self, key: &IdempotencyKey, hold: &HoldId) -> Result<Claim, WalletError> {
         let Some(kept) = self.kept(&key.key)? else { return Ok(Claim::Free) };
         // A key whose hold was released or has expired names nothing.
-        let runs = kept.answer.is_none() && self.is_open(&kept.hold);
-        if kept.expires_at <= self.now || kept.hold == hold.as_str() || !(runs || kept.answer.is_some()) {
+        let names = match kept.answer {
+            // The very reserve, sent again, is the same hold.
+            None => kept.hold != hold.as_str() && self.is_open(&kept.hold),
+            Some(_) => true,
+        };
+        if kept.expires_at <= self.now || !names {
             return Ok(Claim::Free);
         }
         Ok(match kept.answer {
@@ -204,6 +208,8 @@ mod tests {
         at(&sql, NOW, |wallet| {
             assert_eq!(wallet.settle(&end(&hold, false)).unwrap(), Settled::Captured);
             wallet.keep("k", &answer).unwrap();
+            let again = wallet.claim(&key("a"), &hold).unwrap();
+            assert_eq!(again, Claim::Answered(answer.clone()), "the reserve of a call that is over");
         });
         at(&sql, NOW + KEPT_MS - 1, |wallet| {
             assert_eq!(wallet.forget_answers().unwrap(), Some(NOW + KEPT_MS));

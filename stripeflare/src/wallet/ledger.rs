@@ -120,6 +120,8 @@ pub(crate) enum WalletError {
     HoldReused,
     /// An account was to go into one that is younger, or into itself.
     MergeOrder,
+    /// A refund or dispute came for a payment that was not credited here, or not yet.
+    UnknownPayment,
 }
 
 impl fmt::Display for WalletError {
@@ -129,6 +131,7 @@ impl fmt::Display for WalletError {
             Self::Overflow => f.write_str("a balance went past 2^53 - 1 ten-thousandths of a cent"),
             Self::HoldReused => f.write_str("a hold id was used for two different amounts"),
             Self::MergeOrder => f.write_str("an account goes into one that was registered before it"),
+            Self::UnknownPayment => f.write_str("the payment of this refund or dispute is not credited here yet"),
         }
     }
 }
@@ -320,15 +323,17 @@ impl<'a> Wallet<'a> {
             (Outcome::Release, None) => Ok(Settled::Released),
             (Outcome::Capture { amount, detail, .. }, Some(held)) => {
                 assert!(*amount <= held.amount, "a capture is at most what was held");
-                if amount.is_positive() {
-                    self.capture(&ending.hold, *amount, detail, held.token.as_ref())?;
-                }
+                let now = !amount.is_positive() || self.capture(&ending.hold, *amount, detail, held.token.as_ref())?;
                 self.close(&ending.hold);
-                Ok(Settled::Captured)
+                Ok(if now { Settled::Captured } else { Settled::AlreadyCaptured })
             }
             (Outcome::Capture { amount, detail, late }, None) => {
                 if self.amount_of(ending.hold.as_str())?.is_some() {
                     return Ok(Settled::AlreadyCaptured);
+                }
+                if !amount.is_positive() {
+                    // It left no entry, and may have been done before.
+                    return Ok(Settled::Captured);
                 }
                 let token = ending.token.as_ref();
                 if !late || self.available()? < *amount || !self.may_spend_late(token, *amount)? {
@@ -340,16 +345,20 @@ impl<'a> Wallet<'a> {
         }
     }
 
-    /// The entry that a hold becomes, counted against the caps of its token.
+    /// The entry that a hold becomes, counted against the caps of its token. `false`: it is there already, and a reserve that
+    /// came again after its capture has opened the hold anew.
     pub(super) fn capture(
         &mut self,
         hold: &HoldId,
         amount: Cents,
         detail: &str,
         token: Option<&TokenId>,
-    ) -> Result<(), WalletError> {
-        self.write("capture", hold.as_str(), -amount, Some(detail))?;
-        Ok(self.count_spent(token, amount)?)
+    ) -> Result<bool, WalletError> {
+        let now = self.enter("capture", hold.as_str(), -amount, Some(detail))?;
+        if now {
+            self.count_spent(token, amount)?;
+        }
+        Ok(now)
     }
 
     /// Charges at once, without a hold.
@@ -421,7 +430,7 @@ impl<'a> Wallet<'a> {
         Ok(self.account)
     }
 
-    /// The one place where a balance changes.
+    /// An entry whose key is new.
     pub(super) fn write(
         &mut self,
         kind: &str,
@@ -429,17 +438,27 @@ impl<'a> Wallet<'a> {
         amount: Cents,
         detail: Option<&str>,
     ) -> Result<(), WalletError> {
+        let new = self.enter(kind, key, amount, detail)?;
+        if new { Ok(()) } else { Err(SqlError(format!("an entry's key was used twice: {key}")).into()) }
+    }
+
+    /// The one place where a balance changes. `false`: the key has its entry already, and nothing was done.
+    fn enter(&mut self, kind: &str, key: &str, amount: Cents, detail: Option<&str>) -> Result<bool, WalletError> {
         let balance = self.account.balance.checked_add(amount).ok_or(WalletError::Overflow)?;
-        self.sql.run(
-            "INSERT INTO entries (key, at, kind, amount, balance, detail) VALUES (?, ?, ?, ?, ?, ?)",
+        let written = self.sql.run(
+            "INSERT INTO entries (key, at, kind, amount, balance, detail) VALUES (?, ?, ?, ?, ?, ?)
+             ON CONFLICT (key) DO NOTHING RETURNING 1",
             &[key.into(), self.now.into(), kind.into(), amount.units().into(), balance.units().into(), detail.into()],
         )?;
+        if written.is_empty() {
+            return Ok(false);
+        }
         if matches!(kind, "capture" | "charge") {
             outbox::count(&mut self.account.usage, self.now, detail.unwrap_or_default(), -amount)?;
         }
         self.account.balance = balance;
         self.changed = true;
-        Ok(())
+        Ok(true)
     }
 
     pub(super) fn amount_of(&self, key: &str) -> Result<Option<Cents>, WalletError> {
@@ -654,6 +673,40 @@ mod tests {
         at(&sql, after, |wallet| wallet.expire().unwrap());
         assert_eq!(state(&sql, after), (Cents::new(10), Cents::new(10)));
         assert_eq!(sql.run("SELECT holds FROM users", &[]).unwrap(), [["[]".into()]]);
+    }
+
+    /// A try that was given up may arrive after another one was answered, and its hold has ended.
+    #[test]
+    fn a_reserve_that_comes_again_after_its_capture_charges_nothing_more_and_stops_nobody() {
+        for reported in [None, Some(2)] {
+            let sql = account(10);
+            let id = HoldId::generate(NOW);
+            let reserve = || at(&sql, NOW, |wallet| wallet.reserve(&id, Cents::new(4), 60).unwrap()).unwrap();
+            reserve();
+            at(&sql, NOW, |wallet| wallet.settle(&capture(&id, 3, false)).unwrap());
+            reserve();
+            if let Some(cents) = reported {
+                assert!(at(&sql, NOW, |wallet| wallet.renew(&id, &report(cents), 60).unwrap()));
+            } else {
+                let again = at(&sql, NOW, |wallet| wallet.settle(&capture(&id, 3, false)).unwrap());
+                assert_eq!(again, Settled::AlreadyCaptured);
+                reserve();
+            }
+            let after = NOW + 60_000 + DELIVERY_MS;
+            at(&sql, after, |wallet| wallet.expire().unwrap());
+            assert_eq!(state(&sql, after), (Cents::new(7), Cents::new(7)));
+        }
+    }
+
+    #[test]
+    fn a_call_that_costs_nothing_is_done_however_often_and_late_it_ends() {
+        let sql = account(10);
+        let id = HoldId::generate(NOW);
+        at(&sql, NOW, |wallet| wallet.reserve(&id, Cents::new(4), 1).unwrap()).unwrap();
+        for (now, late) in [(NOW, false), (NOW, false), (NOW + 100_000, true)] {
+            assert_eq!(at(&sql, now, |wallet| wallet.settle(&capture(&id, 0, late)).unwrap()), Settled::Captured);
+        }
+        assert_eq!(sql.run("SELECT key FROM entries", &[]).unwrap().len(), 1, "the credit alone");
     }
 
     #[test]

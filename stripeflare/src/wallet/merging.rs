@@ -243,7 +243,7 @@ impl World {
                     closed,
                     disowned: false,
                 };
-                assert!(self.at(account, |wallet| wallet.reverse(&format!("pi{payment}"), &fact)).unwrap());
+                self.at(account, |wallet| wallet.reverse(&format!("pi{payment}"), &fact)).unwrap();
                 let known = self.reversals.entry((dispute, reversal)).or_insert((payment, 0, false, 0));
                 *known = (payment, known.1.max(units), known.2 || withdrawn, known.3.max(returned));
             }

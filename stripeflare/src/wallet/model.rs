@@ -259,6 +259,9 @@ impl Model {
                 if self.captures.contains_key(&hold) {
                     return Said::Settled(Settled::AlreadyCaptured);
                 }
+                if units == 0 {
+                    return Said::Settled(Settled::Captured);
+                }
                 // Whoever asks for a late capture has never released the hold.
                 if !late || self.available() < units || self.cap_on(held.token, units).is_some() {
                     return Said::Settled(Settled::Gone);
@@ -415,7 +418,7 @@ impl Real {
             Ok(said) => said,
             Err(WalletError::Overflow) => Said::Overflow,
             Err(WalletError::HoldReused) => Said::HoldReused,
-            Err(WalletError::MergeOrder) => unreachable!("nobody merges here"),
+            Err(error @ (WalletError::MergeOrder | WalletError::UnknownPayment)) => unreachable!("{error}"),
             Err(WalletError::Sql(error)) => panic!("{error}"),
         }
     }
@@ -498,11 +501,14 @@ impl Real {
                 };
                 // A refund or dispute belongs to one payment for ever.
                 let payment = payment_of.get(&(dispute, reversal)).copied().unwrap_or(payment);
-                let known = wallet.reverse(&format!("pi{payment}"), &fact)?;
-                if known {
-                    payment_of.insert((dispute, reversal), payment);
+                match wallet.reverse(&format!("pi{payment}"), &fact) {
+                    Ok(()) => {
+                        payment_of.insert((dispute, reversal), payment);
+                        Said::Reversed(true)
+                    }
+                    Err(WalletError::UnknownPayment) => Said::Reversed(false),
+                    Err(error) => return Err(error),
                 }
-                Said::Reversed(known)
             }
         })
     }

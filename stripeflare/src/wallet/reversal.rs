@@ -94,9 +94,10 @@ impl Wallet<'_> {
     /// Takes money back, gives it back again, or freezes it, as a fact about a refund or dispute says.
     /// All that is taken of one payment together is never more than was credited for it.
     ///
-    /// `false`: no such payment was credited here.
-    pub(crate) fn reverse(&mut self, payment_intent: &str, fact: &Reversal) -> Result<bool, WalletError> {
-        let Some(payment) = self.payment(payment_intent)? else { return Ok(false) };
+    /// # Errors
+    /// [`WalletError::UnknownPayment`], if no such payment was credited here.
+    pub(crate) fn reverse(&mut self, payment_intent: &str, fact: &Reversal) -> Result<(), WalletError> {
+        let payment = self.payment(payment_intent)?.ok_or(WalletError::UnknownPayment)?;
         let reversal = match self.known(&fact.key())? {
             Some(known) => fact.merge(&known),
             None => fact.clone(),
@@ -134,7 +135,7 @@ impl Wallet<'_> {
         if fact.disowned {
             self.disown(&payment.key)?;
         }
-        Ok(true)
+        Ok(())
     }
 
     /// The revision that saving this wallet makes.

@@ -764,7 +764,7 @@ mod tests {
         first_does(|wallet| wallet.mint(&NewToken { manage: true, ..token("made") })).unwrap();
         assert_eq!(first_does(revoke), Err(Refusal::LastToken), "what it made would end with it");
         let insert = "INSERT INTO cards (id, identity, label, token, payment, claim, state, at)
-            VALUES ('c', 'c', 'visa', 'first', 'p', 'c', 'owned', 1)";
+            VALUES ('c', 'c', 'visa', 'first', 'p', 1, 'owned', 1)";
         sql.execute(insert, []).unwrap();
         assert_eq!(first_does(revoke), Err(Refusal::LastToken), "and so would its card");
         sql.execute("UPDATE tokens SET hash = NULL WHERE id = 'id-made'", []).unwrap();
