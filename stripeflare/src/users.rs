@@ -20,7 +20,8 @@ use crate::wallet::find::Query;
 /// Accounts fetched at once.
 const PAGE: u32 = 50;
 
-/// Finds users by your columns and the wallet's, among everybody who ever paid.
+/// Finds users by your columns and the wallet's, among everybody who ever paid. An account that went into another one is not
+/// found.
 ///
 /// ```no_run
 /// use stripeflare::Users;

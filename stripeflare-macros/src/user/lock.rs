@@ -97,10 +97,20 @@ impl Check<'_> {
             return;
         }
         let gone =
-            self.user.dropped.iter().any(|dropped| dropped.name.value() == *name && dropped.since.number > version);
+            self.user.dropped.iter().find(|dropped| dropped.name.value() == *name && dropped.since.number > version);
+        if let (Some(gone), Some(before)) = (gone, &recorded.renamed_from)
+            && gone.since.number >= next
+        {
+            let message = format!(
+                "`{name}` was called `{before}` before version {version}, and rows of version 1 would keep it under that name: \
+                 keep the field"
+            );
+            errors.push(gone.since.span, message);
+            return;
+        }
         let renamed = self.lock.versions.iter().flat_map(|version| &version.columns);
         let mut renamed = renamed.filter_map(|column| column.renamed_from.as_deref());
-        if !gone && !renamed.any(|old| old == name) {
+        if gone.is_none() && !renamed.any(|old| old == name) {
             errors.push(
                 self.here,
                 format!(

@@ -83,6 +83,22 @@ fn items_that_are_no_users() {
             "\"a b\" cannot be the name of a column",
         ),
         (
+            quote! {
+                struct User {
+                    #[column(since = 2, renamed_from = "A")] b: Option<u8>,
+                    #[column(since = 2, renamed_from = "a")] c: Option<u8>
+                }
+            },
+            "`a` was renamed to another column of this struct already",
+        ),
+        (
+            quote! {
+                #[stripe_user(dropped(name = "A", since = 3))]
+                struct User { #[column(since = 2, renamed_from = "a")] b: Option<u8> }
+            },
+            "`A` is dropped or renamed already",
+        ),
+        (
             quote! { #[stripe_user(index(columns = [tire], since = 2))] struct User { tier: u8 } },
             "there is no column `tire` in this struct",
         ),
@@ -245,17 +261,16 @@ fn a_recorded_struct_may_grow() {
         assert_eq!(changed(from, to), <[&str; 0]>::default(), "{to}");
     }
     let later = quote! {
-        #[stripe_user(dropped(name = "legacy", since = 3), dropped(name = "sort", since = 4))]
-        #[stripe_user(index(columns = [tier, score], since = 2))]
+        #[stripe_user(dropped(name = "legacy", since = 3), dropped(name = "tier", since = 4))]
         #[stripe_user(migration(version = 2, sql = "UPDATE users SET points = 1"))]
         struct User {
-            #[column(default = "free", index)]
-            tier: String,
             #[column(since = 4, default = -3, renamed_from = "points")]
             score: i64,
+            #[column(since = 2, renamed_from = "kind")]
+            sort: Option<String>,
         }
     };
-    assert_eq!(locked(LOCK, later), <[&str; 0]>::default(), "a renamed and a dropped column");
+    assert_eq!(locked(LOCK, later), <[&str; 0]>::default(), "a renamed column, and a dropped one with its index");
 }
 
 #[test]
@@ -372,6 +387,27 @@ fn a_recorded_version_is_not_rewritten() {
         let complaints = changed(from, to);
         assert_eq!(complaints.first(), Some(&expected), "{to}: {complaints:#?}");
     }
+}
+
+#[test]
+fn a_renamed_column_is_not_dropped() {
+    let dropping = quote! {
+        #[stripe_user(dropped(name = "legacy", since = 3), dropped(name = "sort", since = 4))]
+        #[stripe_user(index(columns = [tier, points], since = 2))]
+        #[stripe_user(migration(version = 2, sql = "UPDATE users SET points = 1"))]
+        struct User {
+            #[column(default = "free", index)]
+            tier: String,
+            #[column(since = 2, default = -3)]
+            points: i64,
+        }
+    };
+    assert_eq!(
+        locked(LOCK, dropping),
+        [
+            "`sort` was called `kind` before version 2, and rows of version 1 would keep it under that name: keep the field"
+        ]
+    );
 }
 
 #[test]

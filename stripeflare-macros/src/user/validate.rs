@@ -146,6 +146,11 @@ fn check_history(user: &User<'_>, errors: &mut Errors) {
         }
     }
     let mut gone = HashMap::new();
+    for old in user.columns.iter().filter_map(|column| column.renamed_from.as_ref()) {
+        if gone.insert(old.value().to_lowercase(), ()).is_some() {
+            errors.push(old.span(), format!("`{}` was renamed to another column of this struct already", old.value()));
+        }
+    }
     for dropped in &user.dropped {
         let name = dropped.name.value();
         if let Some(message) = identifier(&name) {
@@ -157,7 +162,7 @@ fn check_history(user: &User<'_>, errors: &mut Errors) {
             errors.push(dropped.name.span(), message);
         }
         if gone.insert(name.to_lowercase(), ()).is_some() {
-            errors.push(dropped.name.span(), format!("`{name}` is dropped twice"));
+            errors.push(dropped.name.span(), format!("`{name}` is dropped or renamed already"));
         }
         if dropped.since.number == 1 {
             errors.push(dropped.since.span, "a column can be dropped from version 2 on");

@@ -38,7 +38,7 @@ pub(crate) fn find(sql: &dyn Sql, schema: &Schema, query: &Query) -> Result<Page
     // Of those that are equal so far, each has its place.
     order.push(OrderBy { column: "account_id".into(), descending: false });
     let mut values = query.values.clone();
-    let mut condition = format!("({})", query.condition);
+    let mut condition = condition(query);
     if let Some(after) = &query.after {
         condition += &format!(" AND ({})", beyond(&order, after, &mut values)?);
     }
@@ -72,8 +72,13 @@ pub(crate) fn find(sql: &dyn Sql, schema: &Schema, query: &Query) -> Result<Page
 
 /// How many accounts a condition holds for.
 pub(crate) fn count(sql: &dyn Sql, query: &Query) -> Result<i64, SqlError> {
-    let statement = format!("SELECT COUNT(*) FROM users WHERE {}", query.condition);
+    let statement = format!("SELECT COUNT(*) FROM users WHERE {}", condition(query));
     super::Reader::new(sql.run(&statement, &query.values)?.pop().unwrap_or_default()).integer()
+}
+
+/// An account that went into another one is that other one.
+fn condition(query: &Query) -> String {
+    format!("merged_into IS NULL AND ({})", query.condition)
 }
 
 fn size(row: &Row) -> usize {
@@ -152,6 +157,9 @@ mod tests {
             .unwrap();
             all.push((id, points, tier));
         }
+        let merged =
+            "INSERT INTO users (account_id, registered_at, points, tier, merged_into) VALUES ('m', 0, 1, 'pro', 'x')";
+        sql.run(merged, &[]).unwrap();
         (sql, all)
     }
 
