@@ -217,12 +217,14 @@ async fn list(request: Request) -> Result<Response, Response> {
     }
     let context = Context::from(&request.into_parts().0)?;
     let token = context.token()?.map(|(token, _)| token);
-    match context.ask_as_owner(token, Command::Tokens).await? {
-        Reply::Tokens(tokens) => {
-            Ok(Json(Tokens { tokens: tokens.into_iter().map(Shown::from).collect() }).into_response())
-        }
-        _ => Err(unexpected()),
-    }
+    let tokens = match context.ask_as_owner(token, Command::Tokens).await {
+        Ok(Reply::Tokens(tokens)) => tokens,
+        Ok(_) => return Err(unexpected()),
+        // Nobody has paid yet: there is nothing to list.
+        Err(refused) if refused.status() == StatusCode::CONFLICT => Vec::new(),
+        Err(answer) => return Err(answer),
+    };
+    Ok(Json(Tokens { tokens: tokens.into_iter().map(Shown::from).collect() }).into_response())
 }
 
 async fn make(request: Request) -> Result<Response, Response> {

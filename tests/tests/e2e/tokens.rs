@@ -275,6 +275,11 @@ async fn a_rotated_token_keeps_all_but_its_secret() -> Result<()> {
 
     let stranger = world.newcomer().await;
     assert_eq!(error(&post(&world, &stranger, "/rotate-token").await), (409, "unregistered".into()));
+    assert_eq!(tokens(&world, &stranger).await, Vec::<Value>::new());
+    assert_eq!(
+        error(&world.post(&stranger, "/tokens", json!({"label": "a"}).to_string()).await),
+        (402, "payment_required".into())
+    );
     assert_eq!(error(&world.send(world.request(Method::POST, "/rotate-token")).await), (401, "no_token".into()));
     Ok(())
 }
