@@ -7,11 +7,11 @@ use axum::extract::Request;
 use futures_util::FutureExt;
 use http::{HeaderMap, StatusCode};
 
-use crate::account::{AccountId, ReferenceKey, Token};
+use crate::account::{AccountId, ReferenceKey, SealKey, Token};
 use crate::http::Answer;
 use crate::money::Cents;
 use crate::stripe::{CheckoutSession, Event, Fact, Rules, Verdict};
-use crate::wallet::Kind;
+use crate::wallet::{Kind, Place};
 
 // Private to `http`, and compiled here once more so that it can stay so.
 #[allow(dead_code, reason = "a part of each is wanted")]
@@ -231,6 +231,26 @@ pub fn caller(headers: &HeaderMap, cookie: &str, version: &str) -> Caller {
         credentials::Caller::WrongBearer => Caller::WrongBearer,
         credentials::Caller::StaleCookie => Caller::StaleCookie,
     }
+}
+
+/// Whether a text from outside may be asked Stripe for as the id of a session.
+pub fn is_session_id(text: &str) -> bool {
+    crate::stripe::is_session_id(text)
+}
+
+/// Reads a place in a statement and shows it again.
+pub fn place(text: &str) -> Option<String> {
+    text.parse().ok().map(|place: Place| place.to_string())
+}
+
+/// Seals the text of a form for a cookie.
+pub fn seal(db_secret: &str, version: &str, text: &str, cookie: &str) -> String {
+    SealKey::new(db_secret, version).seal(text, cookie)
+}
+
+/// Whether a seal is of this text and this cookie.
+pub fn seal_fits(db_secret: &str, version: &str, text: &str, cookie: &str, seal: &str) -> bool {
+    SealKey::new(db_secret, version).fits(text, cookie, seal)
 }
 
 /// An `Idempotency-Key`, and the hash of what it stands for.

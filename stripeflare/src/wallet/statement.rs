@@ -75,7 +75,9 @@ impl FromStr for Place {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (moment, key) = text.split_at_checked(12).ok_or(ParsePlaceError)?;
-        let moment = Millis::from_str_radix(moment, 16).map_err(|_| ParsePlaceError)?;
+        // A sign would be taken, too.
+        let digits = moment.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let moment = Millis::from_str_radix(moment, 16).ok().filter(|_| digits).ok_or(ParsePlaceError)?;
         let key = hex::decode(key).map_err(|_| ParsePlaceError)?;
         Ok(Self { moment, key: String::from_utf8(key).map_err(|_| ParsePlaceError)? })
     }
