@@ -7,7 +7,7 @@ use crate::account::{AccountId, Token};
 use crate::error::{Error, Result};
 use crate::http::{Context, Deployment};
 use crate::money::Cents;
-use crate::object::{Address, Command, Reply, Stats};
+use crate::object::{AccountCommand, Address, Command, Reply, Stats};
 use crate::wallet::{Charge, Overdraft, Refusal};
 
 /// What became of a charge by [`charge_user`].
@@ -59,8 +59,8 @@ pub async fn stats(env: &Env, account: &str) -> Result<Stats> {
     }
 }
 
-fn command(charge: &Charge) -> Command {
-    Command::Charge { charge: charge.clone() }
+fn command(charge: &Charge) -> AccountCommand {
+    AccountCommand::Charge { charge: charge.clone() }
 }
 
 /// Accounts that went one into the next.
@@ -108,11 +108,11 @@ pub async fn charge_user(
     let mut charge = Charge { key: format!("job:{key}"), amount, overdraft, detail: "charge_user".into() };
     let (mut to, token) = (account.clone(), token.map(|token| token.proof(deployment.version)));
     let mut reply =
-        deployment.stubs.call_for(&Address::Account(to.clone()), token, command(&charge), Vec::new()).await?;
+        deployment.stubs.call_for(&Address::Account(to.clone()), token, command(&charge).into(), Vec::new()).await?;
     for _ in 0..MAX_MERGES {
         let Reply::Refused(Refusal::Merged) = reply else { break };
         // The account that it went into pays, under a key of its own: that one's jobs may have the same.
-        let read = Command::Read { account: to.clone() };
+        let read = AccountCommand::Read { account: to.clone() };
         let Reply::Row(row) = deployment.stubs.call(&Address::Account(to.clone()), read, Vec::new()).await? else {
             break;
         };

@@ -12,7 +12,7 @@ use crate::account::AccountId;
 use crate::error::{Error, Result};
 use crate::http::Deployment;
 use crate::money::Cents;
-use crate::object::{Address, Command, Reply};
+use crate::object::{Address, AggregateCommand, Reply};
 use crate::schema::{ColumnReader, Field, Filter, Order, Schema, StripeUser, Timestamp};
 use crate::wallet::Account;
 use crate::wallet::find::Query;
@@ -105,7 +105,7 @@ impl<U: StripeUser> Users<U> {
     /// # Errors
     /// When the mirror of all accounts could not be asked.
     pub async fn count(self, env: &Env) -> Result<u64> {
-        match ask(env, Command::CountUsers { query: self.query }).await? {
+        match ask(env, AggregateCommand::CountUsers { query: self.query }).await? {
             Reply::Count(count) => Ok(u64::try_from(count).unwrap_or_default()),
             _ => Err(unexpected()),
         }
@@ -127,7 +127,7 @@ impl<U> fmt::Debug for Users<U> {
     }
 }
 
-async fn ask(env: &Env, command: Command) -> Result<Reply> {
+async fn ask(env: &Env, command: AggregateCommand) -> Result<Reply> {
     let deployment = Deployment::new(env, crate::jobs::version()).map_err(std::io::Error::other)?;
     Ok(deployment.stubs.call(&Address::Aggregate, command, Vec::new()).await?)
 }
@@ -155,7 +155,8 @@ impl Pages {
     async fn next(&mut self) -> Result<Option<Account>> {
         while self.page.is_empty() && self.more && self.left > 0 {
             self.query.limit = PAGE.min(u32::try_from(self.left).unwrap_or(PAGE));
-            let Reply::Page(page) = ask(&self.env, Command::FindUsers { query: self.query.clone() }).await? else {
+            let Reply::Page(page) = ask(&self.env, AggregateCommand::FindUsers { query: self.query.clone() }).await?
+            else {
                 return Err(unexpected());
             };
             self.more = page.after.is_some();

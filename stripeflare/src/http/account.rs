@@ -13,7 +13,7 @@ use super::Answer;
 use super::context::Context;
 use crate::account::AccountId;
 use crate::money::Cents;
-use crate::object::{Command, Reply};
+use crate::object::{AccountCommand, Reply};
 use crate::schema::{ColumnDef, ColumnReader, ColumnWriter, Schema, StripeUser};
 use crate::wallet::{self, Change, HoldId, Overdraft, Refusal, Update, Value};
 
@@ -211,7 +211,7 @@ impl super::context::Inner {
         let account = token.account();
         self.claim_values(account, columns, &changes).await?;
         let update = Update { id: HoldId::generate(super::now()).as_str().to_owned(), changes: changes.clone() };
-        match self.ask(token, Command::Update { update }).await? {
+        match self.ask(token, AccountCommand::Update { update }).await? {
             Some(Reply::Updated { made, row: stored }) => {
                 *row = *stored;
                 if made {

@@ -16,7 +16,7 @@ use super::route::{Method, RouteDef, boxed};
 use super::statement::{Wanted as WantedLines, what_for};
 use super::tokens::{Wanted, answered};
 use crate::money::Cents;
-use crate::object::{Command, Reply};
+use crate::object::{AccountCommand, Reply};
 use crate::schema::Schema;
 use crate::wallet::{Account, CardRow, Denied, Line, Place, Refusal, TokenInfo};
 
@@ -64,7 +64,7 @@ impl Inner {
     /// The account's tokens, if the caller's may see them.
     async fn tokens(&self) -> Result<Option<Vec<TokenInfo>>, Response> {
         let Some((token, _)) = self.token()? else { return Ok(None) };
-        match self.ask_raw(token, Command::Tokens).await? {
+        match self.ask_raw(token, AccountCommand::Tokens).await? {
             Reply::Tokens(tokens) => Ok(Some(tokens)),
             Reply::Denied(Denied::Rights) => Ok(None),
             Reply::Denied(why) => self.deny(why).map(|()| None),

@@ -10,7 +10,7 @@ use super::Answer;
 use super::context::Context;
 use super::date::moment_text;
 use crate::account::AccountId;
-use crate::object::{Address, Command, ObjectError, Reply};
+use crate::object::{AccountCommand, Address, DirectoryCommand, ObjectError, Reply};
 use crate::wallet::{CardRow, Refusal};
 
 #[derive(Serialize)]
@@ -58,7 +58,7 @@ async fn show(request: Request) -> Result<Response, Response> {
 /// The cards of the caller's account.
 pub(super) async fn owned(context: &Context) -> Result<Vec<CardRow>, Response> {
     match context.token()? {
-        Some((token, _)) => cards(context.ask(token, Command::Cards).await?),
+        Some((token, _)) => cards(context.ask(token, AccountCommand::Cards).await?),
         None => Ok(Vec::new()),
     }
 }
@@ -75,7 +75,7 @@ async fn release(request: Request) -> Result<Response, Response> {
 pub(super) async fn give_up(context: &Context, id: String) -> Result<(), Response> {
     let missing = || Response::from(Answer::new(StatusCode::NOT_FOUND, "no_card", "This account has no such card."));
     let Some(token) = context.spending_token()? else { return Err(missing()) };
-    let reply = context.ask(token, Command::ReleaseCard { id }).await?;
+    let reply = context.ask(token, AccountCommand::ReleaseCard { id }).await?;
     let card = cards(reply)?.pop().ok_or_else(missing)?;
     // The account remembers that it is to be released: what fails from here on, its alarm makes up for.
     if let Err(error) = forget(context, token.account(), card).await {
@@ -88,9 +88,9 @@ pub(super) async fn give_up(context: &Context, id: String) -> Result<(), Respons
 async fn forget(context: &Context, account: &AccountId, card: CardRow) -> Result<(), ObjectError> {
     let stubs = &context.deployment.stubs;
     let (id, claim) = (card.id.clone(), card.claim);
-    let command = Command::ForgetCard { id: card.id.clone(), account: account.clone(), claim };
+    let command = DirectoryCommand::ForgetCard { id: card.id.clone(), account: account.clone(), claim };
     stubs.call(&Address::Directory(card.id), command, Vec::new()).await?;
-    stubs.call(&Address::Account(account.clone()), Command::CardReleased { id, claim }, Vec::new()).await?;
+    stubs.call(&Address::Account(account.clone()), AccountCommand::CardReleased { id, claim }, Vec::new()).await?;
     Ok(())
 }
 

@@ -12,7 +12,7 @@ use super::price::{Kind, Price, Said};
 use super::{Answer, Meter, endings, idempotency, now, stream};
 use crate::account::AccountId;
 use crate::money::Cents;
-use crate::object::{Address, Command, ObjectError, Reply};
+use crate::object::{AccountCommand, Address, ObjectError, Reply};
 use crate::wallet::{
     Charge as ChargeCommand, Ending, HoldId, IdempotencyKey, KeptAnswer, Millis, Outcome, Overdraft, Refusal, Report,
     Settled, TokenId,
@@ -55,7 +55,7 @@ impl Call {
         }
         let begun_at = now();
         let hold = HoldId::generate(begun_at);
-        let command = Command::Reserve {
+        let command = AccountCommand::Reserve {
             hold: hold.clone(),
             amount: price.amount,
             seconds: price.hold_s,
@@ -191,7 +191,7 @@ impl Charge {
     pub(super) async fn renew(&self) -> Result<bool, ObjectError> {
         let amount = self.meter.as_ref().map_or(Cents::ZERO, Meter::used);
         let report = Report { amount, detail: self.price.route.to_owned() };
-        let command = Command::Renew { hold: self.hold.clone(), report, seconds: self.price.hold_s };
+        let command = AccountCommand::Renew { hold: self.hold.clone(), report, seconds: self.price.hold_s };
         let asked_at = now();
         // It carries no endings: whoever waits for it may be gone before its answer.
         let address = Address::Account(self.account.clone());
@@ -266,7 +266,7 @@ impl Charge {
     /// Captures before the answer leaves: a handler that took longer than its hold is answered only if the money is
     /// still there.
     async fn end(&self, used: Cents, late: bool, answer: Option<KeptAnswer>) -> Result<(), Response> {
-        let command = Command::End { ending: self.ending(self.capture(used, late)), answer };
+        let command = AccountCommand::End { ending: self.ending(self.capture(used, late)), answer };
         match endings::call(&self.context.deployment, &self.account, command).await? {
             Reply::Ended { settled: Settled::Captured | Settled::AlreadyCaptured, .. } => Ok(()),
             Reply::Ended { .. } | Reply::Refused(_) => Err(self.expired()),
@@ -361,7 +361,7 @@ impl Inner {
         let key = HoldId::generate(now()).as_str().to_owned();
         let entry = format!("charge:{key}");
         let charge = ChargeCommand { key, amount, overdraft, detail: detail.to_owned() };
-        match self.ask(token, Command::Charge { charge }).await? {
+        match self.ask(token, AccountCommand::Charge { charge }).await? {
             Some(Reply::Charged(charged)) => Ok((account, charged.available, entry)),
             Some(Reply::Refused(refusal)) => Err(self.refused(amount, refusal)),
             None => Err(self.refused(amount, Refusal::Unregistered)),

@@ -18,7 +18,7 @@ use super::credentials::{Caller, Manner, cookies};
 use super::{Answer, Config, Meter, endings};
 use crate::account::{AccountId, Token};
 use crate::money::Cents;
-use crate::object::{Command, Reply, Stubs, describe};
+use crate::object::{AccountCommand, Reply, Stubs, describe};
 use crate::schema::Schema;
 use crate::wallet::{self, Denied};
 
@@ -162,7 +162,7 @@ impl Inner {
     ///
     /// # Errors
     /// The answer to a token that does not do, or when the account could not be asked.
-    pub(crate) async fn ask(&self, token: &Token, command: Command) -> Result<Option<Reply>, Response> {
+    pub(crate) async fn ask(&self, token: &Token, command: AccountCommand) -> Result<Option<Reply>, Response> {
         match self.ask_raw(token, command).await? {
             Reply::Denied(why) => self.deny(why).map(|()| None),
             reply => Ok(Some(reply)),
@@ -170,7 +170,7 @@ impl Inner {
     }
 
     /// The same, for callers to whom a token that does not do says something.
-    pub(crate) async fn ask_raw(&self, token: &Token, command: Command) -> Result<Reply, Response> {
+    pub(crate) async fn ask_raw(&self, token: &Token, command: AccountCommand) -> Result<Reply, Response> {
         Ok(endings::call_for(&self.deployment, token, command).await?)
     }
 
@@ -194,7 +194,7 @@ impl Inner {
     pub(crate) async fn row(&self, schema: &Schema) -> Result<wallet::Account, Response> {
         if let Some((token, _)) = self.token()? {
             let account = token.account().clone();
-            match self.ask(token, Command::Read { account }).await? {
+            match self.ask(token, AccountCommand::Read { account }).await? {
                 Some(Reply::Row(row)) => return Ok(*row),
                 Some(_) => return Err(Answer::unavailable("the account answered a read with something else")),
                 None => {}

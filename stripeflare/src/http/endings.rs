@@ -12,7 +12,7 @@ use worker::Delay;
 use super::context::Inner;
 use super::{Deployment, now};
 use crate::account::{AccountId, Proof, Token};
-use crate::object::{Address, Command, ObjectError, Reply};
+use crate::object::{AccountCommand, Address, ObjectError, Reply};
 use crate::wallet::{Ending, HoldId, Millis};
 
 /// How long an ending waits for company, and then between tries, in milliseconds.
@@ -41,12 +41,20 @@ pub(super) fn decide(context: &Inner, account: &AccountId, ending: Ending) {
 }
 
 /// Sends a command of ours, and the endings that wait for its account along with it.
-pub(super) async fn call(deployment: &Deployment, account: &AccountId, command: Command) -> Result<Reply, ObjectError> {
+pub(super) async fn call(
+    deployment: &Deployment,
+    account: &AccountId,
+    command: AccountCommand,
+) -> Result<Reply, ObjectError> {
     carry(deployment, account, None, command).await
 }
 
 /// The same on behalf of whoever has the token.
-pub(super) async fn call_for(deployment: &Deployment, token: &Token, command: Command) -> Result<Reply, ObjectError> {
+pub(super) async fn call_for(
+    deployment: &Deployment,
+    token: &Token,
+    command: AccountCommand,
+) -> Result<Reply, ObjectError> {
     carry(deployment, token.account(), Some(token.proof(deployment.version)), command).await
 }
 
@@ -54,11 +62,11 @@ async fn carry(
     deployment: &Deployment,
     account: &AccountId,
     token: Option<Proof>,
-    command: Command,
+    command: AccountCommand,
 ) -> Result<Reply, ObjectError> {
     let carried = take(account);
     let holds: Vec<HoldId> = carried.iter().map(|ending| ending.hold.clone()).collect();
-    let reply = deployment.stubs.call_for(&Address::Account(account.clone()), token, command, carried).await;
+    let reply = deployment.stubs.call_for(&Address::Account(account.clone()), token, command.into(), carried).await;
     report(account, &holds, reply.is_ok());
     reply
 }
@@ -70,7 +78,7 @@ async fn deliver(deployment: Deployment, account: AccountId, hold: HoldId) {
             return;
         }
         if is_waiting(&account)
-            && let Err(error) = call(&deployment, &account, Command::Settle).await
+            && let Err(error) = call(&deployment, &account, AccountCommand::Settle).await
         {
             worker::console_error!("hold {hold} of account {account} could not be ended yet: {error}");
         }

@@ -14,7 +14,7 @@ use super::context::{Context, Deployment};
 use super::pages::{Escaped, page};
 use super::{Answer, endings, now, payments};
 use crate::account::{AccountId, Token};
-use crate::object::{Address, Command, Reply};
+use crate::object::{AccountCommand, Address, Command, DirectoryCommand, Reply};
 use crate::stripe::{ApiError, PaidSession, Verdict, is_session_id, masked, session_key};
 use crate::wallet::{self, Caps, Card, Consent, Denied, Login, LoginOutcome, Merge, Millis, NewToken, TokenId};
 
@@ -93,7 +93,7 @@ async fn arrive(request: Request) -> Result<Response, Response> {
         return Ok(Said::Old.page());
     }
     let session = session_key(&id);
-    let bind = Command::Bind {
+    let bind = DirectoryCommand::Bind {
         session: session.clone(),
         cookie: token.map(|token| hash(&context, token)).unwrap_or_default(),
     };
@@ -124,7 +124,7 @@ fn hash(context: &Context, token: &Token) -> String {
 async fn log_in(context: &Context, token: &Token, login: Login) -> Result<Response, Response> {
     let deployment = &context.deployment;
     let mine = token.account();
-    let command = Command::Login { login: Box::new(login.clone()) };
+    let command = AccountCommand::Login { login: Box::new(login.clone()) };
     let (outcome, token_id) = match endings::call_for(deployment, token, command).await? {
         Reply::Login { outcome, token } => (outcome, token),
         Reply::Denied(why) => return denied(context, why),
@@ -134,12 +134,12 @@ async fn log_in(context: &Context, token: &Token, login: Login) -> Result<Respon
     let directory = Address::Directory(card.id());
     let owner = match outcome {
         LoginOutcome::Done => return Ok(back(deployment)),
-        LoginOutcome::Ask => found(deployment, directory, Command::OwnerOf { id: card.id() }).await?,
+        LoginOutcome::Ask => found(deployment, directory, DirectoryCommand::OwnerOf { id: card.id() }).await?,
         LoginOutcome::Claiming { claim } => {
-            let command = Command::ClaimCard { id: card.id(), account: mine.clone(), claim };
+            let command = DirectoryCommand::ClaimCard { id: card.id(), account: mine.clone(), claim };
             let owner = found(deployment, directory.clone(), command).await?;
             let owned = owner.as_ref() == Some(mine);
-            let command = Command::CardClaimed { id: card.id(), claim, owned };
+            let command = AccountCommand::CardClaimed { id: card.id(), claim, owned };
             done(deployment, Address::Account(mine.clone()), command).await?;
             // `None`: it was given up meanwhile.
             if owned || owner.is_none() {
@@ -250,7 +250,7 @@ async fn merge(context: &Context, token: &Token, question: Question) -> Result<R
     let Question { from, token: token_id, to: Some(to), login, .. } = question else { return Err(unexpected()) };
     for _ in 0..MAX_STEPS {
         let other = root(deployment, &to).await?;
-        let mine = match endings::call_for(deployment, token, Command::Read { account: from.clone() }).await? {
+        let mine = match endings::call_for(deployment, token, AccountCommand::Read { account: from.clone() }).await? {
             Reply::Row(row) => *row,
             // Perhaps by this very form, which was sent before.
             Reply::Denied(Denied::Merged) if root(deployment, &from).await?.id == other.id => {
@@ -268,7 +268,8 @@ async fn merge(context: &Context, token: &Token, question: Question) -> Result<R
         }
         // Whoever gave the card up meanwhile is nobody to join by it.
         let Some(card) = &login.card else { return Ok(Said::Unreadable.page()) };
-        let owner = found(deployment, Address::Directory(card.id()), Command::OwnerOf { id: card.id() }).await?;
+        let owner =
+            found(deployment, Address::Directory(card.id()), DirectoryCommand::OwnerOf { id: card.id() }).await?;
         let still = match &owner {
             Some(owner) => root(deployment, owner).await?.id == other.id,
             None => false,
@@ -288,7 +289,7 @@ async fn merge(context: &Context, token: &Token, question: Question) -> Result<R
             }
         };
         let merge = Merge { into: survivor.id.clone(), registered_at: survivor.registered_at, token: name };
-        match endings::call(deployment, &goes.id, Command::Merge { merge }).await? {
+        match endings::call(deployment, &goes.id, AccountCommand::Merge { merge }).await? {
             Reply::Done => {}
             // Somebody else was faster; the next round sees where both are by now.
             Reply::Refused(wallet::Refusal::Merged) => continue,
@@ -319,7 +320,7 @@ async fn mint(deployment: &Deployment, account: &AccountId) -> Result<Minted, Re
         caps: Caps::default(),
         expires_at: None,
     };
-    match endings::call(deployment, account, Command::Mint { token: Box::new(new) }).await? {
+    match endings::call(deployment, account, AccountCommand::Mint { token: Box::new(new) }).await? {
         Reply::Done => Ok(Minted::Token(token, id)),
         Reply::Refused(wallet::Refusal::Merged) => Ok(Minted::Merged),
         Reply::Refused(wallet::Refusal::TooManyTokens) => Ok(Minted::TooMany),
@@ -331,7 +332,7 @@ async fn mint(deployment: &Deployment, account: &AccountId) -> Result<Minted, Re
 async fn root(deployment: &Deployment, account: &AccountId) -> Result<wallet::Account, Response> {
     let mut account = account.clone();
     for _ in 0..MAX_STEPS {
-        let row = match endings::call(deployment, &account, Command::Read { account: account.clone() }).await? {
+        let row = match endings::call(deployment, &account, AccountCommand::Read { account: account.clone() }).await? {
             Reply::Row(row) => *row,
             _ => return Err(unexpected()),
         };
@@ -468,21 +469,25 @@ impl Said {
     }
 }
 
-async fn done(deployment: &Deployment, to: Address, command: Command) -> Result<(), Response> {
+async fn done(deployment: &Deployment, to: Address, command: impl Into<Command>) -> Result<(), Response> {
     match deployment.stubs.call(&to, command, Vec::new()).await? {
         Reply::Done => Ok(()),
         _ => Err(unexpected()),
     }
 }
 
-async fn is(deployment: &Deployment, to: Address, command: Command) -> Result<bool, Response> {
+async fn is(deployment: &Deployment, to: Address, command: impl Into<Command>) -> Result<bool, Response> {
     match deployment.stubs.call(&to, command, Vec::new()).await? {
         Reply::Is(answer) => Ok(answer),
         _ => Err(unexpected()),
     }
 }
 
-async fn found(deployment: &Deployment, to: Address, command: Command) -> Result<Option<AccountId>, Response> {
+async fn found(
+    deployment: &Deployment,
+    to: Address,
+    command: impl Into<Command>,
+) -> Result<Option<AccountId>, Response> {
     match deployment.stubs.call(&to, command, Vec::new()).await? {
         Reply::Found(account) => Ok(account),
         _ => Err(unexpected()),

@@ -24,7 +24,7 @@ use super::pages::{Escaped, page};
 use super::{Answer, payments};
 use crate::account::{AccountId, Token};
 use crate::money::Cents;
-use crate::object::{Address, Command, Reply};
+use crate::object::{AccountCommand, Address, AggregateCommand, DirectoryCommand, Reply};
 use crate::wallet::{Assignment, Denied, Table, Value};
 
 /// The operator's user name, and the address of the operator's panel.
@@ -187,12 +187,10 @@ async fn operators(context: &Context, mut wish: Wish, headers: &HeaderMap) -> Re
     } else {
         wish.statement(shown)
     };
-    let command = Command::Look { statement, parameters, most: wish.most(headers) };
+    let command = AggregateCommand::Look { statement, parameters, most: wish.most(headers) };
     let table = match context.deployment.stubs.call(&Address::Aggregate, command, Vec::new()).await? {
         Reply::Looked(Ok(table)) => table,
         Reply::Looked(Err(problem)) => return Err(refused(&problem)),
-        // Nobody has paid yet.
-        Reply::Refused(_) => Table::default(),
         _ => return Err(Answer::unavailable("the aggregate answered a look with something else")),
     };
     let table = if own_sql { table } else { readable(table, shown) };
@@ -214,10 +212,10 @@ async fn owners(
     let deployment = &context.deployment;
     let shown = wish.shown(OWNERS)?;
     let (statement, parameters) = wish.statement(shown);
-    let command = Command::Look { statement, parameters, most: wish.most(headers) };
+    let command = AccountCommand::Look { statement, parameters, most: wish.most(headers) };
     let proof = token.map(|token| token.proof(deployment.version));
     let to = Address::Account(account.clone());
-    let table = match deployment.stubs.call_for(&to, proof, command, Vec::new()).await? {
+    let table = match deployment.stubs.call_for(&to, proof, command.into(), Vec::new()).await? {
         Reply::Looked(Ok(table)) => table,
         Reply::Looked(Err(problem)) => return Err(refused(&problem)),
         Reply::Refused(_) => Table::default(),
@@ -538,7 +536,7 @@ async fn registered(context: &Context, account: &str) -> Result<AccountId, Respo
     let none = || refused("No such account. Take its client_reference_id, which its owner sees at /me.");
     let account: AccountId = account.parse().map_err(|_| none())?;
     let to = Address::Account(account.clone());
-    match context.deployment.stubs.call(&to, Command::Read { account: account.clone() }, Vec::new()).await? {
+    match context.deployment.stubs.call(&to, AccountCommand::Read { account: account.clone() }, Vec::new()).await? {
         Reply::Row(row) if row.is_registered() => Ok(account),
         _ => Err(none()),
     }
@@ -593,7 +591,7 @@ async fn check_operator(
         }
         _ => {
             let shard = Address::Directory("guesses".into());
-            match deployment.stubs.call(&shard, Command::Guess { source, right }, Vec::new()).await? {
+            match deployment.stubs.call(&shard, DirectoryCommand::Guess { source, right }, Vec::new()).await? {
                 Reply::Guess(wait) => wait,
                 _ => return Err(Answer::unavailable("a shard answered a guess with something else")),
             }

@@ -6,7 +6,7 @@ use std::io;
 use super::{Config, Deployment};
 use crate::account::AccountId;
 use crate::error::Result;
-use crate::object::{Address, Command, Reply};
+use crate::object::{AccountCommand, Address, AggregateCommand, DirectoryCommand, Reply};
 use crate::stripe::{Api, ApiError, CheckoutSession, ReversalFact, Rules, Verdict, session_key};
 use crate::wallet::{Assignment, Unclaimed};
 
@@ -45,7 +45,7 @@ pub(super) async fn judge(deployment: &Deployment, session: &CheckoutSession, co
 /// Answers whose it is, or why it is nobody's.
 pub(super) async fn assign(deployment: &Deployment, assignment: Assignment) -> Result<Result<AccountId, String>> {
     let stubs = &deployment.stubs;
-    match stubs.call(&Address::Aggregate, Command::Assign { assignment }, Vec::new()).await? {
+    match stubs.call(&Address::Aggregate, AggregateCommand::Assign { assignment }, Vec::new()).await? {
         Reply::Assigned(Ok(credit)) => Ok(Ok(stubs.credit_assigned(credit).await?)),
         Reply::Assigned(Err(refusal)) => Ok(Err(refusal)),
         _ => Err(unexpected()),
@@ -64,10 +64,10 @@ pub(super) async fn reverse(deployment: &Deployment, fact: ReversalFact) -> Resu
     let Some(payment_intent) = payment_intent else { return Ok(()) };
     let ours = fact.currency == config.currency;
     let find = if ours {
-        Command::FindOrPark { payment_intent: payment_intent.clone(), reversal: fact.reversal.clone() }
+        DirectoryCommand::FindOrPark { payment_intent: payment_intent.clone(), reversal: fact.reversal.clone() }
     } else {
         // It could never be taken from a credit, so it does not wait for one.
-        Command::Find { payment_intent: payment_intent.clone() }
+        DirectoryCommand::Find { payment_intent: payment_intent.clone() }
     };
     let directory = Address::Directory(payment_intent.clone());
     let account = match deployment.stubs.call(&directory, find, Vec::new()).await? {
@@ -88,14 +88,14 @@ pub(super) async fn reverse(deployment: &Deployment, fact: ReversalFact) -> Resu
         };
         return record(deployment, unclaimed).await;
     }
-    let command = Command::Reverse { payment_intent, reversal: fact.reversal };
+    let command = AccountCommand::Reverse { payment_intent, reversal: fact.reversal };
     deployment.stubs.done(&Address::Account(account), command).await?;
     Ok(())
 }
 
 pub(super) async fn record(deployment: &Deployment, unclaimed: Unclaimed) -> Result<()> {
     worker::console_warn!("money that the operator has to look at: {}", unclaimed.reason);
-    deployment.stubs.done(&Address::Aggregate, Command::Unclaimed { unclaimed }).await?;
+    deployment.stubs.done(&Address::Aggregate, AggregateCommand::Unclaimed { unclaimed }).await?;
     Ok(())
 }
 

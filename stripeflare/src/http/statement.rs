@@ -17,7 +17,7 @@ use super::route::{Method, RouteDef, boxed};
 use super::tokens::answered;
 use crate::account::Token;
 use crate::money::Cents;
-use crate::object::{Command, Reply};
+use crate::object::{AccountCommand, Reply};
 use crate::wallet::{Line, MAX_PAGE, Place, Refusal};
 
 pub(super) const ROUTES: &[RouteDef] =
@@ -100,7 +100,7 @@ impl Inner {
         let count = limit + 1;
         let mut lines = match token {
             None => Vec::new(),
-            Some(token) => match self.ask(token, Command::Lines { before, count }).await? {
+            Some(token) => match self.ask(token, AccountCommand::Lines { before, count }).await? {
                 Some(Reply::Lines(lines)) => lines,
                 Some(Reply::Refused(Refusal::Unregistered)) | None => Vec::new(),
                 Some(_) => return Err(Answer::unavailable("the account answered with something else")),

@@ -7,7 +7,7 @@ use worker::Env;
 
 use super::{Deployment, now, payments};
 use crate::error::Result;
-use crate::object::{Address, Command, Reply};
+use crate::object::{Address, AggregateCommand, Reply};
 use crate::stripe::{Api, CheckoutSession, Verdict, session_key};
 use crate::wallet::sweep::Sweep;
 
@@ -70,7 +70,7 @@ struct Run<'a> {
 impl Run<'_> {
     async fn go(&mut self) -> Result<()> {
         let started = now() / 1_000;
-        let Reply::Sweep(sweep) = self.ask(Command::Sweep).await? else { return Err(unexpected()) };
+        let Reply::Sweep(sweep) = self.ask(AggregateCommand::Sweep).await? else { return Err(unexpected()) };
         let (since, until) = sweep.window(started);
         let link = match &self.deployment.config.payment_link_id {
             Some(id) => id.clone(),
@@ -92,13 +92,13 @@ impl Run<'_> {
         };
         self.done.complete = back_to.is_none();
         let sweep: Sweep = sweep.after(started, back_to);
-        Ok(self.deployment.stubs.done(&Address::Aggregate, Command::Swept { sweep }).await?)
+        Ok(self.deployment.stubs.done(&Address::Aggregate, AggregateCommand::Swept { sweep }).await?)
     }
 
     /// Answers where the run had to stop, by the time of the session that comes next.
     async fn page(&mut self, sessions: &[CheckoutSession], began: i64) -> Result<Option<i64>> {
         let keys: Vec<String> = sessions.iter().map(|session| session_key(&session.id)).collect();
-        let Reply::Unknown(unknown) = self.ask(Command::Unknown { keys: keys.clone() }).await? else {
+        let Reply::Unknown(unknown) = self.ask(AggregateCommand::Unknown { keys: keys.clone() }).await? else {
             return Err(unexpected());
         };
         let unknown: HashSet<String> = unknown.into_iter().collect();
@@ -139,7 +139,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    async fn ask(&self, command: Command) -> Result<Reply> {
+    async fn ask(&self, command: AggregateCommand) -> Result<Reply> {
         Ok(self.deployment.stubs.call(&Address::Aggregate, command, Vec::new()).await?)
     }
 }

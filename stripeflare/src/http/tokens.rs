@@ -13,7 +13,7 @@ use super::route::{Method, RouteDef, boxed};
 use super::{Answer, now};
 use crate::account::{Token, random_text};
 use crate::money::Cents;
-use crate::object::{Command, Reply};
+use crate::object::{AccountCommand, Reply};
 use crate::wallet::{Caps, NewToken, Refusal, TokenId, TokenInfo};
 
 pub(super) const ROUTES: &[RouteDef] = &[
@@ -98,7 +98,7 @@ impl Inner {
     ///
     /// # Errors
     /// The answer to a visitor, to a token that does not do, and to a refusal.
-    pub(super) async fn ask_as_owner(&self, token: Option<&Token>, command: Command) -> Result<Reply, Response> {
+    pub(super) async fn ask_as_owner(&self, token: Option<&Token>, command: AccountCommand) -> Result<Reply, Response> {
         self.mark_personal();
         let reply = match token {
             Some(token) => self.ask(token, command).await?,
@@ -118,7 +118,7 @@ impl Inner {
         }
     }
 
-    async fn change(&self, command: Command) -> Result<(), Response> {
+    async fn change(&self, command: AccountCommand) -> Result<(), Response> {
         match self.ask_as_owner(self.spending_token()?, command).await? {
             Reply::Done => Ok(()),
             _ => Err(unexpected()),
@@ -131,7 +131,7 @@ impl Inner {
         let hash = token.proof(self.deployment.version).hash;
         let new =
             wanted.check(hash).map_err(|problem| Answer::new(StatusCode::UNPROCESSABLE_ENTITY, "token", problem))?;
-        match self.ask(caller, Command::Mint { token: Box::new(new.clone()) }).await? {
+        match self.ask(caller, AccountCommand::Mint { token: Box::new(new.clone()) }).await? {
             Some(Reply::Done) => Ok((token, new)),
             Some(Reply::Refused(refusal)) => Err(self.refused(Cents::ZERO, refusal)),
             None => Err(self.refused(Cents::ZERO, Refusal::Unregistered)),
@@ -140,7 +140,7 @@ impl Inner {
     }
 
     /// A new secret for the caller's token; `command` gets its hash.
-    async fn renew(&self, command: fn(String) -> Command) -> Result<Option<Token>, Response> {
+    async fn renew(&self, command: fn(String) -> AccountCommand) -> Result<Option<Token>, Response> {
         let account = self.account()?;
         let token = Token::further(account);
         self.change(command(token.proof(self.deployment.version).hash)).await?;
@@ -153,21 +153,21 @@ impl Inner {
     }
 
     pub(super) async fn rotate(&self) -> Result<Option<Token>, Response> {
-        self.renew(|hash| Command::Rotate { hash }).await
+        self.renew(|hash| AccountCommand::Rotate { hash }).await
     }
 
     pub(super) async fn log_out_everywhere(&self) -> Result<Option<Token>, Response> {
-        self.renew(|hash| Command::LogOutEverywhere { hash }).await
+        self.renew(|hash| AccountCommand::LogOutEverywhere { hash }).await
     }
 
     pub(super) async fn end_token(&self, id: TokenId) -> Result<(), Response> {
-        self.change(Command::Revoke { id }).await
+        self.change(AccountCommand::Revoke { id }).await
     }
 
     /// A token that has ended is forgotten like any other: it may have ended by this very request.
     pub(super) async fn log_out(&self, forget: bool) -> Result<(), Response> {
         if let Some(token) = self.spending_token()? {
-            match self.ask_raw(token, Command::LogOut { forget }).await? {
+            match self.ask_raw(token, AccountCommand::LogOut { forget }).await? {
                 Reply::Done | Reply::Refused(Refusal::Unregistered) | Reply::Denied(_) => {}
                 Reply::Refused(refusal) => return Err(self.refused(Cents::ZERO, refusal)),
                 _ => return Err(unexpected()),
@@ -178,7 +178,7 @@ impl Inner {
     }
 
     pub(super) async fn close_account(&self, forfeit: bool) -> Result<(), Response> {
-        self.change(Command::Close { key: random_text::<16>(), forfeit }).await?;
+        self.change(AccountCommand::Close { key: random_text::<16>(), forfeit }).await?;
         self.drop_cookie();
         Ok(())
     }
@@ -217,7 +217,7 @@ async fn list(request: Request) -> Result<Response, Response> {
     }
     let context = Context::from(&request.into_parts().0)?;
     let token = context.token()?.map(|(token, _)| token);
-    let tokens = match context.ask_as_owner(token, Command::Tokens).await {
+    let tokens = match context.ask_as_owner(token, AccountCommand::Tokens).await {
         Ok(Reply::Tokens(tokens)) => tokens,
         Ok(_) => return Err(unexpected()),
         // Nobody has paid yet: there is nothing to list.

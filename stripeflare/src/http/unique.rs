@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use super::Answer;
 use super::context::Inner;
 use crate::account::AccountId;
-use crate::object::{Address, Command, ObjectError, Reply};
+use crate::object::{AccountCommand, Address, DirectoryCommand, ObjectError, Reply};
 use crate::schema::ColumnDef;
 use crate::wallet::{Change, Value};
 
@@ -64,7 +64,7 @@ impl Inner {
         let mut instead_of = None;
         // Once more, if the owner turns out not to have it.
         for _ in 0..2 {
-            let command = Command::ClaimValue { key: key.to_owned(), account: account.clone(), instead_of };
+            let command = DirectoryCommand::ClaimValue { key: key.to_owned(), account: account.clone(), instead_of };
             let owner = match stubs.call(&Address::Directory(key.to_owned()), command, Vec::new()).await? {
                 Reply::Owner(None) => return Ok(true),
                 Reply::Owner(Some(owner)) => owner,
@@ -73,7 +73,7 @@ impl Inner {
             if owner.pending {
                 return Ok(false);
             }
-            let read = Command::Read { account: owner.account.clone() };
+            let read = AccountCommand::Read { account: owner.account.clone() };
             match stubs.call(&Address::Account(owner.account.clone()), read, Vec::new()).await? {
                 // What went into another account keeps its columns, and needs them no more.
                 Reply::Row(row) if row.merged_into.is_none() && row.columns.get(place) == Some(value) => {
@@ -90,7 +90,7 @@ impl Inner {
     pub(super) async fn free_values(&self, account: &AccountId, columns: &[ColumnDef], changes: &[Change]) {
         for (_, Change { column, old, .. }) in unique(columns, changes) {
             let Some(key) = key(column, old) else { continue };
-            let command = Command::FreeValue { key: key.clone(), account: account.clone() };
+            let command = DirectoryCommand::FreeValue { key: key.clone(), account: account.clone() };
             if let Err(error) = self.deployment.stubs.call(&Address::Directory(key), command, Vec::new()).await {
                 worker::console_warn!("a value of `{column}` is not free for others yet: {error}");
             }

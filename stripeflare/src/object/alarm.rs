@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use super::class::Inner;
 use super::client::Address;
-use super::command::{Command, Reply};
+use super::command::{AccountCommand, AggregateCommand, Reply};
 use super::storage::Storage;
 use crate::schema::{remember, remembered};
 use crate::wallet::outbox::Snapshot;
@@ -110,7 +110,7 @@ impl Inner {
     async fn mirror(&self) -> Result<Next, String> {
         let unsent = self.storage.transaction(|| self.unsent()).map_err(|error| error.to_string())?;
         let Some(snapshot) = unsent else { return Ok(None) };
-        let command = Command::Mirror { snapshot: snapshot.clone() };
+        let command = AggregateCommand::Mirror { snapshot: snapshot.clone() };
         match self.stubs.call(&Address::Aggregate, command, Vec::new()).await {
             Ok(Reply::Done) => {}
             Ok(_) => return Err("the aggregate answered with something else".into()),
@@ -130,7 +130,7 @@ impl Inner {
         let mut next = Ok(next_batch(waiting.len()));
         for left in waiting {
             let (payment_intent, reversal) = (left.payment_intent.clone(), left.reversal.clone());
-            let command = Command::Reverse { payment_intent, reversal };
+            let command = AccountCommand::Reverse { payment_intent, reversal };
             // One that fails keeps no other waiting.
             if let Err(error) = self.stubs.done(&Address::Account(left.account.clone()), command).await {
                 next = Err(error.to_string());

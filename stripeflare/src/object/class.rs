@@ -12,15 +12,9 @@ use worker::worker_sys::DurableObjectState;
 use super::alarm::Alarm;
 use super::client::Stubs;
 use super::command::{Command, Envelope, Reply, Stats};
-use super::merging;
 use super::storage::Storage;
-use crate::money::Cents;
 use crate::schema::{Schema, StripeUser, migrate, role_of};
-use crate::wallet::sweep::Sweep;
-use crate::wallet::{
-    Account, Claim, Denied, HoldId, IdempotencyKey, Millis, Refusal, Role, Settled, Wallet, WalletError, directory,
-    find, guesses, outbox, unclaimed, unique,
-};
+use crate::wallet::{Account, Millis, Role, Wallet, WalletError};
 
 #[wasm_bindgen(inline_js = r#"
 import { DurableObject } from "cloudflare:workers";
@@ -50,7 +44,7 @@ pub(super) struct Inner {
     /// To other objects, from the alarm.
     pub(super) stubs: Stubs,
     /// Once the tables are there and of this deploy's version.
-    role: Cell<Option<Role>>,
+    pub(super) role: Cell<Option<Role>>,
     pub(super) alarm: Alarm,
     stats: Cell<Stats>,
 }
@@ -114,207 +108,13 @@ impl Inner {
     }
 
     fn run(&self, envelope: Envelope, now: Millis) -> Result<Reply, WalletError> {
-        match envelope.command {
-            Command::Stats => return Ok(Reply::Stats(self.stats.get())),
-            Command::Unclaimed { unclaimed } => {
-                self.set_up_aggregate(now)?;
-                unclaimed::record_unclaimed(&self.storage, &unclaimed, now)?;
-                return Ok(Reply::Done);
-            }
-            Command::Mirror { snapshot } => {
-                self.set_up_aggregate(now)?;
-                outbox::mirror(&self.storage, &self.schema, &snapshot)?;
-                return Ok(Reply::Done);
-            }
-            Command::Assign { assignment } => {
-                self.set_up_aggregate(now)?;
-                let credit = unclaimed::assign(&self.storage, &assignment, now)?;
-                if credit.is_ok() {
-                    self.alarm.set_soon(&self.storage)?;
-                }
-                return Ok(Reply::Assigned(credit));
-            }
-            Command::Assigned { key, account, amount } => {
-                self.set_up_aggregate(now)?;
-                unclaimed::credited(&self.storage, &key, &account, amount)?;
-                return Ok(Reply::Done);
-            }
-            Command::Unknown { keys } => {
-                self.set_up_aggregate(now)?;
-                return Ok(Reply::Unknown(unclaimed::unknown(&self.storage, &keys)?));
-            }
-            Command::Sweep => {
-                self.set_up_aggregate(now)?;
-                return Ok(Reply::Sweep(Sweep::load(&self.storage)?));
-            }
-            Command::Swept { sweep } => {
-                self.set_up_aggregate(now)?;
-                sweep.save(&self.storage)?;
-                return Ok(Reply::Done);
-            }
-            Command::FindUsers { query } => {
-                self.set_up_aggregate(now)?;
-                return Ok(Reply::Page(find::find(&self.storage, &self.schema, &query)?));
-            }
-            Command::CountUsers { query } => {
-                self.set_up_aggregate(now)?;
-                return Ok(Reply::Count(find::count(&self.storage, &query)?));
-            }
-            Command::Look { statement, parameters, most } if self.role()? == Some(Role::Aggregate) => {
-                return Ok(Reply::Looked(self.storage.look(&statement, &parameters, most)));
-            }
-            Command::Guess { source, right } => {
-                self.set_up(Role::Directory)?;
-                return Ok(Reply::Guess(guesses::guess(&self.storage, &source, right, now)?));
-            }
-            Command::Place { payment_intent, account } => {
-                self.set_up(Role::Directory)?;
-                let (account, parked) = directory::place(&self.storage, &payment_intent, &account)?;
-                if !parked.is_empty() {
-                    self.alarm.set_soon(&self.storage)?;
-                }
-                return Ok(Reply::Placed { account, parked });
-            }
-            Command::Find { payment_intent } => {
-                self.set_up(Role::Directory)?;
-                return Ok(Reply::Found(directory::find(&self.storage, &payment_intent)?));
-            }
-            Command::FindOrPark { payment_intent, reversal } => {
-                self.set_up(Role::Directory)?;
-                let found = directory::find_or_park(&self.storage, &payment_intent, &reversal, now)?;
-                return Ok(Reply::Found(found));
-            }
-            Command::Unpark { payment_intent } => {
-                self.set_up(Role::Directory)?;
-                directory::unpark(&self.storage, &payment_intent)?;
-                return Ok(Reply::Done);
-            }
-            ref command @ (Command::ClaimCard { .. }
-            | Command::OwnerOf { .. }
-            | Command::HandOn { .. }
-            | Command::ForgetCard { .. }
-            | Command::Bind { .. }) => {
-                self.set_up(Role::Directory)?;
-                return merging::in_directory(&self.storage, command, now);
-            }
-            Command::Transfer { account, transfer } => {
-                self.set_up(Role::Account)?;
-                let mut wallet = Wallet::load_or_register(&self.storage, &self.schema, now, &account)?;
-                wallet.receive(&transfer)?;
-                self.save(wallet)?;
-                return Ok(Reply::Done);
-            }
-            Command::ClaimValue { key, account, instead_of } => {
-                self.set_up(Role::Directory)?;
-                return Ok(Reply::Owner(unique::claim(&self.storage, &key, &account, instead_of.as_ref(), now)?));
-            }
-            Command::FreeValue { key, account } => {
-                self.set_up(Role::Directory)?;
-                unique::free(&self.storage, &key, &account)?;
-                return Ok(Reply::Done);
-            }
-            Command::Credit { credit } => {
-                self.set_up(Role::Account)?;
-                let mut wallet = Wallet::load_or_register(&self.storage, &self.schema, now, &credit.account)?;
-                wallet.credit(&credit)?;
-                self.save(wallet)?;
-                return Ok(Reply::Done);
-            }
-            _ => {}
+        let Envelope { endings, token, command } = envelope;
+        match command {
+            Command::Account(command) => self.answer_as_account(&endings, token.as_ref(), command, now),
+            Command::Directory(command) => self.answer_as_directory(command, now),
+            Command::Aggregate(command) => self.answer_as_aggregate(command, now),
+            Command::Stats => Ok(Reply::Stats(self.stats.get())),
         }
-        let Some(mut wallet) = self.existing(now)? else {
-            // Only a first token can be one of an account that nobody has paid for.
-            if envelope.token.is_some_and(|token| !token.first) {
-                return Ok(Reply::Denied(Denied::Wrong));
-            }
-            return Ok(match envelope.command {
-                Command::Settle => Reply::Done,
-                Command::Read { account } => Reply::Row(Box::new(Account::unregistered(account, &self.schema))),
-                _ => Reply::Refused(Refusal::Unregistered),
-            });
-        };
-        wallet.expire()?;
-        for ending in &envelope.endings {
-            wallet.settle(ending)?;
-        }
-        if envelope.command.was_done(&wallet)? {
-            self.save(wallet)?;
-            return Ok(Reply::Done);
-        }
-        if let Some(token) = &envelope.token
-            && let Err(denied) = wallet.authenticate(token)?
-        {
-            self.save(wallet)?;
-            return Ok(Reply::Denied(denied));
-        }
-        if envelope.command.manages() && !wallet.may_manage() {
-            self.save(wallet)?;
-            return Ok(Reply::Denied(Denied::Rights));
-        }
-        if let Some(reply) = self.answer_token(&mut wallet, &envelope.command)? {
-            self.save(wallet)?;
-            return Ok(reply);
-        }
-        let reply = match envelope.command {
-            Command::Reserve { hold, amount, seconds, row, key } => {
-                return self.reserve(wallet, &hold, amount, seconds, row, key);
-            }
-            Command::Renew { hold, report, seconds } => Reply::Renewed(wallet.renew(&hold, &report, seconds)?),
-            Command::End { ending, answer } => {
-                let settled = wallet.settle(&ending)?;
-                if let (Some(key), Some(answer), Settled::Captured) = (&ending.key, &answer, settled) {
-                    wallet.keep(key, answer)?;
-                }
-                Reply::Ended { settled, available: wallet.available()? }
-            }
-            Command::Update { update } => {
-                let made = wallet.update(&self.schema, &update)?;
-                return Ok(Reply::Updated { made, row: Box::new(self.save(wallet)?) });
-            }
-            Command::Charge { charge } => match wallet.charge(&charge)? {
-                Ok(charged) => Reply::Charged(charged),
-                Err(refusal) => Reply::Refused(refusal),
-            },
-            Command::Read { .. } => return Ok(Reply::Row(Box::new(self.save(wallet)?))),
-            Command::Look { statement, parameters, most } => {
-                self.save(wallet)?;
-                return Ok(Reply::Looked(self.storage.look(&statement, &parameters, most)));
-            }
-            Command::Reverse { payment_intent, reversal } => {
-                wallet.reverse(&payment_intent, &reversal)?;
-                Reply::Done
-            }
-            command => merging::in_account(&mut wallet, command)?,
-        };
-        self.save(wallet)?;
-        Ok(reply)
-    }
-
-    fn reserve(
-        &self,
-        mut wallet: Wallet<'_>,
-        hold: &HoldId,
-        amount: Cents,
-        seconds: u32,
-        row: bool,
-        key: Option<IdempotencyKey>,
-    ) -> Result<Reply, WalletError> {
-        let key = key.map(|key| wallet.of_caller(key));
-        let claim = key.as_ref().map_or(Ok(Claim::Free), |key| wallet.claim(key, hold))?;
-        if claim != Claim::Free {
-            self.save(wallet)?;
-            return Ok(Reply::Claimed(claim));
-        }
-        if let Err(refusal) = wallet.reserve(hold, amount, seconds)? {
-            self.save(wallet)?;
-            return Ok(Reply::Refused(refusal));
-        }
-        if let Some(key) = &key {
-            wallet.name(key, hold)?;
-        }
-        let (available, token) = (wallet.available()?, wallet.capped_token());
-        let account = self.save(wallet)?;
-        Ok(Reply::Reserved { available, token, key: key.map(|key| key.key), row: row.then(|| Box::new(account)) })
     }
 
     /// Writes the row, and sees to it that the aggregate will hear of it and that reports of dead streams are charged.
@@ -347,15 +147,7 @@ impl Inner {
         Ok(self.role.get())
     }
 
-    fn set_up_aggregate(&self, now: Millis) -> Result<(), WalletError> {
-        if self.role.get().is_none() {
-            self.set_up(Role::Aggregate)?;
-            Sweep::begin(&self.storage, now)?;
-        }
-        Ok(())
-    }
-
-    fn set_up(&self, role: Role) -> Result<(), WalletError> {
+    pub(super) fn set_up(&self, role: Role) -> Result<(), WalletError> {
         if self.role.get().is_none() {
             migrate(&self.storage, role, &self.schema)?;
             self.role.set(Some(role));

@@ -84,10 +84,10 @@ impl Stubs {
     pub(crate) async fn call(
         &self,
         to: &Address,
-        command: Command,
+        command: impl Into<Command>,
         endings: Vec<Ending>,
     ) -> Result<Reply, ObjectError> {
-        self.call_for(to, None, command, endings).await
+        self.call_for(to, None, command.into(), endings).await
     }
 
     /// Sends a command on behalf of a caller, if there is one. Every command is idempotent, so a dead stub is replaced and

@@ -22,9 +22,19 @@ pub(crate) struct Envelope {
     pub(crate) command: Command,
 }
 
-/// Every command may arrive more than once: stubs die and are asked again.
+/// What an object is to do. Every command may arrive more than once: stubs die and are asked again.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Command {
+    Account(AccountCommand),
+    Directory(DirectoryCommand),
+    Aggregate(AggregateCommand),
+    /// What this object did since it woke up.
+    Stats,
+}
+
+/// To an account.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum AccountCommand {
     /// Nothing beside the endings.
     Settle,
     /// The account's row.
@@ -89,57 +99,85 @@ pub(crate) enum Command {
     Inherit { card: Box<CardRow>, token: TokenId },
     /// An account that went into this one had a payment whose payer was not entitled to it.
     Disown { payment: String },
-    /// To a directory shard: claims a card.
+    /// An answer to a statement that reads.
+    Look { statement: String, parameters: Vec<Value>, most: u32 },
+}
+
+/// To a shard of the directory.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum DirectoryCommand {
+    /// Claims a card.
     ClaimCard { id: String, account: AccountId, claim: i64 },
-    /// To a directory shard: whose card is it?
+    /// Whose card is it?
     OwnerOf { id: String },
-    /// To a directory shard: a card goes to the account that its own went into.
+    /// A card goes to the account that its own went into.
     HandOn { id: String, from: AccountId, to: AccountId, claim: i64 },
-    /// To a directory shard: forgets a card.
+    /// Forgets a card.
     ForgetCard { id: String, account: AccountId, claim: i64 },
-    /// To a directory shard: binds a Checkout Session to a cookie.
+    /// Binds a Checkout Session to a cookie.
     Bind { session: String, cookie: String },
-    /// To a directory shard: where a payment goes, unless it went elsewhere before.
+    /// Where a payment goes, unless it went elsewhere before.
     Place { payment_intent: String, account: AccountId },
-    /// To a directory shard: where did this payment go?
+    /// Where did this payment go?
     Find { payment_intent: String },
     /// The same, and the reversal waits there if nobody knows.
     FindOrPark { payment_intent: String, reversal: Reversal },
-    /// To a directory shard: what waited for this payment has arrived.
+    /// What waited for this payment has arrived.
     Unpark { payment_intent: String },
-    /// To a directory shard: this account is about to write a value of a `unique` column.
+    /// This account is about to write a value of a `unique` column.
     ClaimValue { key: String, account: AccountId, instead_of: Option<Owner> },
-    /// To a directory shard: it has another value now.
+    /// It has another value now.
     FreeValue { key: String, account: AccountId },
-    /// To the aggregate: the newest state of an account.
-    Mirror { snapshot: Box<Snapshot> },
-    /// To the aggregate: a page of accounts.
-    FindUsers { query: Query },
-    /// To the aggregate: how many accounts there are.
-    CountUsers { query: Query },
-    /// To the aggregate: money that was credited to nobody.
-    Unclaimed { unclaimed: Unclaimed },
-    /// To the aggregate or an account: an answer to a statement that reads.
-    Look { statement: String, parameters: Vec<Value>, most: u32 },
-    /// To a directory shard: a guess at the operator's password, and where it came from.
+    /// A guess at the operator's password, and where it came from.
     Guess { source: String, right: bool },
-    /// To the aggregate: whose unclaimed money it is.
+}
+
+/// To the aggregate.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum AggregateCommand {
+    /// The newest state of an account.
+    Mirror { snapshot: Box<Snapshot> },
+    /// A page of accounts.
+    FindUsers { query: Query },
+    /// How many accounts there are.
+    CountUsers { query: Query },
+    /// Money that was credited to nobody.
+    Unclaimed { unclaimed: Unclaimed },
+    /// An answer to a statement that reads.
+    Look { statement: String, parameters: Vec<Value>, most: u32 },
+    /// Whose unclaimed money it is.
     Assign { assignment: Assignment },
-    /// To the aggregate: unclaimed money was credited.
+    /// Unclaimed money was credited.
     Assigned {
         key: String,
         account: AccountId,
         #[serde(with = "units")]
         amount: Cents,
     },
-    /// To the aggregate: which of these payments does it not know?
+    /// Which of these payments does it not know?
     Unknown { keys: Vec<String> },
-    /// To the aggregate: how far has the sweep come?
+    /// How far has the sweep come?
     Sweep,
-    /// To the aggregate: so far.
+    /// So far.
     Swept { sweep: Sweep },
-    /// What this object did since it woke up.
-    Stats,
+}
+
+impl From<AccountCommand> for Command {
+    fn from(command: AccountCommand) -> Self {
+        Self::Account(command)
+    }
+}
+
+impl From<DirectoryCommand> for Command {
+    fn from(command: DirectoryCommand) -> Self {
+        Self::Directory(command)
+    }
+}
+
+impl From<AggregateCommand> for Command {
+    fn from(command: AggregateCommand) -> Self {
+        Self::Aggregate(command)
+    }
 }
 
 #[derive(Debug, Serialize, Deserialize)]

@@ -1,13 +1,13 @@
 //! A payment's way to its account. Whoever carries it, a webhook, a sweep or an alarm, may do so any number of times.
 
 use super::client::{Address, ObjectError, Stubs};
-use super::command::{Command, Reply};
+use super::command::{AccountCommand, AggregateCommand, Command, DirectoryCommand, Reply};
 use crate::account::AccountId;
 use crate::wallet::Credit;
 
 impl Stubs {
     /// A command of ours that is simply to be done.
-    pub(crate) async fn done(&self, to: &Address, command: Command) -> Result<(), ObjectError> {
+    pub(crate) async fn done(&self, to: &Address, command: impl Into<Command>) -> Result<(), ObjectError> {
         match self.call(to, command, Vec::new()).await? {
             Reply::Done => Ok(()),
             _ => Err(ObjectError::Failed("an answer that fits no question about money".into())),
@@ -21,7 +21,7 @@ impl Stubs {
     pub(crate) async fn credit(&self, credit: Credit) -> Result<AccountId, ObjectError> {
         let payment_intent = credit.payment_intent.clone().unwrap_or_else(|| format!("session:{}", credit.key));
         let directory = Address::Directory(payment_intent.clone());
-        let place = Command::Place { payment_intent: payment_intent.clone(), account: credit.account.clone() };
+        let place = DirectoryCommand::Place { payment_intent: payment_intent.clone(), account: credit.account.clone() };
         let Reply::Placed { account, parked } = self.call(&directory, place, Vec::new()).await? else {
             return Err(ObjectError::Failed("an answer that fits no question about places".into()));
         };
@@ -30,14 +30,14 @@ impl Stubs {
             return Ok(account);
         }
         let to = Address::Account(account.clone());
-        self.done(&to, Command::Credit { credit }).await?;
+        self.done(&to, AccountCommand::Credit { credit }).await?;
         if parked.is_empty() {
             return Ok(account);
         }
         for reversal in parked {
-            self.done(&to, Command::Reverse { payment_intent: payment_intent.clone(), reversal }).await?;
+            self.done(&to, AccountCommand::Reverse { payment_intent: payment_intent.clone(), reversal }).await?;
         }
-        self.done(&directory, Command::Unpark { payment_intent }).await?;
+        self.done(&directory, DirectoryCommand::Unpark { payment_intent }).await?;
         Ok(account)
     }
 
@@ -45,7 +45,7 @@ impl Stubs {
     pub(crate) async fn credit_assigned(&self, credit: Credit) -> Result<AccountId, ObjectError> {
         let (key, amount) = (credit.key.clone(), credit.amount);
         let account = self.credit(credit).await?;
-        self.done(&Address::Aggregate, Command::Assigned { key, account: account.clone(), amount }).await?;
+        self.done(&Address::Aggregate, AggregateCommand::Assigned { key, account: account.clone(), amount }).await?;
         Ok(account)
     }
 }

@@ -4,9 +4,9 @@
 use super::alarm::{FLUSH_MS, Next, now};
 use super::class::Inner;
 use super::client::Address;
-use super::command::{Command, Reply};
+use super::command::{AccountCommand, Command, DirectoryCommand, Reply};
 use crate::account::AccountId;
-use crate::wallet::{CardRow, Millis, Refusal, Sql, State, TokenId, Transfer, Wallet, WalletError, directory};
+use crate::wallet::{CardRow, State, TokenId, Transfer, Wallet, WalletError};
 
 /// Cards seen to in one go; the rest follow.
 const BATCH: usize = 20;
@@ -67,7 +67,7 @@ impl Inner {
     }
 
     async fn carry(&self, survivor: &AccountId, transfer: &Transfer) -> Result<(), String> {
-        let command = Command::Transfer { account: survivor.clone(), transfer: transfer.clone() };
+        let command = AccountCommand::Transfer { account: survivor.clone(), transfer: transfer.clone() };
         self.done(&Address::Account(survivor.clone()), command).await?;
         self.note(|wallet| wallet.arrived(transfer.n))
     }
@@ -81,16 +81,16 @@ impl Inner {
     ) -> Result<(), String> {
         let (id, from, to, claim) = (card.id.clone(), account.clone(), to.clone(), card.claim);
         let directory = Address::Directory(card.id.clone());
-        let command = Command::HandOn { id, from, to: to.clone(), claim };
+        let command = DirectoryCommand::HandOn { id, from, to: to.clone(), claim };
         if self.is(&directory, command).await? {
-            let command = Command::Inherit { card: Box::new(card.clone()), token: token.clone() };
+            let command = AccountCommand::Inherit { card: Box::new(card.clone()), token: token.clone() };
             self.done(&Address::Account(to), command).await?;
         }
         self.note(|wallet| wallet.inherited(&card.id, card.claim))
     }
 
     async fn pass_on(&self, survivor: &AccountId, payment: &str) -> Result<(), String> {
-        let command = Command::Disown { payment: payment.to_owned() };
+        let command = AccountCommand::Disown { payment: payment.to_owned() };
         self.done(&Address::Account(survivor.clone()), command).await?;
         self.note(|wallet| wallet.told_disowned(payment))
     }
@@ -98,10 +98,10 @@ impl Inner {
     async fn finish(&self, account: &AccountId, card: &CardRow) -> Result<(), String> {
         let (id, claim, directory) = (card.id.clone(), card.claim, Address::Directory(card.id.clone()));
         if card.state == State::Releasing {
-            self.done(&directory, Command::ForgetCard { id, account: account.clone(), claim }).await?;
+            self.done(&directory, DirectoryCommand::ForgetCard { id, account: account.clone(), claim }).await?;
             return self.note(|wallet| wallet.released(&card.id, card.claim));
         }
-        let command = Command::ClaimCard { id, account: account.clone(), claim };
+        let command = DirectoryCommand::ClaimCard { id, account: account.clone(), claim };
         let owner = match self.stubs.call(&directory, command, Vec::new()).await.map_err(|error| error.to_string())? {
             Reply::Found(owner) => owner,
             _ => return Err(unexpected()),
@@ -120,7 +120,7 @@ impl Inner {
         self.storage.transaction(note).map_err(|error| error.to_string())
     }
 
-    async fn done(&self, to: &Address, command: Command) -> Result<(), String> {
+    async fn done(&self, to: &Address, command: impl Into<Command>) -> Result<(), String> {
         match self.stubs.call(to, command, Vec::new()).await {
             Ok(Reply::Done) => Ok(()),
             Ok(_) => Err(unexpected()),
@@ -128,7 +128,7 @@ impl Inner {
         }
     }
 
-    async fn is(&self, to: &Address, command: Command) -> Result<bool, String> {
+    async fn is(&self, to: &Address, command: impl Into<Command>) -> Result<bool, String> {
         match self.stubs.call(to, command, Vec::new()).await {
             Ok(Reply::Is(answer)) => Ok(answer),
             Ok(_) => Err(unexpected()),
@@ -139,56 +139,4 @@ impl Inner {
 
 fn unexpected() -> String {
     "an object gave an answer that fits no question about cards and merged accounts".to_owned()
-}
-
-/// Runs a command about cards or a merge on an account; others do nothing.
-#[inline(never)]
-pub(super) fn in_account(wallet: &mut Wallet<'_>, command: Command) -> Result<Reply, WalletError> {
-    Ok(match command {
-        Command::Login { login } => {
-            let Some(token) = wallet.caller_id().cloned() else {
-                return Ok(Reply::Failed("a login without a token".into()));
-            };
-            Reply::Login { outcome: wallet.log_in(&login, &token)?, token }
-        }
-        Command::CardClaimed { id, claim, owned } => {
-            wallet.claimed(&id, claim, owned)?;
-            Reply::Done
-        }
-        Command::Cards => Reply::Cards(wallet.cards()?),
-        Command::ReleaseCard { id } => Reply::Cards(wallet.release_card(&id)?.into_iter().collect()),
-        Command::CardReleased { id, claim } => {
-            wallet.released(&id, claim)?;
-            Reply::Done
-        }
-        Command::Merge { merge } => match wallet.merge(&merge)? {
-            Ok(()) => Reply::Done,
-            Err(_) => Reply::Refused(Refusal::Merged),
-        },
-        Command::Inherit { card, token } => {
-            wallet.inherit(&card, &token)?;
-            Reply::Done
-        }
-        Command::Disown { payment } => {
-            wallet.disown(&payment)?;
-            Reply::Done
-        }
-        _ => Reply::Done,
-    })
-}
-
-/// Runs a command about cards and sessions on a directory shard; others do nothing.
-#[inline(never)]
-pub(super) fn in_directory(sql: &dyn Sql, command: &Command, now: Millis) -> Result<Reply, WalletError> {
-    Ok(match command {
-        Command::ClaimCard { id, account, claim } => Reply::Found(directory::claim(sql, id, account, *claim, now)?),
-        Command::OwnerOf { id } => Reply::Found(directory::owner(sql, id)?),
-        Command::HandOn { id, from, to, claim } => Reply::Is(directory::hand_on(sql, id, from, to, *claim, now)?),
-        Command::ForgetCard { id, account, claim } => {
-            directory::release(sql, id, account, *claim, now)?;
-            Reply::Done
-        }
-        Command::Bind { session, cookie } => Reply::Is(directory::bind(sql, session, cookie, now)?),
-        _ => Reply::Done,
-    })
 }

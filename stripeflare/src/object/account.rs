@@ -1,0 +1,274 @@
+//! What an account answers.
+
+use super::class::Inner;
+use super::command::{AccountCommand, Reply};
+use crate::account::Proof;
+use crate::money::Cents;
+use crate::wallet::{
+    Account, Claim, Denied, Ending, HoldId, IdempotencyKey, Millis, Refusal, Role, Settled, Wallet, WalletError,
+};
+
+/// Whose command it is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Right {
+    /// Any token of the account may give it.
+    Spend,
+    /// A token that manages the account may.
+    Manage,
+    /// No token may: it comes from us.
+    Ours,
+}
+
+impl AccountCommand {
+    const fn right(&self) -> Right {
+        match self {
+            Self::Settle
+            | Self::Read { .. }
+            | Self::Reserve { .. }
+            | Self::Renew { .. }
+            | Self::End { .. }
+            | Self::Update { .. }
+            | Self::Charge { .. }
+            | Self::Rotate { .. }
+            | Self::LogOut { .. } => Right::Spend,
+            Self::Mint { .. }
+            | Self::Tokens
+            | Self::Revoke { .. }
+            | Self::LogOutEverywhere { .. }
+            | Self::Close { .. }
+            | Self::Lines { .. }
+            | Self::Login { .. }
+            | Self::Cards
+            | Self::ReleaseCard { .. }
+            | Self::Look { .. } => Right::Manage,
+            Self::Credit { .. }
+            | Self::Reverse { .. }
+            | Self::CardClaimed { .. }
+            | Self::CardReleased { .. }
+            | Self::Merge { .. }
+            | Self::Transfer { .. }
+            | Self::Inherit { .. }
+            | Self::Disown { .. } => Right::Ours,
+        }
+    }
+
+    /// Whether this very command was carried out before, and ended the token it comes with.
+    fn was_done(&self, wallet: &Wallet<'_>) -> Result<bool, WalletError> {
+        match self {
+            Self::LogOutEverywhere { hash } => Ok(wallet.has_hash(hash)?),
+            Self::Close { key, .. } => wallet.is_closed_by(key),
+            _ => Ok(false),
+        }
+    }
+}
+
+/// Done, or why not.
+fn refused(result: Result<(), Refusal>) -> Reply {
+    match result {
+        Ok(()) => Reply::Done,
+        Err(refusal) => Reply::Refused(refusal),
+    }
+}
+
+impl Inner {
+    pub(super) fn answer_as_account(
+        &self,
+        endings: &[Ending],
+        token: Option<&Proof>,
+        command: AccountCommand,
+        now: Millis,
+    ) -> Result<Reply, WalletError> {
+        // Money that comes in opens an account.
+        let account = match &command {
+            AccountCommand::Credit { credit } => Some(&credit.account),
+            AccountCommand::Transfer { account, .. } => Some(account),
+            _ => None,
+        };
+        let opened = match account {
+            Some(account) => {
+                self.set_up(Role::Account)?;
+                Some(Wallet::load_or_register(&self.storage, &self.schema, now, account)?)
+            }
+            None => self.existing(now)?,
+        };
+        let Some(mut wallet) = opened else {
+            // Only a first token can be one of an account that nobody has paid for.
+            if token.is_some_and(|token| !token.first) {
+                return Ok(Reply::Denied(Denied::Wrong));
+            }
+            return Ok(match command {
+                AccountCommand::Settle => Reply::Done,
+                AccountCommand::Read { account } => Reply::Row(Box::new(Account::unregistered(account, &self.schema))),
+                _ => Reply::Refused(Refusal::Unregistered),
+            });
+        };
+        wallet.expire()?;
+        for ending in endings {
+            wallet.settle(ending)?;
+        }
+        if command.was_done(&wallet)? {
+            self.save(wallet)?;
+            return Ok(Reply::Done);
+        }
+        if let Some(token) = token
+            && let Err(denied) = wallet.authenticate(token)?
+        {
+            self.save(wallet)?;
+            return Ok(Reply::Denied(denied));
+        }
+        let allowed = match command.right() {
+            Right::Spend => true,
+            Right::Manage => wallet.may_manage(),
+            Right::Ours => token.is_none(),
+        };
+        if !allowed {
+            self.save(wallet)?;
+            return Ok(Reply::Denied(Denied::Rights));
+        }
+        self.carry_out(wallet, command)
+    }
+
+    fn carry_out(&self, mut wallet: Wallet<'_>, command: AccountCommand) -> Result<Reply, WalletError> {
+        let reply = match command {
+            AccountCommand::Settle => Reply::Done,
+            AccountCommand::Read { .. } => return Ok(Reply::Row(Box::new(self.save(wallet)?))),
+            AccountCommand::Reserve { hold, amount, seconds, row, key } => {
+                return self.reserve(wallet, &hold, amount, seconds, row, key);
+            }
+            AccountCommand::Renew { hold, report, seconds } => Reply::Renewed(wallet.renew(&hold, &report, seconds)?),
+            AccountCommand::End { ending, answer } => {
+                let settled = wallet.settle(&ending)?;
+                if let (Some(key), Some(answer), Settled::Captured) = (&ending.key, &answer, settled) {
+                    wallet.keep(key, answer)?;
+                }
+                Reply::Ended { settled, available: wallet.available()? }
+            }
+            AccountCommand::Update { update } => {
+                let made = wallet.update(&self.schema, &update)?;
+                return Ok(Reply::Updated { made, row: Box::new(self.save(wallet)?) });
+            }
+            AccountCommand::Charge { charge } => match wallet.charge(&charge)? {
+                Ok(charged) => Reply::Charged(charged),
+                Err(refusal) => Reply::Refused(refusal),
+            },
+            AccountCommand::Mint { .. } if wallet.is_merged() => Reply::Refused(Refusal::Merged),
+            AccountCommand::Mint { token } => refused(wallet.mint(&token)?),
+            AccountCommand::Tokens => Reply::Tokens(wallet.tokens()?),
+            AccountCommand::Rotate { hash } => {
+                wallet.rotate(&hash)?;
+                Reply::Done
+            }
+            AccountCommand::Revoke { id } => refused(wallet.revoke(&id)?),
+            AccountCommand::LogOut { forget } => refused(wallet.log_out(forget)?),
+            AccountCommand::LogOutEverywhere { hash } => {
+                wallet.log_out_everywhere(&hash)?;
+                Reply::Done
+            }
+            AccountCommand::Close { key, forfeit } => refused(wallet.close_account(&self.schema, &key, forfeit)?),
+            AccountCommand::Lines { before, count } => Reply::Lines(wallet.lines(before.as_ref(), count)?),
+            AccountCommand::Credit { credit } => {
+                wallet.credit(&credit)?;
+                Reply::Done
+            }
+            AccountCommand::Reverse { payment_intent, reversal } => {
+                wallet.reverse(&payment_intent, &reversal)?;
+                Reply::Done
+            }
+            AccountCommand::Login { login } => {
+                let Some(token) = wallet.caller_id().cloned() else {
+                    return Ok(Reply::Failed("a login without a token".into()));
+                };
+                Reply::Login { outcome: wallet.log_in(&login, &token)?, token }
+            }
+            AccountCommand::CardClaimed { id, claim, owned } => {
+                wallet.claimed(&id, claim, owned)?;
+                Reply::Done
+            }
+            AccountCommand::Cards => Reply::Cards(wallet.cards()?),
+            AccountCommand::ReleaseCard { id } => Reply::Cards(wallet.release_card(&id)?.into_iter().collect()),
+            AccountCommand::CardReleased { id, claim } => {
+                wallet.released(&id, claim)?;
+                Reply::Done
+            }
+            AccountCommand::Merge { merge } => match wallet.merge(&merge)? {
+                Ok(()) => Reply::Done,
+                Err(_) => Reply::Refused(Refusal::Merged),
+            },
+            AccountCommand::Transfer { transfer, .. } => {
+                wallet.receive(&transfer)?;
+                Reply::Done
+            }
+            AccountCommand::Inherit { card, token } => {
+                wallet.inherit(&card, &token)?;
+                Reply::Done
+            }
+            AccountCommand::Disown { payment } => {
+                wallet.disown(&payment)?;
+                Reply::Done
+            }
+            AccountCommand::Look { statement, parameters, most } => {
+                self.save(wallet)?;
+                return Ok(Reply::Looked(self.storage.look(&statement, &parameters, most)));
+            }
+        };
+        self.save(wallet)?;
+        Ok(reply)
+    }
+
+    fn reserve(
+        &self,
+        mut wallet: Wallet<'_>,
+        hold: &HoldId,
+        amount: Cents,
+        seconds: u32,
+        row: bool,
+        key: Option<IdempotencyKey>,
+    ) -> Result<Reply, WalletError> {
+        let key = key.map(|key| wallet.of_caller(key));
+        let claim = key.as_ref().map_or(Ok(Claim::Free), |key| wallet.claim(key, hold))?;
+        if claim != Claim::Free {
+            self.save(wallet)?;
+            return Ok(Reply::Claimed(claim));
+        }
+        if let Err(refusal) = wallet.reserve(hold, amount, seconds)? {
+            self.save(wallet)?;
+            return Ok(Reply::Refused(refusal));
+        }
+        if let Some(key) = &key {
+            wallet.name(key, hold)?;
+        }
+        let (available, token) = (wallet.available()?, wallet.capped_token());
+        let account = self.save(wallet)?;
+        Ok(Reply::Reserved { available, token, key: key.map(|key| key.key), row: row.then(|| Box::new(account)) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::account::AccountId;
+    use crate::schema::{Schema, migrate};
+    use crate::wallet::Credit;
+    use crate::wallet::testing::database;
+
+    #[test]
+    fn a_command_that_ended_its_own_token_is_known_when_it_comes_again() {
+        let (sql, schema) = (database(), Schema::of::<()>());
+        migrate(&sql, Role::Account, &schema).unwrap();
+        let account = AccountId::from_hash(&[7; 32]);
+        let first = Proof { hash: "first".into(), first: true };
+        let mut wallet = Wallet::load_or_register(&sql, &schema, 1, &account).unwrap();
+        wallet.credit(&Credit { account, key: "cs".into(), amount: Cents::new(5), payment_intent: None }).unwrap();
+        let everywhere = AccountCommand::LogOutEverywhere { hash: "fresh".into() };
+        let close = AccountCommand::Close { key: "k".into(), forfeit: true };
+        assert!(!everywhere.was_done(&wallet).unwrap() && !close.was_done(&wallet).unwrap());
+
+        wallet.authenticate(&first).unwrap().unwrap();
+        wallet.log_out_everywhere("fresh").unwrap();
+        assert_eq!(wallet.authenticate(&first).unwrap(), Err(Denied::Wrong));
+        assert!(everywhere.was_done(&wallet).unwrap());
+        wallet.close_account(&schema, "k", true).unwrap().unwrap();
+        assert!(close.was_done(&wallet).unwrap());
+        assert!(!AccountCommand::Close { key: "l".into(), forfeit: true }.was_done(&wallet).unwrap());
+    }
+}

@@ -1,0 +1,49 @@
+//! What a shard of the directory answers.
+
+use super::class::Inner;
+use super::command::{DirectoryCommand, Reply};
+use crate::wallet::{Millis, Role, WalletError, directory, guesses, unique};
+
+impl Inner {
+    pub(super) fn answer_as_directory(&self, command: DirectoryCommand, now: Millis) -> Result<Reply, WalletError> {
+        self.set_up(Role::Directory)?;
+        let sql = &self.storage;
+        Ok(match command {
+            DirectoryCommand::ClaimCard { id, account, claim } => {
+                Reply::Found(directory::claim(sql, &id, &account, claim, now)?)
+            }
+            DirectoryCommand::OwnerOf { id } => Reply::Found(directory::owner(sql, &id)?),
+            DirectoryCommand::HandOn { id, from, to, claim } => {
+                Reply::Is(directory::hand_on(sql, &id, &from, &to, claim, now)?)
+            }
+            DirectoryCommand::ForgetCard { id, account, claim } => {
+                directory::release(sql, &id, &account, claim, now)?;
+                Reply::Done
+            }
+            DirectoryCommand::Bind { session, cookie } => Reply::Is(directory::bind(sql, &session, &cookie, now)?),
+            DirectoryCommand::Place { payment_intent, account } => {
+                let (account, parked) = directory::place(sql, &payment_intent, &account)?;
+                if !parked.is_empty() {
+                    self.alarm.set_soon(sql)?;
+                }
+                Reply::Placed { account, parked }
+            }
+            DirectoryCommand::Find { payment_intent } => Reply::Found(directory::find(sql, &payment_intent)?),
+            DirectoryCommand::FindOrPark { payment_intent, reversal } => {
+                Reply::Found(directory::find_or_park(sql, &payment_intent, &reversal, now)?)
+            }
+            DirectoryCommand::Unpark { payment_intent } => {
+                directory::unpark(sql, &payment_intent)?;
+                Reply::Done
+            }
+            DirectoryCommand::ClaimValue { key, account, instead_of } => {
+                Reply::Owner(unique::claim(sql, &key, &account, instead_of.as_ref(), now)?)
+            }
+            DirectoryCommand::FreeValue { key, account } => {
+                unique::free(sql, &key, &account)?;
+                Reply::Done
+            }
+            DirectoryCommand::Guess { source, right } => Reply::Guess(guesses::guess(sql, &source, right, now)?),
+        })
+    }
+}
