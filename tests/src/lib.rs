@@ -293,7 +293,9 @@ impl World {
     pub fn account_database(&self, customer: &Customer) -> Result<rusqlite::Connection> {
         for file in self.workerd.object_files()? {
             let sql = rusqlite::Connection::open_with_flags(&file, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-            let found = sql.query_row("SELECT account_id FROM users", [], |row| row.get::<_, String>(0));
+            // The aggregate has a table `users`, too, but no ledger.
+            let select = "SELECT account_id FROM users WHERE (SELECT COUNT(*) FROM entries) >= 0";
+            let found = sql.query_row(select, [], |row| row.get::<_, String>(0));
             if found.is_ok_and(|id| id == customer.account()) {
                 return Ok(sql);
             }

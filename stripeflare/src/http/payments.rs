@@ -93,6 +93,15 @@ pub(super) async fn reverse(deployment: &Deployment, fact: ReversalFact) -> Resu
     Ok(())
 }
 
+/// Keeps a fact about a refund or dispute for a payment that is about to be credited.
+pub(super) async fn park(deployment: &Deployment, payment_intent: &str, fact: ReversalFact) -> Result<()> {
+    if fact.currency != deployment.config.currency {
+        return Ok(());
+    }
+    let command = DirectoryCommand::Park { payment_intent: payment_intent.to_owned(), reversal: fact.reversal };
+    Ok(deployment.stubs.done(&Address::Directory(payment_intent.to_owned()), command).await?)
+}
+
 pub(super) async fn record(deployment: &Deployment, unclaimed: Unclaimed) -> Result<()> {
     worker::console_warn!("money that the operator has to look at: {}", unclaimed.reason);
     deployment.stubs.done(&Address::Aggregate, AggregateCommand::Unclaimed { unclaimed }).await?;

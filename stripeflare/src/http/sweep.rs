@@ -7,7 +7,7 @@ use worker::Env;
 
 use super::{Deployment, now, payments};
 use crate::error::Result;
-use crate::object::{Address, AggregateCommand, Reply};
+use crate::object::{Address, AggregateCommand, ObjectError, Reply};
 use crate::stripe::{Api, CheckoutSession, Verdict, session_key};
 use crate::wallet::sweep::Sweep;
 
@@ -54,6 +54,7 @@ pub async fn reconcile(env: &Env) -> Result<Reconciled> {
         deployment: &deployment,
         requests: 0,
         done: Reconciled::default(),
+        failed: None,
     };
     let result = run.go().await;
     worker::console_log!("reconcile: {:?}", run.done);
@@ -65,6 +66,8 @@ struct Run<'a> {
     api: Api<'a>,
     requests: u32,
     done: Reconciled,
+    /// The last credit that could not be made: then the next run looks at everything again.
+    failed: Option<ObjectError>,
 }
 
 impl Run<'_> {
@@ -90,6 +93,9 @@ impl Run<'_> {
                 (None, Some(end)) => last = Some(end.id.clone()),
             }
         };
+        if let Some(error) = self.failed.take() {
+            return Err(error.into());
+        }
         self.done.complete = back_to.is_none();
         let sweep: Sweep = sweep.after(started, back_to);
         Ok(self.deployment.stubs.done(&Address::Aggregate, AggregateCommand::Swept { sweep }).await?)
@@ -128,12 +134,15 @@ impl Run<'_> {
                 if let Some(payment_intent) = &credit.payment_intent {
                     self.requests += 2;
                     for fact in self.api.reversals_of(payment_intent).await? {
-                        payments::reverse(self.deployment, fact).await?;
+                        payments::park(self.deployment, payment_intent, fact).await?;
                         self.done.reversals += 1;
                     }
                 }
-                self.deployment.stubs.credit(credit.into()).await?;
-                self.done.credited += 1;
+                match self.deployment.stubs.credit(credit.into()).await {
+                    Ok(_) => self.done.credited += 1,
+                    // One account in trouble keeps no other's payment waiting.
+                    Err(error) => self.failed = Some(error),
+                }
             }
         }
         Ok(())

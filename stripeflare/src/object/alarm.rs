@@ -86,7 +86,8 @@ impl Inner {
             }
         }
         if let Some(at) = plan.next()
-            && let Err(error) = self.alarm.set(&self.storage, at)
+            && self.alarm.due.get().is_none_or(|due| due > at)
+            && let Err(error) = self.alarm.set_at(&self.storage, at)
         {
             // The next command to this object sets it.
             worker::console_error!("the alarm could not be set: {error}");
@@ -103,12 +104,12 @@ impl Inner {
             wallet.save()?;
             Ok(next)
         };
-        self.storage.transaction(run).map_err(|error| error.to_string())
+        self.transaction(run)
     }
 
     /// Tells the aggregate the newest state.
     async fn mirror(&self) -> Result<Next, String> {
-        let unsent = self.storage.transaction(|| self.unsent()).map_err(|error| error.to_string())?;
+        let unsent = self.transaction(|| self.unsent())?;
         let Some(snapshot) = unsent else { return Ok(None) };
         let command = AggregateCommand::Mirror { snapshot: snapshot.clone() };
         match self.stubs.call(&Address::Aggregate, command, Vec::new()).await {
@@ -122,7 +123,7 @@ impl Inner {
             // More may have happened meanwhile.
             Ok(wallet.unsent()?.map(|_| now() + FLUSH_MS))
         };
-        self.storage.transaction(acknowledge).map_err(|error| error.to_string())
+        self.transaction(acknowledge)
     }
 
     async fn unpark(&self) -> Result<Next, String> {
@@ -136,8 +137,7 @@ impl Inner {
                 next = Err(error.to_string());
                 continue;
             }
-            let arrived = || directory::arrived(&self.storage, &left);
-            self.storage.transaction(arrived).map_err(|error| error.to_string())?;
+            self.transaction(|| Ok(directory::arrived(&self.storage, &left)?))?;
         }
         next
     }
@@ -156,7 +156,7 @@ impl Inner {
     /// What waits in an object of this role; nothing in others.
     fn in_role<T>(&self, role: Role, act: impl FnOnce() -> Result<Vec<T>, SqlError>) -> Result<Vec<T>, String> {
         let run = || if self.role()? == Some(role) { Ok::<_, WalletError>(act()?) } else { Ok(Vec::new()) };
-        self.storage.transaction(run).map_err(|error| error.to_string())
+        self.transaction(run)
     }
 
     fn unsent(&self) -> Result<Option<Box<Snapshot>>, WalletError> {
@@ -187,19 +187,33 @@ impl Alarm {
         self.set(storage, now() + FLUSH_MS)
     }
 
-    /// Sets it, unless it is due before that. One that is overdue was lost, and is set again.
+    /// Sets it, unless it is due before that.
     pub(super) fn set(&self, storage: &Storage, at: Millis) -> Result<(), SqlError> {
-        let overdue = now() - FLUSH_MS;
-        if self.due.get().is_none_or(|due| due > at || due < overdue) {
-            storage.set_alarm(at)?;
-            self.due.set(Some(at));
+        match to_set(self.due.get(), at, now()) {
+            Some(at) => self.set_at(storage, at),
+            None => Ok(()),
         }
+    }
+
+    fn set_at(&self, storage: &Storage, at: Millis) -> Result<(), SqlError> {
+        storage.set_alarm(at)?;
+        self.due.set(Some(at));
         Ok(())
     }
 
     /// It rang, or what set it was rolled back.
     pub(super) fn forget(&self) {
         self.due.set(None);
+    }
+}
+
+/// When to set the alarm for what is due at a moment; `None`: it rings before. One that is overdue was lost.
+///
+/// An instance that just woke up does not know when it rings, and lets it ring soon, lest it puts off what waits.
+fn to_set(due: Option<Millis>, at: Millis, now: Millis) -> Option<Millis> {
+    match due {
+        None => Some(at.min(now + FLUSH_MS)),
+        Some(due) => (due > at || due < now - FLUSH_MS).then_some(at),
     }
 }
 
@@ -306,6 +320,16 @@ mod tests {
         assert!(plan.is_due(Work::CleanUp, NOW), "there may be more by now");
         assert!(!plan.is_due(Work::Mirror, NOW + 299_999));
         assert!(plan.is_due(Work::Mirror, NOW + 300_000));
+    }
+
+    #[test]
+    fn an_instance_that_woke_up_puts_off_nothing_that_waits() {
+        let soon = NOW + FLUSH_MS;
+        assert_eq!(to_set(None, NOW + HOUR, NOW), Some(soon), "whatever is set rings by then");
+        assert_eq!(to_set(None, NOW + 1, NOW), Some(NOW + 1));
+        assert_eq!(to_set(Some(soon), NOW + HOUR, NOW), None);
+        assert_eq!(to_set(Some(NOW + HOUR), soon, NOW), Some(soon));
+        assert_eq!(to_set(Some(NOW - FLUSH_MS - 1), NOW + HOUR, NOW), Some(NOW + HOUR), "it was lost");
     }
 
     #[test]

@@ -96,14 +96,19 @@ impl<U: StripeUser> Object<U> {
 impl Inner {
     fn answer(&self, envelope: Envelope) -> Reply {
         let before = self.stats.get();
-        let role = self.role.get();
-        let result = self.storage.transaction(|| self.run(envelope, worker::Date::now().as_millis() as Millis));
+        let result = self.transaction(|| self.run(envelope, worker::Date::now().as_millis() as Millis));
         self.stats.set(Stats { commands: before.commands + 1, rows_written: self.storage.rows_written() });
-        result.unwrap_or_else(|error| {
+        result.unwrap_or_else(Reply::Failed)
+    }
+
+    /// Runs `act` in one transaction; an error leaves nothing of it, in memory neither.
+    pub(super) fn transaction<T>(&self, act: impl FnOnce() -> Result<T, WalletError>) -> Result<T, String> {
+        let role = self.role.get();
+        self.storage.transaction(act).map_err(|error| {
             // The tables and the alarm may have been made in the transaction that is gone.
             self.role.set(role);
             self.alarm.forget();
-            Reply::Failed(error.to_string())
+            error.to_string()
         })
     }
 

@@ -122,8 +122,10 @@ pub(crate) enum DirectoryCommand {
     Find { payment_intent: String },
     /// The same, and the reversal waits there if nobody knows.
     FindOrPark { payment_intent: String, reversal: Reversal },
-    /// What waited for this payment has arrived.
-    Unpark { payment_intent: String },
+    /// The reversal waits for its payment, which is about to be credited.
+    Park { payment_intent: String, reversal: Reversal },
+    /// So much of what waited for this payment has arrived.
+    Unpark { payment_intent: String, reversals: Vec<Reversal> },
     /// This account is about to write a value of a `unique` column.
     ClaimValue { key: String, account: AccountId, instead_of: Option<Owner> },
     /// It has another value now.

@@ -34,10 +34,10 @@ impl Stubs {
         if parked.is_empty() {
             return Ok(account);
         }
-        for reversal in parked {
+        for reversal in parked.clone() {
             self.done(&to, AccountCommand::Reverse { payment_intent: payment_intent.clone(), reversal }).await?;
         }
-        self.done(&directory, DirectoryCommand::Unpark { payment_intent }).await?;
+        self.done(&directory, DirectoryCommand::Unpark { payment_intent, reversals: parked }).await?;
         Ok(account)
     }
 

@@ -32,8 +32,12 @@ impl Inner {
             DirectoryCommand::FindOrPark { payment_intent, reversal } => {
                 Reply::Found(directory::find_or_park(sql, &payment_intent, &reversal, now)?)
             }
-            DirectoryCommand::Unpark { payment_intent } => {
-                directory::unpark(sql, &payment_intent)?;
+            DirectoryCommand::Park { payment_intent, reversal } => {
+                directory::park(sql, &payment_intent, &reversal, now)?;
+                Reply::Done
+            }
+            DirectoryCommand::Unpark { payment_intent, reversals } => {
+                directory::unpark(sql, &payment_intent, &reversals)?;
                 Reply::Done
             }
             DirectoryCommand::ClaimValue { key, account, instead_of } => {

@@ -26,7 +26,7 @@ struct Work {
 impl Inner {
     /// Finishes claims and releases, and carries money and cards on.
     pub(super) async fn follow(&self) -> Result<Next, String> {
-        let work = self.storage.transaction(|| self.to_follow()).map_err(|error| error.to_string())?;
+        let work = self.transaction(|| self.to_follow())?;
         let Some(account) = &work.account else { return Ok(None) };
         let mut failed = None;
         if let Some((survivor, token)) = &work.survivor {
@@ -117,7 +117,7 @@ impl Inner {
             act(&mut wallet)?;
             wallet.save().map(drop)
         };
-        self.storage.transaction(note).map_err(|error| error.to_string())
+        self.transaction(note)
     }
 
     async fn done(&self, to: &Address, command: impl Into<Command>) -> Result<(), String> {

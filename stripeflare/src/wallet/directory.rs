@@ -73,23 +73,35 @@ pub(crate) fn find_or_park(
     if let Some(account) = find(sql, payment_intent)? {
         return Ok(Some(account));
     }
-    sql.run("DELETE FROM parked WHERE at < ?", &[(now - PARKED_MS).into()])?;
-    let fact = serde_json::to_string(reversal).expect("a reversal is plain JSON");
-    let insert = "INSERT INTO parked (payment_intent, at, fact) VALUES (?, ?, ?) ON CONFLICT DO NOTHING";
-    sql.run(insert, &[payment_intent.into(), now.into(), fact.into()])?;
+    park(sql, payment_intent, reversal, now)?;
     Ok(None)
+}
+
+/// Keeps a reversal until its payment is credited, also one that has its place already: whoever placed it may not have come to
+/// its credit.
+pub(crate) fn park(sql: &dyn Sql, payment_intent: &str, reversal: &Reversal, now: Millis) -> Result<(), SqlError> {
+    sql.run("DELETE FROM parked WHERE at < ?", &[(now - PARKED_MS).into()])?;
+    let insert = "INSERT INTO parked (payment_intent, at, fact) VALUES (?, ?, ?) ON CONFLICT DO NOTHING";
+    sql.run(insert, &[payment_intent.into(), now.into(), fact(reversal).into()])?;
+    Ok(())
+}
+
+fn fact(reversal: &Reversal) -> String {
+    serde_json::to_string(reversal).expect("a reversal is plain JSON")
 }
 
 /// Forgets one reversal of a payment: its account has it.
 pub(crate) fn arrived(sql: &dyn Sql, left: &LeftBehind) -> Result<(), SqlError> {
-    let parameters = [left.payment_intent.as_str().into(), left.fact.as_str().into()];
-    sql.run("DELETE FROM parked WHERE payment_intent = ? AND fact = ?", &parameters)?;
-    Ok(())
+    forget(sql, &left.payment_intent, left.fact.clone())
 }
 
-/// Forgets the reversals of a payment: its account has them.
-pub(crate) fn unpark(sql: &dyn Sql, payment_intent: &str) -> Result<(), SqlError> {
-    sql.run("DELETE FROM parked WHERE payment_intent = ?", &[payment_intent.into()])?;
+/// Forgets these reversals of a payment: its account has them. Others may have come since they were read.
+pub(crate) fn unpark(sql: &dyn Sql, payment_intent: &str, reversals: &[Reversal]) -> Result<(), SqlError> {
+    reversals.iter().try_for_each(|reversal| forget(sql, payment_intent, fact(reversal)))
+}
+
+fn forget(sql: &dyn Sql, payment_intent: &str, fact: String) -> Result<(), SqlError> {
+    sql.run("DELETE FROM parked WHERE payment_intent = ? AND fact = ?", &[payment_intent.into(), fact.into()])?;
     Ok(())
 }
 
@@ -212,7 +224,11 @@ mod tests {
         arrived(&sql, &left[0]).unwrap();
         let left = left_behind(&sql, 5).unwrap();
         assert_eq!((left.len(), &left[0].reversal), (1, &refund("re_2")));
-        unpark(&sql, "pi_1").unwrap();
+        park(&sql, "pi_1", &refund("re_0"), PARKED_MS).unwrap();
+        unpark(&sql, "pi_1", &[refund("re_2")]).unwrap();
+        let left = left_behind(&sql, 5).unwrap();
+        assert_eq!((left.len(), &left[0].reversal), (1, &refund("re_0")), "what came meanwhile waits on");
+        unpark(&sql, "pi_1", &[refund("re_0")]).unwrap();
         assert_eq!(left_behind(&sql, 5).unwrap().len(), 0);
         let other = AccountId::from_hash(&[8; 32]);
         assert_eq!(place(&sql, "pi_1", &other).unwrap(), (account.clone(), vec![]), "a payment goes to one account");

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use cargo_stripeflare::stripe::{ApiFault, DisputeRequest, Method as Pay, PayRequest, RefundStatus, StandInOptions};
 use reqwest::Method;
 use serde_json::Value;
@@ -163,6 +163,33 @@ async fn a_sweep_without_the_links_id_finds_it_and_survives_trouble_at_stripe() 
     world.stripe.set_api_fault(None);
     assert_eq!(figures(&sweep(&world).await), [1, 1, 0, 1]);
     assert_eq!(world.balance(&customer).await, 200.0);
+    at_rest(&world).await?;
+    Ok(())
+}
+
+/// The directory knows whose a payment is, and its account could not be credited: whatever happens to it meanwhile.
+#[tokio::test]
+async fn an_account_in_trouble_is_credited_later_and_keeps_no_other_waiting() -> Result<()> {
+    let world = World::with(silent(), &[]).await?;
+    let (ada, bob) = (world.newcomer().await, world.newcomer().await);
+    world.stripe.pay(&PayRequest::new(100, &ada.reference)).await?;
+    assert_eq!(figures(&sweep(&world).await), [1, 1, 0, 0]);
+    at_rest(&world).await?;
+
+    world.stripe.pay(&PayRequest::new(300, &bob.reference)).await?;
+    let session = world.stripe.pay(&PayRequest::new(500, &ada.reference)).await?;
+    let file = world.account_database(&ada)?.path().context("a file")?.to_owned();
+    let intruder = rusqlite::Connection::open(file)?;
+    intruder.busy_timeout(DEADLINE)?;
+    intruder
+        .execute_batch("CREATE TRIGGER fails BEFORE INSERT ON entries BEGIN SELECT RAISE(ABORT, 'on purpose'); END")?;
+    assert_eq!(sweep(&world).await.status, 500);
+    assert_eq!((world.balance(&ada).await, world.balance(&bob).await), (100.0, 300.0));
+    world.stripe.refund(&charge(&world, &session), Some(200), RefundStatus::Succeeded)?;
+    assert_eq!(sweep(&world).await.status, 500);
+    intruder.execute_batch("DROP TRIGGER fails")?;
+    let [.., reversals] = figures(&sweep(&world).await);
+    assert_eq!((reversals, world.balance(&ada).await, world.balance(&bob).await), (1, 400.0, 300.0));
     at_rest(&world).await?;
     Ok(())
 }
