@@ -5,7 +5,8 @@ use super::command::{AccountCommand, Reply};
 use crate::account::Proof;
 use crate::money::Cents;
 use crate::wallet::{
-    Account, Claim, Denied, Ending, HoldId, IdempotencyKey, Millis, Refusal, Role, Settled, Wallet, WalletError,
+    Account, Claim, Denied, Ending, HoldId, IdempotencyKey, Millis, Refusal, Role, Settled, SqlError, Wallet,
+    WalletError,
 };
 
 /// Whose command it is.
@@ -176,7 +177,7 @@ impl Inner {
             }
             AccountCommand::Login { login } => {
                 let Some(token) = wallet.caller_id().cloned() else {
-                    return Ok(Reply::Failed("a login without a token".into()));
+                    return Err(SqlError("a login without a token".into()).into());
                 };
                 Reply::Login { outcome: wallet.log_in(&login, &token)?, token }
             }

@@ -746,6 +746,25 @@ mod tests {
     }
 
     #[test]
+    fn a_dispute_whose_amount_is_raised_to_what_it_took_before_takes_it_again() {
+        use super::super::{Kind, Reversal};
+        let sql = account(20);
+        for (amount, returned, left) in [(10, 0, 10), (10, 4, 14), (14, 4, 10), (14, 4, 10), (14, 14, 20)] {
+            let fact = Reversal {
+                kind: Kind::Dispute,
+                id: "du".into(),
+                amount: Cents::new(amount),
+                withdrawn: true,
+                returned: Cents::new(returned),
+                closed: false,
+                disowned: false,
+            };
+            at(&sql, NOW, |wallet| wallet.reverse("pi_first", &fact).unwrap());
+            assert_eq!(state(&sql, NOW).0, Cents::new(left));
+        }
+    }
+
+    #[test]
     fn a_sum_past_the_bound_is_an_error_and_changes_nothing() {
         let sql = account(0);
         let all = Credit { amount: Cents::MAX, ..credit("all", 1) };

@@ -127,8 +127,11 @@ impl Wallet<'_> {
             &[taken.units().into(), frozen.units().into(), self.next_revision().into(), payment.key.as_str().into()],
         )?;
         if taken != payment.taken {
-            // A reversal's claim rises once and then only falls, so each amount of it is one entry.
-            let key = format!("{}:{}", reversal.key(), reversal.takes().units());
+            let mut key = format!("{}:{}", reversal.key(), reversal.takes().units());
+            // Its claim rises once and then only falls, unless Stripe raises what a dispute is about.
+            if self.amount_of(&key)?.is_some() {
+                key = format!("{key}:{}", self.next_revision());
+            }
             self.write(reversal.kind.name(), &key, payment.taken - taken, Some(payment_intent))?;
         }
         self.freeze(frozen - payment.frozen)?;
