@@ -44,10 +44,16 @@ impl Caller {
 fn bearer(headers: &HeaderMap) -> Option<Option<&str>> {
     let mut values = headers.get_all(AUTHORIZATION).iter().filter_map(|value| {
         let (scheme, token) = value.as_bytes().split_at_checked(7)?;
-        scheme.eq_ignore_ascii_case(b"bearer ").then(|| std::str::from_utf8(token).ok().map(str::trim))
+        scheme.eq_ignore_ascii_case(b"bearer ").then(|| std::str::from_utf8(token).ok().map(trimmed))
     });
     let first = values.next()?;
     Some(if values.next().is_some() { None } else { first })
+}
+
+/// Without the blanks that may stand around a name or a value. Other white space belongs to it: to a browser a name that
+/// begins with such is without the prefix, and a sibling subdomain may set it.
+fn trimmed(text: &str) -> &str {
+    text.trim_matches([' ', '\t'])
 }
 
 /// All values of one cookie; what is no cookie is passed over.
@@ -57,8 +63,8 @@ pub(super) fn cookies<'a>(headers: &'a HeaderMap, name: &'a str) -> impl Iterato
         .iter()
         .flat_map(|header| header.as_bytes().split(|byte| *byte == b';'))
         .filter_map(|pair| std::str::from_utf8(pair).ok()?.split_once('='))
-        .filter(move |(known, _)| known.trim() == name)
-        .map(|(_, value)| value.trim())
+        .filter(move |(known, _)| trimmed(known) == name)
+        .map(|(_, value)| trimmed(value))
 }
 
 /// What kind of request this is, by the headers browsers set and pages cannot.
@@ -146,6 +152,25 @@ mod tests {
         assert!(matches!(of("authorization", b"Bearer "), Caller::WrongBearer));
         assert!(matches!(of("authorization", b"Basic YWRtaW4="), Caller::Visitor));
         assert!(matches!(of("authorization", b"Bear"), Caller::Visitor));
+    }
+
+    #[test]
+    fn a_cookie_whose_name_only_looks_like_ours_is_another() {
+        let token = Token::generate("1").expose();
+        // What browsers take for a name without the prefix, and therefore from a sibling subdomain, too.
+        for name in ["\u{2000}__Host-access_token", "\u{a0}__Host-access_token", "__Host-access_token\u{85}"] {
+            let cookie = format!("{name}={token}");
+            assert!(matches!(
+                Caller::of(&headers(&[("cookie", cookie.as_bytes())]), "__Host-access_token"),
+                Caller::Visitor
+            ));
+        }
+        for spelling in [format!("access_token={token}\u{2003}"), format!("access_token=\u{a0}{token}")] {
+            assert!(matches!(
+                Caller::of(&headers(&[("cookie", spelling.as_bytes())]), "access_token"),
+                Caller::StaleCookie
+            ));
+        }
     }
 
     #[test]

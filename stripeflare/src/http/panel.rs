@@ -623,7 +623,10 @@ async fn limited(limiter: &JsRateLimiter, source: &str) -> io::Result<Option<i64
 /// Where a request comes from, as Cloudflare says it: of an IPv6 address the network, of which one host has many.
 fn source(headers: &HeaderMap) -> String {
     let address = headers.get("cf-connecting-ip").and_then(|address| address.to_str().ok()).unwrap_or_default();
-    if address.contains(':') { address.split(':').take(4).collect::<Vec<_>>().join(":") } else { address.to_owned() }
+    match address.parse::<std::net::Ipv6Addr>() {
+        Ok(address) => address.segments()[..4].iter().map(|part| format!("{part:x}:")).collect(),
+        Err(_) => address.to_owned(),
+    }
 }
 
 fn challenge() -> Response {
@@ -694,6 +697,8 @@ mod tests {
         };
         assert_eq!(of("203.0.113.9"), "203.0.113.9");
         assert_eq!(of("2001:db8:1:2:3:4:5:6"), of("2001:db8:1:2:ffff::1"));
+        assert_eq!(of("2001:db8::1"), of("2001:db8::5:6:7:8"), "whichever part is written short");
+        assert_eq!(of("2001:db8:1:0:2:3:4:5"), of("2001:db8:1::1"));
         assert_ne!(of("2001:db8:1:3::1"), of("2001:db8:1:2::1"));
         assert_eq!(source(&HeaderMap::new()), "");
     }
