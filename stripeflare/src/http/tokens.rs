@@ -127,6 +127,7 @@ impl Inner {
 
     pub(super) async fn make_token(&self, wanted: Wanted) -> Result<(Token, NewToken), Response> {
         let Some(caller) = self.spending_token()? else { return Err(self.refused(Cents::ZERO, Refusal::Unregistered)) };
+        self.mark_personal();
         let token = Token::further(caller.account().clone());
         let hash = token.proof(self.deployment.version).hash;
         let new =
@@ -196,6 +197,9 @@ impl Wanted {
         }
         if self.manage && caps != Caps::default() {
             return Err("A token that manages could make another one without its cap: it has none.".into());
+        }
+        if self.manage && self.expires_at.is_some() {
+            return Err("A token that manages could make another one that does not end: it has no end itself.".into());
         }
         let expires_at = self
             .expires_at

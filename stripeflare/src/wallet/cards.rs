@@ -184,6 +184,13 @@ impl Wallet<'_> {
         self.set_state("token", token.as_str(), State::Releasing)
     }
 
+    /// Begins to give up all that was claimed, and is about to be, but by the bearers of one token.
+    pub(super) fn release_cards_but(&mut self, token: Option<&TokenId>) -> Result<(), WalletError> {
+        let update = "UPDATE cards SET state = ? WHERE token IS NOT ?";
+        self.sql.run(update, &[State::Releasing.name().into(), token.map(TokenId::as_str).into()])?;
+        self.show_cards()
+    }
+
     /// Begins to give up what a payment claimed, here and wherever this account went: its payer was not entitled to it.
     pub(crate) fn disown(&mut self, payment: &str) -> Result<(), WalletError> {
         self.sql.run("INSERT INTO disowned (payment) VALUES (?) ON CONFLICT DO NOTHING", &[payment.into()])?;

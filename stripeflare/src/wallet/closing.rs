@@ -32,9 +32,7 @@ impl Wallet<'_> {
         for token in self.tokens()? {
             self.end_token(&token.id)?;
         }
-        for card in self.cards()? {
-            self.release_card(&card.id)?;
-        }
+        self.release_cards_but(None)?;
         // The answers that it holds are the person's, too.
         self.sql.run("DELETE FROM idempotency", &[])?;
         self.account.hide_person();
@@ -95,7 +93,13 @@ mod tests {
             let refusal = Refusal::MoneyLeft { amount: Cents::new(10) };
             assert_eq!(wallet.close_account(&SCHEMA, "k", false).unwrap(), Err(refusal));
             assert!(!wallet.is_closed_by("k").unwrap());
+            // The login that began to claim it is over.
+            let insert = "INSERT INTO cards (id, identity, label, token, payment, claim, state, at)
+                VALUES ('1', 'card:1', 'visa', 'gone', 'cs', 7, 'claiming', 1)";
+            wallet.sql.run(insert, &[]).unwrap();
             wallet.close_account(&SCHEMA, "k", true).unwrap().unwrap();
+            wallet.claimed("1", 7, true).unwrap();
+            assert_eq!(wallet.cards().unwrap().len(), 0);
             assert!(wallet.is_closed_by("k").unwrap() && !wallet.is_closed_by("l").unwrap());
             assert_eq!(wallet.balance(), Cents::ZERO);
         });

@@ -374,9 +374,7 @@ impl Wallet<'_> {
             self.end_token(&token.id)?;
         }
         // Also what tokens claimed that have ended before.
-        for card in self.cards()?.into_iter().filter(|card| card.token != caller) {
-            self.release_card(&card.id)?;
-        }
+        self.release_cards_but(Some(&caller))?;
         let parameters = [hash.into(), caller.as_str().into()];
         self.sql.run("UPDATE tokens SET hash = ?, old_hash = NULL WHERE id = ?", &parameters)?;
         Ok(())
@@ -745,9 +743,12 @@ mod tests {
             assert_eq!(left, ["first", "b", "c", "d", "other"], "whoever revokes stays, and what it has made");
             let cards: Vec<_> = wallet.cards().unwrap().into_iter().map(|card| card.id).collect();
             assert_eq!(cards, ["2", "3"]);
+            // The login that began to claim it is over.
+            wallet.sql.run("UPDATE cards SET state = 'claiming', claim = 7, token = 'gone' WHERE id = '3'", &[]).unwrap();
             wallet.log_out_everywhere("fresh").unwrap();
+            wallet.claimed("3", 7, true).unwrap();
             let cards: Vec<_> = wallet.cards().unwrap().into_iter().map(|card| card.id).collect();
-            assert_eq!(cards, ["2"], "only what this very token claimed");
+            assert_eq!(cards, ["2"], "only what this very token claimed, and nothing that is yet to be");
         });
     }
 
