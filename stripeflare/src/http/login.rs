@@ -254,6 +254,9 @@ async fn merge(context: &Context, token: &Token, question: Question) -> Result<R
             Reply::Row(row) => *row,
             // Perhaps by this very form, which was sent before.
             Reply::Denied(Denied::Merged) if root(deployment, &from).await?.id == other.id => {
+                if !owns(deployment, &other.id, &login).await? {
+                    return Ok(Said::Changed.page());
+                }
                 return match mint(deployment, &other.id).await? {
                     Minted::Token(fresh, _) => Ok(welcome(context, fresh)),
                     Minted::Merged => continue,
@@ -266,15 +269,7 @@ async fn merge(context: &Context, token: &Token, question: Question) -> Result<R
         if mine.id == other.id {
             return Ok(back(deployment));
         }
-        // Whoever gave the card up meanwhile is nobody to join by it.
-        let Some(card) = &login.card else { return Ok(Said::Unreadable.page()) };
-        let owner =
-            found(deployment, Address::Directory(card.id()), DirectoryCommand::OwnerOf { id: card.id() }).await?;
-        let still = match &owner {
-            Some(owner) => root(deployment, owner).await?.id == other.id,
-            None => false,
-        };
-        if !still || !other.is_registered() || !mine.is_registered() {
+        if !owns(deployment, &other.id, &login).await? || !other.is_registered() || !mine.is_registered() {
             return Ok(Said::Changed.page());
         }
         let mine_survives = (mine.registered_at, &mine.id) < (other.registered_at, &other.id);
@@ -298,6 +293,15 @@ async fn merge(context: &Context, token: &Token, question: Question) -> Result<R
         return Ok(fresh.map_or_else(|| back(deployment), |fresh| welcome(context, fresh)));
     }
     Err(Answer::unavailable("accounts went into each other faster than could be followed"))
+}
+
+/// Whether the card is still that account's: whoever gave it up meanwhile is nobody to join, or to log in to, by it.
+async fn owns(deployment: &Deployment, account: &AccountId, login: &Login) -> Result<bool, Response> {
+    let Some(card) = &login.card else { return Ok(false) };
+    match found(deployment, Address::Directory(card.id()), DirectoryCommand::OwnerOf { id: card.id() }).await? {
+        Some(owner) => Ok(root(deployment, &owner).await?.id == *account),
+        None => Ok(false),
+    }
 }
 
 enum Minted {

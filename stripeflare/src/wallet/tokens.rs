@@ -744,7 +744,10 @@ mod tests {
             let cards: Vec<_> = wallet.cards().unwrap().into_iter().map(|card| card.id).collect();
             assert_eq!(cards, ["2", "3"]);
             // The login that began to claim it is over.
-            wallet.sql.run("UPDATE cards SET state = 'claiming', claim = 7, token = 'gone' WHERE id = '3'", &[]).unwrap();
+            wallet
+                .sql
+                .run("UPDATE cards SET state = 'claiming', claim = 7, token = 'gone' WHERE id = '3'", &[])
+                .unwrap();
             wallet.log_out_everywhere("fresh").unwrap();
             wallet.claimed("3", 7, true).unwrap();
             let cards: Vec<_> = wallet.cards().unwrap().into_iter().map(|card| card.id).collect();

@@ -152,6 +152,13 @@ async fn cookie_tossing() -> Result<()> {
     }
     let topup = world.send(with_cookies(&world, "/topup", &planted)).await;
     assert!(!topup.header("location").contains(attacker.account()), "the victim pays for an account of its own");
+    // To a browser these have no prefix either, and to a server that strips all white space they would have our name.
+    for blank in ["\u{2000}", "\u{a0}", "\u{85}"] {
+        let topup = world.send(with_cookies(&world, "/topup", &format!("{blank}__Host-{planted}"))).await;
+        assert!(!topup.header("location").contains(attacker.account()), "{blank:?}");
+        let me = world.send(with_cookies(&world, "/me", &format!("{blank}__Host-{planted}; {own}"))).await;
+        assert_eq!(me.json()["client_reference_id"], victim.reference.as_str(), "{blank:?}");
+    }
     // Two of the real name cannot both be the victim's, and nobody knows which one is.
     for path in ["/me", "/ok", "/topup"] {
         let two = world.send(with_cookies(&world, path, &format!("__Host-{planted}; {own}"))).await;
@@ -730,6 +737,32 @@ async fn answers_to_the_question_from_elsewhere() -> Result<()> {
         assert!((400..404).contains(&send(visitor, form.clone()).await.status));
     }
     assert_eq!((first.balance(&world).await, second.balance(&world).await), (500.0, 300.0));
+    Ok(())
+}
+
+#[tokio::test]
+async fn pressing_use_that_account_again_after_the_owner_took_the_card_away() -> Result<()> {
+    let world = World::start().await?;
+    let (mut owner, mut thief) = (Visitor::arrive(&world).await, Visitor::arrive(&world).await);
+    owner.log_in(&world, 500, Pay::visa()).await?;
+    let asked = thief.log_in(&world, 50, Pay::visa()).await?;
+    let before = thief.clone();
+    for _ in 0..2 {
+        thief = before.clone();
+        assert_eq!(thief.press(&world, &asked, "use").await?.status, 303, "twice does no harm");
+        assert_eq!(thief.account(), owner.account());
+    }
+    let customer = owner.customer(&world).await;
+    let card = world.get(&customer, "/cards").await.json()["cards"][0]["id"].as_str().unwrap().to_owned();
+    let forget = world.request(Method::DELETE, &format!("/cards/{card}")).bearer_auth(&customer.token);
+    assert_eq!(world.send(forget).await.status, 204);
+    let renewed = world.post(&customer, "/logout-everywhere", "").await.json()["access_token"].clone();
+    let renewed = Customer { token: renewed.as_str().unwrap().to_owned(), ..customer };
+
+    thief = before.clone();
+    let again = thief.press(&world, &asked, "use").await?;
+    assert_eq!((again.status, thief.token()), (409, before.token()), "{again:?}");
+    assert_eq!(world.get(&renewed, "/tokens").await.json()["tokens"].as_array().map(Vec::len), Some(1));
     Ok(())
 }
 

@@ -18,7 +18,7 @@ async fn delete(world: &World, customer: &Customer, path: &str) -> Reply {
 /// A further token, and its id.
 async fn mint(world: &World, by: &Customer, wanted: Value) -> (Customer, String) {
     let made = world.post(by, "/tokens", wanted.to_string()).await;
-    assert_eq!(made.status, 201, "{made:?}");
+    assert_eq!((made.status, made.header("cache-control").as_str()), (201, "private, no-store"), "{made:?}");
     let text = |field: &str| made.json()[field].as_str().unwrap_or_default().to_owned();
     (Customer { token: text("access_token"), ..by.clone() }, text("id"))
 }
@@ -136,6 +136,7 @@ async fn what_a_token_is_asked_to_be_is_checked() -> Result<()> {
         (json!({"label": "a", "cap_total": 0}), 422),
         (json!({"label": "a", "cap_per_day": -1}), 422),
         (json!({"label": "a", "manage": true, "cap_total": 5}), 422),
+        (json!({"label": "a", "manage": true, "expires_at": "2999-12-31"}), 422),
         (json!({"label": "a", "expires_at": "2020-01-01"}), 422),
         (json!({"label": "a", "expires_at": "tomorrow"}), 422),
     ] {
