@@ -130,7 +130,7 @@ impl Wallet<'_> {
             let mut key = format!("{}:{}", reversal.key(), reversal.takes().units());
             // Its claim rises once and then only falls, unless Stripe raises what a dispute is about.
             if self.amount_of(&key)?.is_some() {
-                key = format!("{key}:{}", self.next_revision());
+                key = format!("{key}.{}", self.next_revision());
             }
             self.write(reversal.kind.name(), &key, payment.taken - taken, Some(payment_intent))?;
         }
