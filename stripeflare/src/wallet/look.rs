@@ -30,6 +30,7 @@ pub(crate) fn size(row: &Row) -> usize {
 /// Whether a text is one statement that begins like one that reads; `Err` says what it is instead.
 ///
 /// It is no more than a first look: whatever it does is rolled back, and one that wrote anything is refused.
+/// Nor is a recursive query surely found: SQLite takes one without `RECURSIVE`, too.
 pub(crate) fn reads(statement: &str) -> Result<(), &'static str> {
     let mut first = None;
     let (mut ended, mut rest) = (false, statement);
