@@ -434,3 +434,13 @@ fn types_of_recorded_columns() {
     assert!(text.contains("as TEXT, and a column keeps its type: add another one with `since = 2`"), "{text}");
     assert!(text.contains("include_bytes"), "cargo watches the file");
 }
+
+#[test]
+fn a_user_has_as_many_columns_as_a_statement_can_write() {
+    let of = |count: usize| {
+        let fields = (0..count).map(|number| quote::format_ident!("c{number}"));
+        derive(quote! { struct User { #(#fields: i64),* } })
+    };
+    assert!(of(80).is_empty());
+    assert_eq!(of(81), ["a user has at most 80 columns; keep what belongs together in one with `#[column(json)]`"]);
+}

@@ -12,11 +12,22 @@ use super::default::{self, last_segment, option_content};
 use super::model::{Column, User, Version};
 use crate::errors::Errors;
 
+/// The runtime binds 100 parameters to a statement, and writing a row takes some for the wallet's own columns.
+const MAX_COLUMNS: usize = 80;
+
 pub(super) fn validate(user: &User<'_>, errors: &mut Errors) {
     if let Some(parameter) = user.input.generics.params.first() {
         errors.push(parameter.span(), "a `StripeUser` cannot be generic: its columns are those of one table");
     } else if let Some(clause) = &user.input.generics.where_clause {
         errors.push(clause.where_token.span(), "a `StripeUser` cannot have a `where` clause");
+    }
+    if let Some(column) = user.columns.get(MAX_COLUMNS) {
+        errors.push(
+            column.field.span(),
+            format!(
+                "a user has at most {MAX_COLUMNS} columns; keep what belongs together in one with `#[column(json)]`"
+            ),
+        );
     }
     names(user, errors);
     for column in &user.columns {
