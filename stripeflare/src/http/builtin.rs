@@ -9,26 +9,35 @@ use worker::send::SendFuture;
 
 use super::answer::header;
 use super::context::Context;
+use super::route::BUILT_IN;
 use super::{Answer, account_page, cards, login, panel, statement, tokens, webhook};
 use crate::money::Cents;
 use crate::schema::{PublicColumns, Schema};
 
 pub(super) fn routes(schema: Schema) -> Router {
     let tables = [tokens::ROUTES, statement::ROUTES, account_page::ROUTES];
-    let router = tables.into_iter().flatten().fold(Router::new(), |router, route| route.register(router));
-    router
-        .route("/me", get(move |request| SendFuture::new(me(request, schema))))
-        .route("/topup", get(|request| SendFuture::new(topup(request))))
-        .route("/cards", get(|request| SendFuture::new(cards::list(request))))
-        .route("/cards/{id}", delete(|request| SendFuture::new(cards::remove(request))))
-        .route(
+    let router = tables.into_iter().flatten().fold(Router::new(), |router, route| {
+        assert!(BUILT_IN.contains(&route.path()), "{} is not in the list of built-in paths", route.path());
+        route.register(router)
+    });
+    let others = [
+        ("/me", get(move |request| SendFuture::new(me(request, schema)))),
+        ("/topup", get(|request| SendFuture::new(topup(request)))),
+        ("/cards", get(|request| SendFuture::new(cards::list(request)))),
+        ("/cards/{id}", delete(|request| SendFuture::new(cards::remove(request)))),
+        (
             "/stripe/return",
             get(|request| SendFuture::new(login::come_back(request)))
                 .post(|request| SendFuture::new(login::decide(request))),
-        )
-        .route("/db/admin-readonly/assign", post(|request| SendFuture::new(panel::assign(request))))
-        .route("/db/{who}", get(|request| SendFuture::new(panel::show(request))))
-        .route("/stripe-webhook", post(|request| SendFuture::new(webhook::receive(request))))
+        ),
+        ("/db/admin-readonly/assign", post(|request| SendFuture::new(panel::assign(request)))),
+        ("/db/{who}", get(|request| SendFuture::new(panel::show(request)))),
+        ("/stripe-webhook", post(|request| SendFuture::new(webhook::receive(request)))),
+    ];
+    others.into_iter().fold(router, |router, (path, methods)| {
+        assert!(BUILT_IN.contains(&path), "{path} is not in the list of built-in paths");
+        router.route(path, methods)
+    })
 }
 
 #[derive(Serialize)]
@@ -88,4 +97,14 @@ async fn send_to_stripe(request: Request) -> Result<Response, Response> {
     let mut response = (StatusCode::SEE_OTHER, headers).into_response();
     response.headers_mut().extend(context.leaves_to_pay(&account).map(|cookie| (SET_COOKIE, header(cookie))));
     Ok(response)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_built_in_route_is_known_to_the_check_of_routes() {
+        let _ = routes(Schema::of::<()>());
+    }
 }

@@ -87,6 +87,10 @@ impl RouteDef {
         Self { method, path, name: "", endpoint }
     }
 
+    pub(super) const fn path(&self) -> &'static str {
+        self.path
+    }
+
     pub(super) fn register(self, router: axum::Router) -> axum::Router {
         let endpoint = self.endpoint;
         let handler = move |request: Request| SendFuture::new(endpoint(request));
@@ -95,13 +99,47 @@ impl RouteDef {
     }
 }
 
-/// Refuses, at compile time, two handlers for one method and path.
+/// What the built-in routes answer: a handler for one of these paths would never run.
+pub(super) const BUILT_IN: [&str; 15] = [
+    "/account",
+    "/cards",
+    "/cards/{id}",
+    "/db/admin-readonly/assign",
+    "/db/{who}",
+    "/logout",
+    "/logout-everywhere",
+    "/me",
+    "/me/entries",
+    "/rotate-token",
+    "/stripe-webhook",
+    "/stripe/return",
+    "/tokens",
+    "/tokens/{id}",
+    "/topup",
+];
+
+/// Refuses, at compile time, two handlers for one method and path, and one for the path of a built-in route.
 ///
 /// # Panics
-/// With a message that names both.
+/// With a message that names them.
 pub const fn check_routes(routes: &[RouteDef]) {
     let mut first = 0;
     while first < routes.len() {
+        let mut built_in = 0;
+        while built_in < BUILT_IN.len() {
+            let route = &routes[first];
+            if takes(BUILT_IN[built_in].as_bytes(), route.path.as_bytes()) {
+                let message = Message::new()
+                    .text("`")
+                    .text(route.name)
+                    .text("` would never run: ")
+                    .text(BUILT_IN[built_in])
+                    .text(" is a built-in route; choose another path than ")
+                    .text(route.path);
+                panic!("{}", message.as_str());
+            }
+            built_in += 1;
+        }
         let mut second = first + 1;
         while second < routes.len() {
             let (a, b) = (&routes[first], &routes[second]);
@@ -147,6 +185,31 @@ const fn same_path(a: &[u8], b: &[u8]) -> bool {
         }
     }
     i >= a.len() && j >= b.len()
+}
+
+/// Whether the first path matches every request that the second one does, segment by segment.
+const fn takes(first: &[u8], second: &[u8]) -> bool {
+    let (mut i, mut j) = (0, 0);
+    while i < first.len() && j < second.len() {
+        if first[i] == b'{' {
+            while i < first.len() && first[i] != b'/' {
+                i += 1;
+            }
+            while j < second.len() && second[j] != b'/' {
+                // A wildcard is more than one segment.
+                if second[j] == b'*' {
+                    return false;
+                }
+                j += 1;
+            }
+        } else if first[i] != second[j] {
+            return false;
+        } else {
+            i += 1;
+            j += 1;
+        }
+    }
+    i >= first.len() && j >= second.len()
 }
 
 /// A message put together at compile time.
@@ -228,5 +291,16 @@ mod tests {
         assert!(!same("/x/{id}", "/x/{*rest}"));
         assert!(!same("/x/{id}", "/x/{id}/y"));
         assert!(!same("/x", "/x/"));
+    }
+
+    #[test]
+    fn a_built_in_path_takes_what_it_would_answer() {
+        let taken = |path: &str| BUILT_IN.iter().any(|built_in| takes(built_in.as_bytes(), path.as_bytes()));
+        for path in ["/me", "/cards/{any}", "/cards/list", "/db/x", "/tokens/{id}", "/stripe/return"] {
+            assert!(taken(path), "{path}");
+        }
+        for path in ["/", "/{page}", "/me/", "/mex", "/cards/{id}/x", "/cards/{*rest}", "/stripe/{what}", "/db"] {
+            assert!(!taken(path), "{path}");
+        }
     }
 }
