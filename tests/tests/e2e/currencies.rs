@@ -10,7 +10,7 @@ use tests::{DEADLINE, World};
 async fn payments_prices_refunds_and_disputes_count_alike_in_each_currency() -> Result<()> {
     // Two decimals, none, and none but sent times a hundred.
     for (currency, unit, name) in
-        [("eur", 100, "cents"), ("jpy", 1, "JPY"), ("krw", 1, "KRW"), ("isk", 100, "cents"), ("ugx", 100, "cents")]
+        [("eur", 100, "cent"), ("jpy", 1, "JPY"), ("krw", 1, "KRW"), ("isk", 100, "cent"), ("ugx", 100, "cent")]
     {
         let options = StandInOptions { currency: currency.into(), ..StandInOptions::default() };
         let world = World::with(options, &[("STRIPE_CURRENCY", currency)]).await?;
