@@ -14,7 +14,7 @@ use super::context::{Context, Deployment};
 use super::pages::{Escaped, page};
 use super::{Answer, endings, now, payments};
 use crate::account::{AccountId, Token};
-use crate::object::{AccountCommand, Address, Command, DirectoryCommand, Reply};
+use crate::object::{AccountCommand, Address, DirectoryCommand, Reply};
 use crate::stripe::{ApiError, PaidSession, Verdict, is_session_id, masked, session_key};
 use crate::wallet::{self, Caps, Card, Consent, Denied, Login, LoginOutcome, Merge, Millis, NewToken, TokenId};
 
@@ -97,7 +97,7 @@ async fn arrive(request: Request) -> Result<Response, Response> {
         session: session.clone(),
         cookie: token.map(|token| hash(&context, token)).unwrap_or_default(),
     };
-    if !is(deployment, Address::Directory(session.clone()), bind).await? {
+    if !deployment.stubs.is(&Address::Directory(session.clone()), bind).await? {
         return Ok(Said::OtherBrowser.page());
     }
     let account = deployment.stubs.credit(credit.into()).await?;
@@ -134,13 +134,13 @@ async fn log_in(context: &Context, token: &Token, login: Login) -> Result<Respon
     let directory = Address::Directory(card.id());
     let owner = match outcome {
         LoginOutcome::Done => return Ok(back(deployment)),
-        LoginOutcome::Ask => found(deployment, directory, DirectoryCommand::OwnerOf { id: card.id() }).await?,
+        LoginOutcome::Ask => deployment.stubs.found(&directory, DirectoryCommand::OwnerOf { id: card.id() }).await?,
         LoginOutcome::Claiming { claim } => {
             let command = DirectoryCommand::ClaimCard { id: card.id(), account: mine.clone(), claim };
-            let owner = found(deployment, directory.clone(), command).await?;
+            let owner = deployment.stubs.found(&directory, command).await?;
             let owned = owner.as_ref() == Some(mine);
             let command = AccountCommand::CardClaimed { id: card.id(), claim, owned };
-            done(deployment, Address::Account(mine.clone()), command).await?;
+            deployment.stubs.done(&Address::Account(mine.clone()), command).await?;
             // `None`: it was given up meanwhile.
             if owned || owner.is_none() {
                 return Ok(back(deployment));
@@ -298,7 +298,7 @@ async fn merge(context: &Context, token: &Token, question: Question) -> Result<R
 /// Whether the card is still that account's: whoever gave it up meanwhile is nobody to join, or to log in to, by it.
 async fn owns(deployment: &Deployment, account: &AccountId, login: &Login) -> Result<bool, Response> {
     let Some(card) = &login.card else { return Ok(false) };
-    match found(deployment, Address::Directory(card.id()), DirectoryCommand::OwnerOf { id: card.id() }).await? {
+    match deployment.stubs.found(&Address::Directory(card.id()), DirectoryCommand::OwnerOf { id: card.id() }).await? {
         Some(owner) => Ok(root(deployment, &owner).await?.id == *account),
         None => Ok(false),
     }
@@ -470,31 +470,6 @@ impl Said {
         // Only for the cookie that comes with it: the page itself says why.
         let _ = context.deny(why);
         self.page()
-    }
-}
-
-async fn done(deployment: &Deployment, to: Address, command: impl Into<Command>) -> Result<(), Response> {
-    match deployment.stubs.call(&to, command, Vec::new()).await? {
-        Reply::Done => Ok(()),
-        _ => Err(unexpected()),
-    }
-}
-
-async fn is(deployment: &Deployment, to: Address, command: impl Into<Command>) -> Result<bool, Response> {
-    match deployment.stubs.call(&to, command, Vec::new()).await? {
-        Reply::Is(answer) => Ok(answer),
-        _ => Err(unexpected()),
-    }
-}
-
-async fn found(
-    deployment: &Deployment,
-    to: Address,
-    command: impl Into<Command>,
-) -> Result<Option<AccountId>, Response> {
-    match deployment.stubs.call(&to, command, Vec::new()).await? {
-        Reply::Found(account) => Ok(account),
-        _ => Err(unexpected()),
     }
 }
 

@@ -64,11 +64,22 @@ impl fmt::Display for ObjectError {
 
 impl std::error::Error for ObjectError {}
 
+/// The alarm only logs what went wrong.
+impl From<ObjectError> for String {
+    fn from(error: ObjectError) -> Self {
+        error.to_string()
+    }
+}
+
 /// Shards of the directory. The number is part of the data: it never changes.
 const SHARDS: u8 = 64;
 
 fn shard(key: &str) -> u8 {
     Sha256::digest(key.as_bytes())[0] % SHARDS
+}
+
+fn unexpected() -> ObjectError {
+    ObjectError::Failed("an answer that does not fit its question".into())
 }
 
 impl Stubs {
@@ -88,6 +99,34 @@ impl Stubs {
         endings: Vec<Ending>,
     ) -> Result<Reply, ObjectError> {
         self.call_for(to, None, command.into(), endings).await
+    }
+
+    /// A command of ours that is simply to be done.
+    pub(crate) async fn done(&self, to: &Address, command: impl Into<Command>) -> Result<(), ObjectError> {
+        match self.call(to, command, Vec::new()).await? {
+            Reply::Done => Ok(()),
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// A question of ours that is answered by yes or no.
+    pub(crate) async fn is(&self, to: &Address, command: impl Into<Command>) -> Result<bool, ObjectError> {
+        match self.call(to, command, Vec::new()).await? {
+            Reply::Is(answer) => Ok(answer),
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// A question of ours that is answered by an account.
+    pub(crate) async fn found(
+        &self,
+        to: &Address,
+        command: impl Into<Command>,
+    ) -> Result<Option<AccountId>, ObjectError> {
+        match self.call(to, command, Vec::new()).await? {
+            Reply::Found(account) => Ok(account),
+            _ => Err(unexpected()),
+        }
     }
 
     /// Sends a command on behalf of a caller, if there is one. Every command is idempotent, so a dead stub is replaced and

@@ -1,19 +1,11 @@
 //! A payment's way to its account. Whoever carries it, a webhook, a sweep or an alarm, may do so any number of times.
 
 use super::client::{Address, ObjectError, Stubs};
-use super::command::{AccountCommand, AggregateCommand, Command, DirectoryCommand, Reply};
+use super::command::{AccountCommand, AggregateCommand, DirectoryCommand, Reply};
 use crate::account::AccountId;
 use crate::wallet::Credit;
 
 impl Stubs {
-    /// A command of ours that is simply to be done.
-    pub(crate) async fn done(&self, to: &Address, command: impl Into<Command>) -> Result<(), ObjectError> {
-        match self.call(to, command, Vec::new()).await? {
-            Reply::Done => Ok(()),
-            _ => Err(ObjectError::Failed("an answer that fits no question about money".into())),
-        }
-    }
-
     /// Credits a payment, unless it went to another account before, and takes back what was refunded or disputed before
     /// it came. Answers whose it is.
     ///

@@ -4,7 +4,7 @@
 use super::alarm::{FLUSH_MS, Next, now};
 use super::class::Inner;
 use super::client::Address;
-use super::command::{AccountCommand, Command, DirectoryCommand, Reply};
+use super::command::{AccountCommand, DirectoryCommand};
 use crate::account::AccountId;
 use crate::wallet::{CardRow, State, TokenId, Transfer, Wallet, WalletError};
 
@@ -68,7 +68,7 @@ impl Inner {
 
     async fn carry(&self, survivor: &AccountId, transfer: &Transfer) -> Result<(), String> {
         let command = AccountCommand::Transfer { account: survivor.clone(), transfer: transfer.clone() };
-        self.done(&Address::Account(survivor.clone()), command).await?;
+        self.stubs.done(&Address::Account(survivor.clone()), command).await?;
         self.note(|wallet| wallet.arrived(transfer.n))
     }
 
@@ -82,30 +82,27 @@ impl Inner {
         let (id, from, to, claim) = (card.id.clone(), account.clone(), to.clone(), card.claim);
         let directory = Address::Directory(card.id.clone());
         let command = DirectoryCommand::HandOn { id, from, to: to.clone(), claim };
-        if self.is(&directory, command).await? {
+        if self.stubs.is(&directory, command).await? {
             let command = AccountCommand::Inherit { card: Box::new(card.clone()), token: token.clone() };
-            self.done(&Address::Account(to), command).await?;
+            self.stubs.done(&Address::Account(to), command).await?;
         }
         self.note(|wallet| wallet.inherited(&card.id, card.claim))
     }
 
     async fn pass_on(&self, survivor: &AccountId, payment: &str) -> Result<(), String> {
         let command = AccountCommand::Disown { payment: payment.to_owned() };
-        self.done(&Address::Account(survivor.clone()), command).await?;
+        self.stubs.done(&Address::Account(survivor.clone()), command).await?;
         self.note(|wallet| wallet.told_disowned(payment))
     }
 
     async fn finish(&self, account: &AccountId, card: &CardRow) -> Result<(), String> {
         let (id, claim, directory) = (card.id.clone(), card.claim, Address::Directory(card.id.clone()));
         if card.state == State::Releasing {
-            self.done(&directory, DirectoryCommand::ForgetCard { id, account: account.clone(), claim }).await?;
+            self.stubs.done(&directory, DirectoryCommand::ForgetCard { id, account: account.clone(), claim }).await?;
             return self.note(|wallet| wallet.released(&card.id, card.claim));
         }
         let command = DirectoryCommand::ClaimCard { id, account: account.clone(), claim };
-        let owner = match self.stubs.call(&directory, command, Vec::new()).await.map_err(|error| error.to_string())? {
-            Reply::Found(owner) => owner,
-            _ => return Err(unexpected()),
-        };
+        let owner = self.stubs.found(&directory, command).await?;
         let owned = owner.as_ref() == Some(account);
         self.note(|wallet| wallet.claimed(&card.id, card.claim, owned))
     }
@@ -119,24 +116,4 @@ impl Inner {
         };
         self.transaction(note)
     }
-
-    async fn done(&self, to: &Address, command: impl Into<Command>) -> Result<(), String> {
-        match self.stubs.call(to, command, Vec::new()).await {
-            Ok(Reply::Done) => Ok(()),
-            Ok(_) => Err(unexpected()),
-            Err(error) => Err(error.to_string()),
-        }
-    }
-
-    async fn is(&self, to: &Address, command: impl Into<Command>) -> Result<bool, String> {
-        match self.stubs.call(to, command, Vec::new()).await {
-            Ok(Reply::Is(answer)) => Ok(answer),
-            Ok(_) => Err(unexpected()),
-            Err(error) => Err(error.to_string()),
-        }
-    }
-}
-
-fn unexpected() -> String {
-    "an object gave an answer that fits no question about cards and merged accounts".to_owned()
 }

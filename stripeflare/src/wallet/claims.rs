@@ -6,9 +6,8 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
-use proptest::test_runner::{Config, RngSeed};
 
-use super::testing::database;
+use super::testing::{database, histories};
 use super::{
     Card, CardRow, Consent, Credit, Login, LoginOutcome, Merge, Millis, Role, Sql, State, TokenId, Value, Wallet,
     WalletError, directory,
@@ -296,16 +295,8 @@ impl World {
     }
 }
 
-fn config() -> Config {
-    let steps: usize =
-        std::env::var("STRIPEFLARE_CLAIM_STEPS").ok().and_then(|steps| steps.parse().ok()).unwrap_or(20_000);
-    let cases = u32::try_from(steps.div_ceil(STEPS_PER_HISTORY)).unwrap();
-    println!("seed {SEED}, {cases} histories of {STEPS_PER_HISTORY} steps");
-    Config { cases, rng_seed: RngSeed::Fixed(SEED), failure_persistence: None, ..Config::default() }
-}
-
 proptest! {
-    #![proptest_config(config())]
+    #![proptest_config(histories("STRIPEFLARE_CLAIM_STEPS", 20_000, STEPS_PER_HISTORY, SEED))]
 
     #[test]
     fn accounts_and_directory_agree_about_every_card_in_the_end(

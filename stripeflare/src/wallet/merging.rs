@@ -6,9 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
-use proptest::test_runner::{Config, RngSeed};
 
-use super::testing::database;
+use super::testing::{database, histories};
 use super::{
     Charge, Credit, Ending, HoldId, Kind, Merge, Millis, Outcome, Overdraft, Refusal, Reversal, Role, Settled, Sql,
     Transfer, Value, Wallet, WalletError,
@@ -350,16 +349,8 @@ impl World {
     }
 }
 
-fn config() -> Config {
-    let steps: usize =
-        std::env::var("STRIPEFLARE_MERGE_STEPS").ok().and_then(|steps| steps.parse().ok()).unwrap_or(40_000);
-    let cases = u32::try_from(steps.div_ceil(STEPS_PER_HISTORY)).unwrap();
-    println!("seed {SEED}, {cases} histories of {STEPS_PER_HISTORY} steps");
-    Config { cases, rng_seed: RngSeed::Fixed(SEED), failure_persistence: None, ..Config::default() }
-}
-
 proptest! {
-    #![proptest_config(config())]
+    #![proptest_config(histories("STRIPEFLARE_MERGE_STEPS", 40_000, STEPS_PER_HISTORY, SEED))]
 
     #[test]
     fn accounts_that_go_into_each_other_keep_the_sum_of_their_money(

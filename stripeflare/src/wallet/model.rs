@@ -5,13 +5,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
-use proptest::test_runner::{Config, RngSeed};
 use proptest_state_machine::{ReferenceStateMachine, StateMachineTest, prop_state_machine};
 
 use super::hold::DELIVERY_MS;
 use super::ledger::MAX_HOLDS;
 use super::outbox::DAY_MS;
-use super::testing::database;
+use super::testing::{database, histories};
 use super::{
     Cap, Caps, Charge, Credit, Ending, HoldId, Kind, Millis, NewToken, Outcome, Overdraft, Refusal, Report, Reversal,
     Role, Settled, Sql, Value, Wallet, WalletError,
@@ -594,16 +593,8 @@ impl StateMachineTest for Real {
     }
 }
 
-fn config() -> Config {
-    let steps: usize =
-        std::env::var("STRIPEFLARE_MODEL_STEPS").ok().and_then(|steps| steps.parse().ok()).unwrap_or(100_000);
-    let cases = u32::try_from(steps.div_ceil(STEPS_PER_HISTORY)).unwrap();
-    println!("seed {SEED}, {cases} histories of {STEPS_PER_HISTORY} steps");
-    Config { cases, rng_seed: RngSeed::Fixed(SEED), failure_persistence: None, ..Config::default() }
-}
-
 prop_state_machine! {
-    #![proptest_config(config())]
+    #![proptest_config(histories("STRIPEFLARE_MODEL_STEPS", 100_000, STEPS_PER_HISTORY, SEED))]
 
     #[test]
     fn the_wallet_is_what_its_model_says(sequential STEPS_PER_HISTORY => Real);

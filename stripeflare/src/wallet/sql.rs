@@ -166,11 +166,20 @@ mod tests {
 #[cfg(test)]
 pub(crate) mod testing {
     use super::{Row, Sql, SqlError, Value};
+    use proptest::test_runner::{Config, RngSeed};
     use rusqlite::types::ValueRef;
 
     /// A database in memory.
     pub(crate) fn database() -> rusqlite::Connection {
         rusqlite::Connection::open_in_memory().unwrap()
+    }
+
+    /// Random histories of so many steps each; a variable says how many steps in all.
+    pub(crate) fn histories(variable: &str, usual: usize, each: usize, seed: u64) -> Config {
+        let steps: usize = std::env::var(variable).ok().and_then(|steps| steps.parse().ok()).unwrap_or(usual);
+        let cases = u32::try_from(steps.div_ceil(each)).unwrap();
+        println!("seed {seed}, {cases} histories of {each} steps");
+        Config { cases, rng_seed: RngSeed::Fixed(seed), failure_persistence: None, ..Config::default() }
     }
 
     impl Sql for rusqlite::Connection {
