@@ -1,18 +1,16 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use http::StatusCode;
-
-use crate::http::{Answer, ChargeError, UpdateError};
 
 /// Why a handler could not answer. The caller pays nothing for it.
 ///
 /// `?` turns any error into one: it is answered as 500 with a general text, and its cause is logged. With [`Error::new`]
 /// you choose the status and the text the caller sees.
-pub struct Error(Kind);
+pub struct Error(pub(crate) Kind);
 
-enum Kind {
+pub(crate) enum Kind {
     /// Said to the caller.
     Said(StatusCode, Cow<'static, str>),
     /// Logged, not said.
@@ -37,18 +35,6 @@ impl<E: std::error::Error + 'static> From<E> for Error {
     }
 }
 
-impl From<ChargeError> for Error {
-    fn from(error: ChargeError) -> Self {
-        Self(Kind::Refused(Box::new(error.into_response())))
-    }
-}
-
-impl From<UpdateError> for Error {
-    fn from(error: UpdateError) -> Self {
-        Self(Kind::Refused(Box::new(error.into_response())))
-    }
-}
-
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
@@ -70,16 +56,5 @@ impl fmt::Display for Error {
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
-    }
-}
-
-impl IntoResponse for Error {
-    fn into_response(self) -> Response {
-        match self.0 {
-            // An informational, good or redirecting status would be charged for.
-            Kind::Said(status, message) if status.as_u16() >= 400 => Answer::new(status, "error", message).into(),
-            Kind::Refused(response) => *response,
-            kind => Answer::internal(Self(kind)).into(),
-        }
     }
 }

@@ -7,29 +7,23 @@ use axum::extract::Request;
 use futures_util::FutureExt;
 use http::{HeaderMap, StatusCode};
 
-use crate::account::{AccountId, ReferenceKey, SealKey, Token};
-use crate::http::Answer;
-use crate::money::Cents;
-use crate::stripe::{CheckoutSession, Event, Fact, Rules, Verdict};
-use crate::wallet::{Kind, Place};
-
-// Private to `http`, and compiled here once more so that it can stay so.
-#[allow(dead_code, reason = "a part of each is wanted")]
-#[path = "http/credentials.rs"]
-mod credentials;
-#[allow(dead_code, reason = "a part of each is wanted")]
-#[path = "http/idempotency.rs"]
-mod idempotency;
-
-/// What `http/idempotency.rs` finds beside itself.
-mod charge {
-    #[derive(Clone, Copy)]
-    pub(super) struct Settlement;
-}
+use crate::http::call::{credentials, idempotency};
+use stripeflare_core::account::Kind;
+use stripeflare_core::account::Place;
+use stripeflare_core::identity::AccountId;
+use stripeflare_core::identity::ReferenceKey;
+use stripeflare_core::identity::SealKey;
+use stripeflare_core::identity::Token;
+use stripeflare_core::money::Cents;
+use stripeflare_core::stripe::CheckoutSession;
+use stripeflare_core::stripe::Event;
+use stripeflare_core::stripe::Fact;
+use stripeflare_core::stripe::Rules;
+use stripeflare_core::stripe::Verdict;
 
 /// Checks a `Stripe-Signature` header; an error is named as in the code.
 pub fn signature(header: &[u8], body: &[u8], secrets: &[String], now_s: u64) -> Result<(), String> {
-    crate::stripe::verify(header, body, secrets, now_s).map_err(|error| format!("{error:?}"))
+    stripeflare_core::stripe::verify(header, body, secrets, now_s).map_err(|error| format!("{error:?}"))
 }
 
 /// What an event's body says.
@@ -211,7 +205,7 @@ fn read_token(token: &Token, version: &str) -> ReadToken {
 
 /// Who calls.
 #[derive(Debug, PartialEq)]
-#[allow(missing_docs, reason = "as in http/credentials.rs")]
+#[allow(missing_docs, reason = "as in http/call/credentials.rs")]
 pub enum Caller {
     Visitor,
     Known { token: ReadToken, by_cookie: bool },
@@ -235,7 +229,7 @@ pub fn caller(headers: &HeaderMap, cookie: &str, version: &str) -> Caller {
 
 /// Whether a text from outside may be asked Stripe for as the id of a session.
 pub fn is_session_id(text: &str) -> bool {
-    crate::stripe::is_session_id(text)
+    stripeflare_core::stripe::is_session_id(text)
 }
 
 /// Reads a place in a statement and shows it again.

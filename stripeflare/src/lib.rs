@@ -28,46 +28,46 @@
 //! Handlers are axum handlers: every extractor of state `()` and every [`IntoResponse`](axum::response::IntoResponse) type
 //! works in them. [`Account`] is the caller's account, [`Priced`] a response that says what it cost.
 
-mod account;
+mod deployment;
 mod error;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
 mod http;
-mod jobs;
-mod money;
+mod js;
 mod object;
-mod schema;
-mod stripe;
-mod users;
-mod wallet;
 
-pub use account::AccountId;
-pub use account::ParseAccountIdError;
+pub use deployment::charge_user::ChargeOutcome;
+pub use deployment::charge_user::charge_user;
+pub use deployment::reconcile::Reconciled;
+pub use deployment::reconcile::reconcile;
+pub use deployment::users::FoundUser;
+pub use deployment::users::FoundUsers;
+pub use deployment::users::Users;
 pub use error::Error;
 pub use error::Result;
-pub use http::Account;
-pub use http::App;
-pub use http::ChargeError;
-pub use http::Meter;
-pub use http::MeterError;
-pub use http::Priced;
-pub use http::Reconciled;
-pub use http::Routes;
-pub use http::UpdateError;
-pub use http::reconcile;
-pub use jobs::ChargeOutcome;
-pub use jobs::charge_user;
-pub use money::Cents;
-pub use money::ParseCentsError;
-pub use schema::Column;
-pub use schema::ColumnType;
-pub use schema::Field;
-pub use schema::Filter;
-pub use schema::Operand;
-pub use schema::Order;
-pub use schema::StripeUser;
-pub use schema::Timestamp;
+pub use http::app::App;
+pub use http::app::Routes;
+pub use http::call::account::Account;
+pub use http::call::account::ChargeError;
+pub use http::call::account::UpdateError;
+pub use http::call::meter::Meter;
+pub use http::call::meter::MeterError;
+pub use http::call::price::Priced;
+pub use stripeflare_core::account::Overdraft;
+pub use stripeflare_core::identity::AccountId;
+pub use stripeflare_core::identity::ParseAccountIdError;
+pub use stripeflare_core::money::Cents;
+pub use stripeflare_core::money::ParseCentsError;
+pub use stripeflare_core::schema::Column;
+pub use stripeflare_core::schema::ColumnType;
+pub use stripeflare_core::schema::Field;
+pub use stripeflare_core::schema::Filter;
+pub use stripeflare_core::schema::Operand;
+pub use stripeflare_core::schema::Order;
+pub use stripeflare_core::schema::StripeUser;
+pub use stripeflare_core::schema::Timestamp;
+pub use stripeflare_core::sql::Value;
 pub use stripeflare_macros::ColumnEnum;
 pub use stripeflare_macros::StripeUser;
 pub use stripeflare_macros::delete;
@@ -77,11 +77,6 @@ pub use stripeflare_macros::patch;
 pub use stripeflare_macros::post;
 pub use stripeflare_macros::priced;
 pub use stripeflare_macros::put;
-pub use users::FoundUser;
-pub use users::FoundUsers;
-pub use users::Users;
-pub use wallet::Overdraft;
-pub use wallet::Value;
 
 pub use axum;
 pub use send_wrapper::SendWrapper;
@@ -101,42 +96,46 @@ macro_rules! routes {
 
 /// What nearly every application uses.
 pub mod prelude {
-    pub use crate::{
-        Account, App, Cents, ColumnEnum, Error, Meter, Overdraft, Priced, Result, StripeUser, Timestamp, delete, get,
-        patch, post, priced, put, routes,
-    };
     pub use axum::Json;
     pub use axum::extract::{Path, Query};
     pub use axum::http::StatusCode;
     pub use axum::response::{IntoResponse, Response};
+
+    pub use crate::{
+        Account, App, Cents, ColumnEnum, Error, Meter, Overdraft, Priced, Result, StripeUser, Timestamp, delete, get,
+        patch, post, priced, put, routes,
+    };
 }
 
 /// What the macros expand to; no part of the interface.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::http::{
-        App, AppType, Call, Charge, Endpoint, Method, NoMaximum, Price, ResponseFuture, Route, RouteDef, Unmetered,
-        UnmeteredType, boxed, check_routes, fetch, from_parts, from_request, into_parts, into_response, queue,
-        scheduled, send,
-    };
-    pub use crate::jobs::{env, stats};
-    pub use crate::money::Cents;
-    pub use crate::object::{Object, Stats, extend_durable_object};
-    pub use crate::schema::{
+    pub use axum::extract::Request;
+    pub use axum::response::Response;
+    pub use stripeflare_core::money::Cents;
+    pub use stripeflare_core::protocol::Stats;
+    pub use stripeflare_core::schema::{
         Column, ColumnDef, ColumnError, ColumnReader, ColumnType, ColumnWriter, DefaultValue, Dropped, Field, IndexDef,
         Shown, Step, StripeUser, check_recorded_type, check_recorded_user, column, column_with_default, dump_length_of,
         dump_of,
     };
-    pub use crate::wallet::Value;
-    pub use axum::extract::Request;
-    pub use axum::response::Response;
-    pub use js_sys;
-    pub use wasm_bindgen;
-    pub use wasm_bindgen_futures;
-    pub use web_sys;
+    pub use stripeflare_core::sql::Value;
     pub use worker::Env;
     pub use worker::worker_sys::{
         Context as JsContext, DurableObjectState as JsObjectState, MessageBatch as JsMessageBatch,
         ScheduleContext as JsScheduleContext, ScheduledEvent as JsScheduledEvent,
     };
+    pub use {js_sys, wasm_bindgen, wasm_bindgen_futures, web_sys};
+
+    pub use crate::deployment::stats;
+    pub use crate::http::app::{App, AppType};
+    pub use crate::http::call::charge::{Call, Charge};
+    pub use crate::http::call::meter::{NoMaximum, Unmetered, UnmeteredType};
+    pub use crate::http::call::price::Price;
+    pub use crate::http::entry::{env, fetch, queue, scheduled};
+    pub use crate::http::route::{
+        Endpoint, Method, ResponseFuture, Route, RouteDef, boxed, check_routes, from_parts, from_request, into_parts,
+        into_response, send,
+    };
+    pub use crate::object::{Object, extend_durable_object};
 }

@@ -6,19 +6,19 @@ use std::rc::Rc;
 
 use axum::Router;
 use serde::de::DeserializeOwned;
+use stripeflare_core::schema::{Schema, StripeUser};
 use worker::{Env, MessageBatch, ScheduledEvent};
 
-use super::route::RouteDef;
 use crate::error::Error;
-use crate::schema::{Schema, StripeUser};
+use crate::http::route::RouteDef;
 
-pub(super) type Job<E> = Rc<dyn Fn(E, Env) -> Pin<Box<dyn Future<Output = Result<(), Error>>>>>;
+pub(crate) type Job<E> = Rc<dyn Fn(E, Env) -> Pin<Box<dyn Future<Output = Result<(), Error>>>>>;
 
 /// The application: its routes and jobs. `U` is the type of your own columns.
 pub struct App<U = ()> {
-    pub(super) router: Router,
-    pub(super) scheduled: Option<Job<ScheduledEvent>>,
-    pub(super) queue: Option<Job<worker::worker_sys::MessageBatch>>,
+    pub(crate) router: Router,
+    pub(crate) scheduled: Option<Job<ScheduledEvent>>,
+    pub(crate) queue: Option<Job<worker::worker_sys::MessageBatch>>,
     user: PhantomData<fn() -> U>,
 }
 
@@ -104,18 +104,18 @@ impl<U> std::fmt::Debug for App<U> {
 )]
 pub trait AppType {
     /// The type of your own columns.
-    type User: crate::schema::StripeUser;
+    type User: stripeflare_core::schema::StripeUser;
 }
 
-impl<U: crate::schema::StripeUser> AppType for App<U> {
+impl<U: stripeflare_core::schema::StripeUser> AppType for App<U> {
     type User = U;
 }
 
 /// The application of this isolate, built once.
-pub(super) struct Built {
-    pub(super) router: Router,
-    pub(super) scheduled: Option<Job<ScheduledEvent>>,
-    pub(super) queue: Option<Job<worker::worker_sys::MessageBatch>>,
+pub(crate) struct Built {
+    pub(crate) router: Router,
+    pub(crate) scheduled: Option<Job<ScheduledEvent>>,
+    pub(crate) queue: Option<Job<worker::worker_sys::MessageBatch>>,
 }
 
 thread_local! {
@@ -123,12 +123,12 @@ thread_local! {
 }
 
 impl Built {
-    pub(super) fn get<U: StripeUser>(build: fn() -> App<U>) -> Rc<Self> {
+    pub(crate) fn get<U: StripeUser>(build: fn() -> App<U>) -> Rc<Self> {
         if let Some(built) = BUILT.with_borrow(Clone::clone) {
             return built;
         }
         let app = build();
-        let router = super::builtin::routes(Schema::of::<U>()).fallback_service(app.router);
+        let router = super::routes::routes(Schema::of::<U>()).fallback_service(app.router);
         let built = Rc::new(Self { router, scheduled: app.scheduled, queue: app.queue });
         BUILT.set(Some(Rc::clone(&built)));
         built

@@ -83,15 +83,15 @@ impl RouteDef {
     }
 
     /// One of the built-in routes.
-    pub(super) const fn ours(method: Method, path: &'static str, endpoint: Endpoint) -> Self {
+    pub(crate) const fn ours(method: Method, path: &'static str, endpoint: Endpoint) -> Self {
         Self { method, path, name: "", endpoint }
     }
 
-    pub(super) const fn path(&self) -> &'static str {
+    pub(crate) const fn path(&self) -> &'static str {
         self.path
     }
 
-    pub(super) fn register(self, router: axum::Router) -> axum::Router {
+    pub(crate) fn register(self, router: axum::Router) -> axum::Router {
         let endpoint = self.endpoint;
         let handler = move |request: Request| SendFuture::new(endpoint(request));
         let methods: MethodRouter = on(self.method.filter(), handler);
@@ -100,7 +100,7 @@ impl RouteDef {
 }
 
 /// What the built-in routes answer: a handler for one of these paths would never run.
-pub(super) const BUILT_IN: [&str; 15] = [
+pub(crate) const BUILT_IN: [&str; 15] = [
     "/account",
     "/cards",
     "/cards/{id}",

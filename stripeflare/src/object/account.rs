@@ -1,67 +1,15 @@
 //! What an account answers.
 
-use super::class::Inner;
-use super::command::{AccountCommand, Reply};
-use crate::account::Proof;
-use crate::money::Cents;
-use crate::wallet::{
-    Account, Claim, Denied, Ending, HoldId, IdempotencyKey, Millis, Refusal, Role, Settled, SqlError, Wallet,
-    WalletError,
-};
+use stripeflare_core::account::{AccountRow, Claim, Denied, Ending, HoldId, IdempotencyKey, Refusal, Settled, Wallet};
+use stripeflare_core::clock::Millis;
+use stripeflare_core::error::WalletError;
+use stripeflare_core::identity::Proof;
+use stripeflare_core::money::Cents;
+use stripeflare_core::protocol::{AccountCommand, Reply, Right};
+use stripeflare_core::sql::SqlError;
+use stripeflare_core::tables::Role;
 
-/// Whose command it is.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Right {
-    /// Any token of the account may give it.
-    Spend,
-    /// A token that manages the account may.
-    Manage,
-    /// No token may: it comes from us.
-    Ours,
-}
-
-impl AccountCommand {
-    const fn right(&self) -> Right {
-        match self {
-            Self::Settle
-            | Self::Read { .. }
-            | Self::Reserve { .. }
-            | Self::Renew { .. }
-            | Self::End { .. }
-            | Self::Update { .. }
-            | Self::Charge { .. }
-            | Self::Rotate { .. }
-            | Self::LogOut { .. } => Right::Spend,
-            Self::Mint { .. }
-            | Self::Tokens
-            | Self::Revoke { .. }
-            | Self::LogOutEverywhere { .. }
-            | Self::Close { .. }
-            | Self::Lines { .. }
-            | Self::Login { .. }
-            | Self::Cards
-            | Self::ReleaseCard { .. }
-            | Self::Look { .. } => Right::Manage,
-            Self::Credit { .. }
-            | Self::Reverse { .. }
-            | Self::CardClaimed { .. }
-            | Self::CardReleased { .. }
-            | Self::Merge { .. }
-            | Self::Transfer { .. }
-            | Self::Inherit { .. }
-            | Self::Disown { .. } => Right::Ours,
-        }
-    }
-
-    /// Whether this very command was carried out before, and ended the token it comes with.
-    fn was_done(&self, wallet: &Wallet<'_>) -> Result<bool, WalletError> {
-        match self {
-            Self::LogOutEverywhere { hash } => Ok(wallet.has_hash(hash)?),
-            Self::Close { key, .. } => wallet.is_closed_by(key),
-            _ => Ok(false),
-        }
-    }
-}
+use crate::object::class::Inner;
 
 /// Done, or why not.
 fn refused(result: Result<(), Refusal>) -> Reply {
@@ -99,7 +47,9 @@ impl Inner {
             }
             return Ok(match command {
                 AccountCommand::Settle => Reply::Done,
-                AccountCommand::Read { account } => Reply::Row(Box::new(Account::unregistered(account, &self.schema))),
+                AccountCommand::Read { account } => {
+                    Reply::Row(Box::new(AccountRow::unregistered(account, &self.schema)))
+                }
                 _ => Reply::Refused(Refusal::Unregistered),
             });
         };
@@ -241,35 +191,5 @@ impl Inner {
         let (available, token) = (wallet.available()?, wallet.capped_token());
         let account = self.save(wallet)?;
         Ok(Reply::Reserved { available, token, key: key.map(|key| key.key), row: row.then(|| Box::new(account)) })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::account::AccountId;
-    use crate::schema::{Schema, migrate};
-    use crate::wallet::Credit;
-    use crate::wallet::testing::database;
-
-    #[test]
-    fn a_command_that_ended_its_own_token_is_known_when_it_comes_again() {
-        let (sql, schema) = (database(), Schema::of::<()>());
-        migrate(&sql, Role::Account, &schema).unwrap();
-        let account = AccountId::from_hash(&[7; 32]);
-        let first = Proof { hash: "first".into(), first: true };
-        let mut wallet = Wallet::load_or_register(&sql, &schema, 1, &account).unwrap();
-        wallet.credit(&Credit { account, key: "cs".into(), amount: Cents::new(5), payment_intent: None }).unwrap();
-        let everywhere = AccountCommand::LogOutEverywhere { hash: "fresh".into() };
-        let close = AccountCommand::Close { key: "k".into(), forfeit: true };
-        assert!(!everywhere.was_done(&wallet).unwrap() && !close.was_done(&wallet).unwrap());
-
-        wallet.authenticate(&first).unwrap().unwrap();
-        wallet.log_out_everywhere("fresh").unwrap();
-        assert_eq!(wallet.authenticate(&first).unwrap(), Err(Denied::Wrong));
-        assert!(everywhere.was_done(&wallet).unwrap());
-        wallet.close_account(&schema, "k", true).unwrap().unwrap();
-        assert!(close.was_done(&wallet).unwrap());
-        assert!(!AccountCommand::Close { key: "l".into(), forfeit: true }.was_done(&wallet).unwrap());
     }
 }

@@ -1,39 +1,43 @@
 //! What the aggregate answers: the mirror of all accounts, and money that was credited to nobody.
 
-use super::class::Inner;
-use super::command::{AggregateCommand, Reply};
-use crate::wallet::sweep::Sweep;
-use crate::wallet::{Millis, Role, WalletError, find, outbox, unclaimed};
+use stripeflare_core::aggregate;
+use stripeflare_core::aggregate::Sweep;
+use stripeflare_core::clock::Millis;
+use stripeflare_core::error::WalletError;
+use stripeflare_core::protocol::{AggregateCommand, Reply};
+use stripeflare_core::tables::Role;
+
+use crate::object::class::Inner;
 
 impl Inner {
     pub(super) fn answer_as_aggregate(&self, command: AggregateCommand, now: Millis) -> Result<Reply, WalletError> {
         self.set_up_aggregate(now)?;
         Ok(match command {
             AggregateCommand::Mirror { snapshot } => {
-                outbox::mirror(&self.storage, &self.schema, &snapshot)?;
+                aggregate::mirror(&self.storage, &self.schema, &snapshot)?;
                 Reply::Done
             }
-            AggregateCommand::FindUsers { query } => Reply::Page(find::find(&self.storage, &self.schema, &query)?),
-            AggregateCommand::CountUsers { query } => Reply::Count(find::count(&self.storage, &query)?),
+            AggregateCommand::FindUsers { query } => Reply::Page(aggregate::find(&self.storage, &self.schema, &query)?),
+            AggregateCommand::CountUsers { query } => Reply::Count(aggregate::count(&self.storage, &query)?),
             AggregateCommand::Unclaimed { unclaimed } => {
-                unclaimed::record_unclaimed(&self.storage, &unclaimed, now)?;
+                aggregate::record_unclaimed(&self.storage, &unclaimed, now)?;
                 Reply::Done
             }
             AggregateCommand::Look { statement, parameters, most } => {
                 Reply::Looked(self.storage.look(&statement, &parameters, most))
             }
             AggregateCommand::Assign { assignment } => {
-                let credit = unclaimed::assign(&self.storage, &assignment, now)?;
+                let credit = aggregate::assign(&self.storage, &assignment, now)?;
                 if credit.is_ok() {
                     self.alarm.set_soon(&self.storage)?;
                 }
                 Reply::Assigned(credit)
             }
             AggregateCommand::Assigned { key, account, amount } => {
-                unclaimed::credited(&self.storage, &key, &account, amount)?;
+                aggregate::credited(&self.storage, &key, &account, amount)?;
                 Reply::Done
             }
-            AggregateCommand::Unknown { keys } => Reply::Unknown(unclaimed::unknown(&self.storage, &keys)?),
+            AggregateCommand::Unknown { keys } => Reply::Unknown(aggregate::unknown(&self.storage, &keys)?),
             AggregateCommand::Sweep => Reply::Sweep(Sweep::load(&self.storage)?),
             AggregateCommand::Swept { sweep } => {
                 sweep.save(&self.storage)?;

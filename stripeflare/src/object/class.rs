@@ -4,17 +4,22 @@ use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
 
 use js_sys::Promise;
+use stripeflare_core::account::{AccountRow, Wallet};
+use stripeflare_core::clock;
+use stripeflare_core::clock::Millis;
+use stripeflare_core::error::WalletError;
+use stripeflare_core::protocol::{Command, Envelope, Reply, Stats};
+use stripeflare_core::schema::{Schema, StripeUser, migrate, role_of};
+use stripeflare_core::tables::Role;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
 use worker::Env;
 use worker::worker_sys::DurableObjectState;
 
-use super::alarm::Alarm;
-use super::client::Stubs;
-use super::command::{Command, Envelope, Reply, Stats};
-use super::storage::Storage;
-use crate::schema::{Schema, StripeUser, migrate, role_of};
-use crate::wallet::{Account, Millis, Role, Wallet, WalletError};
+use crate::js;
+use crate::object::Stubs;
+use crate::object::alarm::plan::Alarm;
+use crate::object::storage::Storage;
 
 #[wasm_bindgen(inline_js = r#"
 import { DurableObject } from "cloudflare:workers";
@@ -59,6 +64,7 @@ impl<U: StripeUser> Object<U> {
     /// Called by the runtime whenever the object wakes up; it does nothing that could fail later.
     #[must_use]
     pub fn new(version: &'static str, state: &DurableObjectState, env: &Env) -> Self {
+        js::set_clock();
         let storage = Storage::new(state).expect("a Durable Object with SQLite storage");
         let schema = Schema::of::<U>();
         let inner = Inner {
@@ -96,7 +102,7 @@ impl<U: StripeUser> Object<U> {
 impl Inner {
     fn answer(&self, envelope: Envelope) -> Reply {
         let before = self.stats.get();
-        let result = self.transaction(|| self.run(envelope, worker::Date::now().as_millis() as Millis));
+        let result = self.transaction(|| self.run(envelope, clock::now()));
         self.stats.set(Stats { commands: before.commands + 1, rows_written: self.storage.rows_written() });
         result.unwrap_or_else(Reply::Failed)
     }
@@ -123,7 +129,7 @@ impl Inner {
     }
 
     /// Writes the row, and sees to it that the aggregate will hear of it and that reports of dead streams are charged.
-    pub(super) fn save(&self, wallet: Wallet<'_>) -> Result<Account, WalletError> {
+    pub(super) fn save(&self, wallet: Wallet<'_>) -> Result<AccountRow, WalletError> {
         let account = wallet.save()?;
         if account.is_unsent() {
             self.alarm.set_soon(&self.storage)?;

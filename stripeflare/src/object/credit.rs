@@ -1,9 +1,10 @@
 //! A payment's way to its account. Whoever carries it, a webhook, a sweep or an alarm, may do so any number of times.
 
-use super::client::{Address, ObjectError, Stubs};
-use super::command::{AccountCommand, AggregateCommand, DirectoryCommand, Reply};
-use crate::account::AccountId;
-use crate::wallet::Credit;
+use stripeflare_core::account::Credit;
+use stripeflare_core::identity::AccountId;
+use stripeflare_core::protocol::{AccountCommand, AggregateCommand, DirectoryCommand, Reply};
+
+use crate::object::{Address, ObjectError, Stubs};
 
 impl Stubs {
     /// Credits a payment, unless it went to another account before, and takes back what was refunded or disputed before

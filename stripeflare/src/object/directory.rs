@@ -1,8 +1,12 @@
 //! What a shard of the directory answers.
 
-use super::class::Inner;
-use super::command::{DirectoryCommand, Reply};
-use crate::wallet::{Millis, Role, WalletError, directory, guesses, unique};
+use stripeflare_core::clock::Millis;
+use stripeflare_core::directory;
+use stripeflare_core::error::WalletError;
+use stripeflare_core::protocol::{DirectoryCommand, Reply};
+use stripeflare_core::tables::Role;
+
+use crate::object::class::Inner;
 
 impl Inner {
     pub(super) fn answer_as_directory(&self, command: DirectoryCommand, now: Millis) -> Result<Reply, WalletError> {
@@ -41,13 +45,13 @@ impl Inner {
                 Reply::Done
             }
             DirectoryCommand::ClaimValue { key, account, instead_of } => {
-                Reply::Owner(unique::claim(sql, &key, &account, instead_of.as_ref(), now)?)
+                Reply::Owner(directory::claim_value(sql, &key, &account, instead_of.as_ref(), now)?)
             }
             DirectoryCommand::FreeValue { key, account } => {
-                unique::free(sql, &key, &account)?;
+                directory::free_value(sql, &key, &account)?;
                 Reply::Done
             }
-            DirectoryCommand::Guess { source, right } => Reply::Guess(guesses::guess(sql, &source, right, now)?),
+            DirectoryCommand::Guess { source, right } => Reply::Guess(directory::guess(sql, &source, right, now)?),
         })
     }
 }

@@ -1,12 +1,15 @@
 //! What an account does later about its cards, and about the account that it went into: whatever a crash left half done is
 //! finished here.
 
-use super::alarm::{FLUSH_MS, Next, now};
-use super::class::Inner;
-use super::client::Address;
-use super::command::{AccountCommand, DirectoryCommand};
-use crate::account::AccountId;
-use crate::wallet::{CardRow, State, TokenId, Transfer, Wallet, WalletError};
+use stripeflare_core::account::{CardRow, State, TokenId, Transfer, Wallet};
+use stripeflare_core::clock::now;
+use stripeflare_core::error::WalletError;
+use stripeflare_core::identity::AccountId;
+use stripeflare_core::protocol::{AccountCommand, DirectoryCommand};
+
+use crate::object::Address;
+use crate::object::alarm::plan::{FLUSH_MS, Next};
+use crate::object::class::Inner;
 
 /// Cards seen to in one go; the rest follow.
 const BATCH: usize = 20;

@@ -4,10 +4,13 @@ use std::cell::{Cell, RefCell};
 use std::panic::AssertUnwindSafe;
 
 use js_sys::{Array, IteratorNext, JsString, Uint8Array};
+use stripeflare_core::clock::Millis;
+use stripeflare_core::read_only_sql;
+use stripeflare_core::read_only_sql::Table;
+use stripeflare_core::sql::{Row, Sql, SqlError, Value};
 use wasm_bindgen::prelude::*;
 
-use super::describe;
-use crate::wallet::{Millis, Row, Sql, SqlError, Table, Value, look};
+use crate::js::describe;
 
 #[wasm_bindgen]
 extern "C" {
@@ -90,7 +93,7 @@ impl Storage {
     /// Answers one statement that reads, with so many rows at most. Whatever it did is rolled back; if it wrote, it is
     /// refused.
     pub(super) fn look(&self, statement: &str, parameters: &[Value], most: u32) -> Result<Table, String> {
-        look::reads(statement)?;
+        read_only_sql::reads(statement)?;
         let table = RefCell::new(Ok(Table::default()));
         let run = || -> Result<(), SqlError> {
             *table.borrow_mut() = self.read(statement, parameters, most as usize);
@@ -115,8 +118,8 @@ impl Storage {
             }
             let row: Array = next.value().unchecked_into();
             let row = row.iter().map(|value| from_js(&value)).collect::<Result<Row, SqlError>>()?;
-            bytes += look::size(&row);
-            if table.rows.len() == most || bytes > look::MAX_BYTES {
+            bytes += read_only_sql::size(&row);
+            if table.rows.len() == most || bytes > read_only_sql::MAX_BYTES {
                 table.more = true;
                 break;
             }

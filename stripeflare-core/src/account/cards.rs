@@ -1,0 +1,620 @@
+//! Cards and Link accounts that log their payer in to an account.
+//!
+//! Who owns an identity is for the directory to say. The account writes first what it is about to do (`claiming`,
+//! `releasing`), then the directory is asked, then the row ends as `owned` or is gone: whatever a crash leaves half done is
+//! there to be finished, by anybody, any number of times.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::account::tokens::TokenId;
+use crate::account::wallet::Wallet;
+use crate::clock::Millis;
+use crate::error::WalletError;
+use crate::schema::{remember, remembered};
+use crate::sql::{Reader, Row, SqlError, Value};
+
+/// Identities an account may have at once.
+const MAX_CARDS: usize = 50;
+
+const CARD: &str = "card:";
+const LINK: &str = "link:";
+/// Under which an account remembers the number of its last claim.
+const CLAIMS: &str = "claims";
+
+/// What a payment shows of its payer, and nobody else can: a card, or a Link account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Card {
+    identity: String,
+    /// For its owner's eyes: `visa •••• 4242`.
+    pub label: String,
+}
+
+impl Card {
+    /// A card, by the fingerprint that Stripe gives its number.
+    pub fn of_fingerprint(fingerprint: &str, label: String) -> Self {
+        Self { identity: format!("{CARD}{fingerprint}"), label }
+    }
+
+    /// A Link account, by its own email address.
+    pub fn of_link(email: &str, label: String) -> Self {
+        Self { identity: format!("{LINK}{}", email.to_lowercase()), label }
+    }
+
+    /// What the directory knows it by.
+    pub fn id(&self) -> String {
+        let hash = Sha256::new().chain_update(b"stripeflare identity\0").chain_update(&self.identity).finalize();
+        hex::encode(&hash[..16])
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum State {
+    /// The directory has yet to say whose it is.
+    Claiming,
+    Owned,
+    /// The directory has yet to forget it.
+    Releasing,
+}
+
+impl State {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Claiming => "claiming",
+            Self::Owned => "owned",
+            Self::Releasing => "releasing",
+        }
+    }
+}
+
+/// One row of `cards`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CardRow {
+    pub id: String,
+    pub card: Card,
+    /// The payer's, as Stripe told them with the payment.
+    pub name: Option<String>,
+    pub email: Option<String>,
+    /// The token whose bearer claimed it.
+    pub token: TokenId,
+    /// The key of the payment that claimed it.
+    pub payment: String,
+    /// Counts the account's claims, so that a late message about an earlier one changes nothing.
+    pub claim: i64,
+    pub state: State,
+    pub at: Millis,
+}
+
+/// A payer who came back from Stripe.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Login {
+    /// The key of the payment.
+    pub payment: String,
+    pub name: Option<String>,
+    pub email: Option<String>,
+    pub card: Option<Card>,
+    /// How sure it is that the payer wants the card to open this account.
+    pub consent: Consent,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Consent {
+    /// The browser came with a payment, and may have been sent by somebody else who made it.
+    None,
+    /// It left for the payment page from a page of ours.
+    Left,
+    /// The payer was asked.
+    Given,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LoginOutcome {
+    /// Nothing is left to do.
+    Done,
+    /// The directory is to be asked, under this number of the claim.
+    Claiming { claim: i64 },
+    /// The payer is to be asked first, lest somebody else's card gets in.
+    Ask,
+}
+
+const SELECT: &str = "SELECT id, identity, label, name, email, token, payment, claim, state, at FROM cards";
+
+impl Wallet<'_> {
+    /// Somebody who holds this account's token has paid with a card: begins to claim it.
+    pub fn log_in(&mut self, login: &Login, token: &TokenId) -> Result<LoginOutcome, WalletError> {
+        let disowned = self.is_disowned(&login.payment)?;
+        let Some(card) = login.card.as_ref().filter(|_| !disowned) else {
+            if !disowned {
+                self.introduce(login.name.as_deref(), login.email.as_deref(), false)?;
+            }
+            return Ok(LoginOutcome::Done);
+        };
+        let id = card.id();
+        match self.card(&id)? {
+            Some(known) if known.state == State::Owned => {
+                self.introduce(login.name.as_deref(), login.email.as_deref(), true)?;
+                return Ok(LoginOutcome::Done);
+            }
+            Some(known) if known.state == State::Claiming => return Ok(LoginOutcome::Claiming { claim: known.claim }),
+            _ => {}
+        }
+        let asks = match login.consent {
+            Consent::None => true,
+            // What was there before is to be got at by nobody who only paid in.
+            Consent::Left => self.has_history(&login.payment)?,
+            Consent::Given => false,
+        };
+        if asks {
+            return Ok(LoginOutcome::Ask);
+        }
+        if self.cards()?.len() >= MAX_CARDS {
+            return Ok(LoginOutcome::Done);
+        }
+        let claim = self.next_claim(0)?;
+        self.put(&CardRow {
+            id,
+            card: card.clone(),
+            name: login.name.clone(),
+            email: login.email.clone(),
+            token: token.clone(),
+            payment: login.payment.clone(),
+            claim,
+            state: State::Claiming,
+            at: self.now,
+        })?;
+        Ok(LoginOutcome::Claiming { claim })
+    }
+
+    /// The directory has said whose it is.
+    pub fn claimed(&mut self, id: &str, claim: i64, owned: bool) -> Result<(), WalletError> {
+        let claiming = |row: &CardRow| row.claim == claim && row.state == State::Claiming;
+        let Some(row) = self.card(id)?.filter(claiming) else { return Ok(()) };
+        if owned {
+            self.set_state("id", id, State::Owned)?;
+            self.introduce(row.name.as_deref(), row.email.as_deref(), true)
+        } else {
+            self.forget_card(id, claim)
+        }
+    }
+
+    /// Begins to give up a card; `None`: there is no such card.
+    pub fn release_card(&mut self, id: &str) -> Result<Option<CardRow>, WalletError> {
+        self.set_state("id", id, State::Releasing)?;
+        Ok(self.card(id)?)
+    }
+
+    /// Begins to give up what the bearers of a token claimed: it is revoked.
+    pub fn release_cards_of(&mut self, token: &TokenId) -> Result<(), WalletError> {
+        self.set_state("token", token.as_str(), State::Releasing)
+    }
+
+    /// Begins to give up all that was claimed, and is about to be, but by the bearers of one token.
+    pub(crate) fn release_cards_but(&mut self, token: Option<&TokenId>) -> Result<(), WalletError> {
+        let update = "UPDATE cards SET state = ? WHERE token IS NOT ?";
+        self.sql.run(update, &[State::Releasing.name().into(), token.map(TokenId::as_str).into()])?;
+        self.show_cards()
+    }
+
+    /// Begins to give up what a payment claimed, here and wherever this account went: its payer was not entitled to it.
+    pub fn disown(&mut self, payment: &str) -> Result<(), WalletError> {
+        self.sql.run("INSERT INTO disowned (payment) VALUES (?) ON CONFLICT DO NOTHING", &[payment.into()])?;
+        self.set_state("payment", payment, State::Releasing)
+    }
+
+    /// The directory has forgotten it.
+    pub fn released(&mut self, id: &str, claim: i64) -> Result<(), WalletError> {
+        match self.card(id)? {
+            Some(row) if row.state == State::Releasing => self.forget_card(id, claim),
+            _ => Ok(()),
+        }
+    }
+
+    /// A card of an account that went into this one; it hangs on a token, and goes if that has ended meanwhile.
+    pub fn inherit(&mut self, card: &CardRow, token: &TokenId) -> Result<(), WalletError> {
+        let keep = self.account.merged_into.is_some() || self.has_token(token)?;
+        let known = self.card(&card.id)?;
+        let claim = match &known {
+            // Told again after it was given up, it is the same claim, which the directory does not let in again. The numbers of an
+            // account's own claims are even.
+            None => self.saw_claim((card.claim + 1) | 1)?,
+            Some(known) if known.state == State::Owned && known.claim > card.claim => return Ok(()),
+            // What is on its way about the claim that was known here comes to nothing.
+            Some(known) => self.next_claim(known.claim.max(card.claim))?,
+        };
+        let given_up = known.is_some_and(|known| known.state == State::Releasing) || self.is_disowned(&card.payment)?;
+        let state =
+            if keep && !given_up && self.cards()?.len() < MAX_CARDS { State::Claiming } else { State::Releasing };
+        self.put(&CardRow { token: token.clone(), claim, state, ..card.clone() })
+    }
+
+    /// A card went to the account that this one went into.
+    pub fn inherited(&mut self, id: &str, claim: i64) -> Result<(), WalletError> {
+        self.forget_card(id, claim)
+    }
+
+    /// What this account owns.
+    pub fn cards(&self) -> Result<Vec<CardRow>, WalletError> {
+        self.select("WHERE state = 'owned' ORDER BY at, id", &[])
+    }
+
+    /// Some of what is to be finished: claims and releases, and in an account that went into another, every card.
+    pub fn unfinished_cards(&self, most: usize) -> Result<Vec<CardRow>, WalletError> {
+        let merged = self.account.merged_into.is_some();
+        self.select(
+            "WHERE state <> 'owned' OR ? ORDER BY at, id LIMIT ?",
+            &[i64::from(merged).into(), (most as i64).into()],
+        )
+    }
+
+    /// Payments whose claims the account that this one went into has to give up, too.
+    pub fn untold_disowned(&self) -> Result<Vec<String>, WalletError> {
+        if self.account.merged_into.is_none() {
+            return Ok(Vec::new());
+        }
+        let rows = self.sql.run("SELECT payment FROM disowned WHERE told = 0 LIMIT 20", &[])?;
+        Ok(rows.into_iter().map(|row| Reader::new(row).text()).collect::<Result<_, SqlError>>()?)
+    }
+
+    pub fn told_disowned(&self, payment: &str) -> Result<(), WalletError> {
+        self.sql.run("UPDATE disowned SET told = 1 WHERE payment = ?", &[payment.into()])?;
+        Ok(())
+    }
+
+    fn is_disowned(&self, payment: &str) -> Result<bool, SqlError> {
+        Ok(!self.sql.run("SELECT 1 FROM disowned WHERE payment = ?", &[payment.into()])?.is_empty())
+    }
+
+    /// Whether there is anything that somebody could want to get at with a card of his own: other payments, or cards.
+    fn has_history(&self, payment: &str) -> Result<bool, SqlError> {
+        let select = "SELECT 1 WHERE EXISTS (SELECT 1 FROM payments WHERE key <> ?) OR EXISTS (SELECT 1 FROM cards)
+             OR EXISTS (SELECT 1 FROM entries WHERE kind = 'transfer')";
+        Ok(!self.sql.run(select, &[payment.into()])?.is_empty())
+    }
+
+    /// The number of a new claim, past all that this account has seen.
+    fn next_claim(&self, seen: i64) -> Result<i64, SqlError> {
+        self.saw_claim((remembered(self.sql, CLAIMS)?.unwrap_or(0).max(seen) / 2 + 1) * 2)
+    }
+
+    fn saw_claim(&self, claim: i64) -> Result<i64, SqlError> {
+        if remembered(self.sql, CLAIMS)?.is_none_or(|seen| seen < claim) {
+            remember(self.sql, CLAIMS, claim)?;
+        }
+        Ok(claim)
+    }
+
+    fn card(&self, id: &str) -> Result<Option<CardRow>, SqlError> {
+        self.sql.run(&format!("{SELECT} WHERE id = ?"), &[id.into()])?.pop().map(CardRow::read).transpose()
+    }
+
+    fn select(&self, condition: &str, parameters: &[Value]) -> Result<Vec<CardRow>, WalletError> {
+        let rows = self.sql.run(&format!("{SELECT} {condition}"), parameters)?;
+        Ok(rows.into_iter().map(CardRow::read).collect::<Result<_, SqlError>>()?)
+    }
+
+    fn put(&mut self, row: &CardRow) -> Result<(), WalletError> {
+        self.sql.run(
+            "INSERT OR REPLACE INTO cards (id, identity, label, name, email, token, payment, claim, state, at)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            &[
+                row.id.as_str().into(),
+                row.card.identity.as_str().into(),
+                row.card.label.as_str().into(),
+                row.name.clone().into(),
+                row.email.clone().into(),
+                row.token.as_str().into(),
+                row.payment.as_str().into(),
+                row.claim.into(),
+                row.state.name().into(),
+                row.at.into(),
+            ],
+        )?;
+        self.show_cards()
+    }
+
+    /// `column` is one of ours, never a stranger's text.
+    fn set_state(&mut self, column: &'static str, value: &str, state: State) -> Result<(), WalletError> {
+        self.sql
+            .run(&format!("UPDATE cards SET state = ? WHERE {column} = ?"), &[state.name().into(), value.into()])?;
+        self.show_cards()
+    }
+
+    fn forget_card(&mut self, id: &str, claim: i64) -> Result<(), WalletError> {
+        self.sql.run("DELETE FROM cards WHERE id = ? AND claim = ?", &[id.into(), claim.into()])?;
+        self.show_cards()
+    }
+
+    /// Lets the row show the newest card and the newest Link account that are owned.
+    fn show_cards(&mut self) -> Result<(), WalletError> {
+        let cards = self.cards()?;
+        let newest =
+            |kind: &str| cards.iter().rev().find_map(|row| row.card.identity.strip_prefix(kind)).map(str::to_owned);
+        self.account.card_fingerprint = newest(CARD);
+        self.account.verified_email = newest(LINK);
+        let (fingerprint, email) = (self.account.card_fingerprint.clone(), self.account.verified_email.clone());
+        self.sql
+            .run("UPDATE users SET card_fingerprint = ?, verified_email = ?", &[fingerprint.into(), email.into()])?;
+        self.touch();
+        Ok(())
+    }
+
+    /// Lets the row show who paid; without a claim only where nothing is known yet.
+    fn introduce(&mut self, name: Option<&str>, email: Option<&str>, claimed: bool) -> Result<(), WalletError> {
+        let pick = |known: &Option<String>, told: Option<&str>| match (known, told) {
+            (Some(known), Some(_)) if !claimed => Some(known.clone()),
+            (known, None) => known.clone(),
+            (_, Some(told)) => Some(told.to_owned()),
+        };
+        self.account.name = pick(&self.account.name, name);
+        self.account.email = pick(&self.account.email, email);
+        let (name, email) = (self.account.name.clone(), self.account.email.clone());
+        self.sql.run("UPDATE users SET name = ?, email = ?", &[name.into(), email.into()])?;
+        self.touch();
+        Ok(())
+    }
+}
+
+impl CardRow {
+    fn read(row: Row) -> Result<Self, SqlError> {
+        let mut row = Reader::new(row);
+        Ok(Self {
+            id: row.text()?,
+            card: Card { identity: row.text()?, label: row.text()? },
+            name: row.optional_text()?,
+            email: row.optional_text()?,
+            token: row.text()?.into(),
+            payment: row.text()?,
+            claim: row.integer()?,
+            state: match row.text()?.as_str() {
+                "claiming" => State::Claiming,
+                "owned" => State::Owned,
+                "releasing" => State::Releasing,
+                _ => return Err(SqlError("cards.state is no state".into())),
+            },
+            at: row.integer()?,
+        })
+    }
+
+    /// `card` or `link`.
+    pub fn kind(&self) -> &'static str {
+        if self.card.identity.starts_with(LINK) { "link" } else { "card" }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::account::payment::Credit;
+    use crate::account::reversal::{Kind, Reversal};
+    use crate::account::tokens::{Caps, NewToken};
+    use crate::account::transfer::Merge;
+    use crate::identity::AccountId;
+    use crate::money::Cents;
+    use crate::schema::{Schema, migrate};
+    use crate::sql::Sql;
+    use crate::tables::Role;
+    use crate::testing::database;
+
+    const SCHEMA: Schema = Schema::of::<()>();
+    const NOW: Millis = 1_800_000_000_000;
+
+    type Act = fn(&mut Wallet<'_>) -> Result<(), WalletError>;
+
+    fn at<T>(sql: &rusqlite::Connection, act: impl FnOnce(&mut Wallet<'_>) -> Result<T, WalletError>) -> T {
+        let mut wallet = Wallet::load_or_register(sql, &SCHEMA, NOW, &AccountId::from_hash(&[7; 32])).unwrap();
+        let result = act(&mut wallet).unwrap();
+        wallet.save().unwrap();
+        result
+    }
+
+    /// An account that was paid for once.
+    fn account() -> rusqlite::Connection {
+        let sql = database();
+        migrate(&sql, Role::Account, &SCHEMA).unwrap();
+        pay(&sql, "first");
+        sql
+    }
+
+    fn pay(sql: &rusqlite::Connection, key: &str) {
+        let (account, amount) = (AccountId::from_hash(&[7; 32]), Cents::new(5));
+        let credit = Credit { account, key: key.into(), amount, payment_intent: Some(format!("pi_{key}")) };
+        at(sql, |wallet| wallet.credit(&credit));
+    }
+
+    fn browser() -> TokenId {
+        "browser".to_owned().into()
+    }
+
+    fn mint(sql: &rusqlite::Connection) {
+        let (label, caps, expires_at) = ("login".into(), Caps::default(), None);
+        let token = NewToken { id: browser(), hash: "hash".into(), label, manage: true, login: true, caps, expires_at };
+        at(sql, |wallet| wallet.mint(&token)).unwrap();
+    }
+
+    fn visa() -> Card {
+        Card::of_fingerprint("print", "visa •••• 4242".into())
+    }
+
+    fn login(card: Option<Card>) -> Login {
+        let (name, email) = (Some("Petra".into()), Some("form@example.com".into()));
+        Login { payment: "first".into(), name, email, card, consent: Consent::Left }
+    }
+
+    fn log_in(sql: &rusqlite::Connection, login: &Login) -> LoginOutcome {
+        at(sql, |wallet| wallet.log_in(login, &"token".to_owned().into()))
+    }
+
+    fn claiming(claim: i64) -> LoginOutcome {
+        LoginOutcome::Claiming { claim }
+    }
+
+    fn row(sql: &rusqlite::Connection) -> Vec<Option<String>> {
+        let row =
+            sql.run("SELECT name, email, card_fingerprint, verified_email FROM users", &[]).unwrap().pop().unwrap();
+        let mut row = Reader::new(row);
+        (0..4).map(|_| row.optional_text().unwrap()).collect()
+    }
+
+    fn owned(sql: &rusqlite::Connection) -> Vec<String> {
+        let mut labels: Vec<String> = at(sql, |wallet| wallet.cards()).into_iter().map(|row| row.card.label).collect();
+        labels.sort();
+        labels
+    }
+
+    fn claim(sql: &rusqlite::Connection, card: &Card, number: i64) {
+        assert_eq!(log_in(sql, &Login { consent: Consent::Given, ..login(Some(card.clone())) }), claiming(number));
+        at(sql, |wallet| wallet.claimed(&card.id(), number, true));
+    }
+
+    #[test]
+    fn a_card_is_owned_when_the_directory_said_so_and_not_before() {
+        let sql = account();
+        for _ in 0..2 {
+            assert_eq!(log_in(&sql, &login(Some(visa()))), claiming(2));
+            assert_eq!((owned(&sql).len(), row(&sql)), (0, vec![None; 4]));
+        }
+        assert_eq!(log_in(&sql, &login(Some(visa()))), claiming(2), "a second visit joins the first");
+        at(&sql, |wallet| wallet.claimed(&visa().id(), 4, false));
+        for _ in 0..2 {
+            at(&sql, |wallet| wallet.claimed(&visa().id(), 2, true));
+            assert_eq!(owned(&sql), ["visa •••• 4242"]);
+        }
+        let text = |text: &str| Some(text.to_owned());
+        assert_eq!(row(&sql), [text("Petra"), text("form@example.com"), text("print"), None]);
+        assert_eq!(log_in(&sql, &login(Some(visa()))), LoginOutcome::Done);
+        assert!(at(&sql, |wallet| wallet.unfinished_cards(9)).is_empty());
+    }
+
+    #[test]
+    fn what_another_account_owns_leaves_no_trace() {
+        let sql = account();
+        log_in(&sql, &login(Some(visa())));
+        at(&sql, |wallet| wallet.claimed(&visa().id(), 2, false));
+        assert_eq!(row(&sql), vec![None; 4]);
+        assert!(at(&sql, |wallet| wallet.unfinished_cards(9)).is_empty());
+    }
+
+    #[test]
+    fn a_further_card_is_claimed_only_when_its_payer_was_asked() {
+        let sql = account();
+        claim(&sql, &visa(), 2);
+        let other = Card::of_link("Petra@Link.Example", "Link p•••@link.example".into());
+        assert_eq!(log_in(&sql, &login(Some(other.clone()))), LoginOutcome::Ask);
+        assert_eq!(owned(&sql).len(), 1);
+        claim(&sql, &other, 4);
+        assert_eq!(owned(&sql), ["Link p•••@link.example", "visa •••• 4242"]);
+        assert_eq!(row(&sql)[3].as_deref(), Some("petra@link.example"));
+
+        let sql = account();
+        pay(&sql, "second");
+        assert_eq!(log_in(&sql, &login(Some(visa()))), LoginOutcome::Ask, "there is somebody's money already");
+
+        let sql = account();
+        let lured = Login { consent: Consent::None, ..login(Some(visa())) };
+        assert_eq!(log_in(&sql, &lured), LoginOutcome::Ask, "who has not left to pay may not have paid");
+    }
+
+    #[test]
+    fn without_an_identity_a_payment_tells_a_name_where_none_is_known() {
+        let sql = account();
+        let told = |name: &str| Login { name: Some(name.into()), email: None, ..login(None) };
+        assert_eq!(log_in(&sql, &told("Petra")), LoginOutcome::Done);
+        assert_eq!(log_in(&sql, &told("Mallory")), LoginOutcome::Done);
+        assert_eq!(row(&sql), [Some("Petra".to_owned()), None, None, None]);
+    }
+
+    #[test]
+    fn a_card_goes_with_its_token_its_payment_or_by_itself() {
+        fn dispute(disowned: bool) -> Reversal {
+            let (kind, amount, returned) = (Kind::Dispute, Cents::new(5), Cents::ZERO);
+            Reversal { kind, id: "du".into(), amount, withdrawn: false, returned, closed: false, disowned }
+        }
+        let ways: [Act; 3] = [
+            |wallet| wallet.release_card(&visa().id()).map(drop),
+            |wallet| wallet.release_cards_of(&"token".to_owned().into()),
+            |wallet| wallet.reverse("pi_first", &dispute(true)),
+        ];
+        for (index, way) in ways.into_iter().enumerate() {
+            let sql = account();
+            claim(&sql, &visa(), 2);
+            at(&sql, |wallet| wallet.release_cards_of(&"another token".to_owned().into()));
+            at(&sql, |wallet| wallet.reverse("pi_first", &dispute(false)));
+            assert_eq!(owned(&sql).len(), 1);
+            at(&sql, way);
+            assert_eq!((owned(&sql).len(), row(&sql)[2].clone()), (0, None), "{index}");
+            let unfinished = at(&sql, |wallet| wallet.unfinished_cards(9));
+            assert_eq!((unfinished.len(), unfinished[0].state), (1, State::Releasing));
+            at(&sql, |wallet| wallet.released(&visa().id(), 0));
+            assert_eq!(at(&sql, |wallet| wallet.unfinished_cards(9)).len(), 1, "of an earlier claim");
+            at(&sql, |wallet| wallet.released(&visa().id(), 2));
+            assert!(at(&sql, |wallet| wallet.unfinished_cards(9)).is_empty());
+            let again = log_in(&sql, &Login { consent: Consent::Given, ..login(Some(visa())) });
+            assert_eq!(again, if index == 2 { LoginOutcome::Done } else { claiming(4) }, "{index}");
+        }
+    }
+
+    #[test]
+    fn a_claim_that_is_made_again_is_not_released_by_the_release_before_it() {
+        let sql = account();
+        claim(&sql, &visa(), 2);
+        at(&sql, |wallet| wallet.release_card(&visa().id()));
+        claim(&sql, &visa(), 4);
+        at(&sql, |wallet| wallet.released(&visa().id(), 2));
+        assert_eq!(owned(&sql).len(), 1);
+    }
+
+    #[test]
+    fn cards_are_inherited_under_the_browsers_token_unless_it_or_their_payment_is_gone() {
+        let card = CardRow {
+            id: visa().id(),
+            card: visa(),
+            name: None,
+            email: None,
+            token: "theirs".to_owned().into(),
+            payment: "their payment".into(),
+            claim: 1,
+            state: State::Owned,
+            at: NOW,
+        };
+        for (keep, disowned, state) in
+            [(true, false, State::Claiming), (false, false, State::Releasing), (true, true, State::Releasing)]
+        {
+            let sql = account();
+            if disowned {
+                at(&sql, |wallet| wallet.disown("their payment"));
+            }
+            if keep {
+                mint(&sql);
+            }
+            for _ in 0..2 {
+                at(&sql, |wallet| wallet.inherit(&card, &browser()));
+                let rows = at(&sql, |wallet| wallet.unfinished_cards(9));
+                assert_eq!((rows.len(), rows[0].state, rows[0].token.as_str()), (1, state, "browser"));
+            }
+        }
+        let sql = account();
+        mint(&sql);
+        at(&sql, |wallet| wallet.inherit(&card, &browser()));
+        at(&sql, |wallet| wallet.claimed(&card.id, 3, true));
+        at(&sql, |wallet| wallet.disown("their payment"));
+        assert_eq!(owned(&sql).len(), 0, "a dispute after the merge undoes it, too");
+    }
+
+    #[test]
+    fn an_account_that_went_into_another_has_all_its_cards_to_hand_on() {
+        let sql = account();
+        claim(&sql, &visa(), 2);
+        assert!(at(&sql, |wallet| wallet.unfinished_cards(9)).is_empty());
+        let into = AccountId::from_hash(&[1; 32]);
+        let merge = Merge { into: into.clone(), registered_at: NOW - 1, token: browser() };
+        assert_eq!(at(&sql, |wallet| wallet.merge(&merge)), Ok(()));
+        assert_eq!(at(&sql, |wallet| wallet.survivor()), Some((into, browser())));
+        assert_eq!(at(&sql, |wallet| wallet.unfinished_cards(9)).len(), 1);
+        at(&sql, |wallet| wallet.disown("first"));
+        assert_eq!(at(&sql, |wallet| wallet.untold_disowned()), ["first"]);
+        at(&sql, |wallet| wallet.told_disowned("first"));
+        assert!(at(&sql, |wallet| wallet.untold_disowned()).is_empty());
+        at(&sql, |wallet| wallet.inherited(&visa().id(), 2));
+        assert!(at(&sql, |wallet| wallet.unfinished_cards(9)).is_empty());
+    }
+}

@@ -1,0 +1,141 @@
+//! The end of an account.
+
+use crate::account::refusal::Refusal;
+use crate::account::wallet::Wallet;
+use crate::error::WalletError;
+use crate::money::Cents;
+use crate::schema::Schema;
+use crate::sql::Value;
+
+impl Wallet<'_> {
+    /// Whether this very command closed the account.
+    pub fn is_closed_by(&self, key: &str) -> Result<bool, WalletError> {
+        Ok(self.amount_of(&entry_key(key))?.is_some())
+    }
+
+    /// Closes the account: its tokens end, its money is forfeited, and what it knew of a person is forgotten. The ledger
+    /// stays, and what refunds and disputes need.
+    ///
+    /// Checked in this order: that no calls run, that no money is left, unless it is to be forfeited. What disputes freeze
+    /// stays for them.
+    pub fn close_account(
+        &mut self,
+        schema: &Schema,
+        key: &str,
+        forfeit: bool,
+    ) -> Result<Result<(), Refusal>, WalletError> {
+        if self.open_holds().next().is_some() {
+            return Ok(Err(Refusal::CallsRunning));
+        }
+        let left = self.available()?.max(Cents::ZERO);
+        if left.is_positive() && !forfeit {
+            return Ok(Err(Refusal::MoneyLeft { amount: left }));
+        }
+        self.write("close", &entry_key(key), -left, None)?;
+        for token in self.tokens()? {
+            self.end_token(&token.id)?;
+        }
+        self.release_cards_but(None)?;
+        // The answers that it holds are the person's, too.
+        self.sql.run("DELETE FROM idempotency", &[])?;
+        self.account.hide_person();
+        self.account.columns = schema.initial_row();
+        let columns: String = schema.quoted_names().map(|name| format!(", {name} = ?")).collect();
+        let update = format!(
+            "UPDATE users SET name = NULL, email = NULL, card_fingerprint = NULL, verified_email = NULL{columns}"
+        );
+        let values: Vec<Value> = self.account.columns.clone();
+        self.sql.run(&update, &values)?;
+        Ok(Ok(()))
+    }
+}
+
+fn entry_key(key: &str) -> String {
+    format!("close:{key}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::account::hold::{Ending, HoldId, Outcome};
+    use crate::account::payment::Credit;
+    use crate::account::reversal::{Kind, Reversal};
+    use crate::account::tokens::Denied;
+    use crate::clock::Millis;
+    use crate::identity::{AccountId, Proof};
+    use crate::schema::migrate;
+    use crate::sql::Sql;
+    use crate::tables::Role;
+    use crate::testing::database;
+
+    const SCHEMA: Schema = Schema::of::<()>();
+    const NOW: Millis = 1_800_000_000_000;
+
+    fn at<T>(sql: &rusqlite::Connection, act: impl FnOnce(&mut Wallet<'_>) -> T) -> T {
+        let mut wallet = Wallet::load_or_register(sql, &SCHEMA, NOW, &AccountId::from_hash(&[7; 32])).unwrap();
+        let result = act(&mut wallet);
+        wallet.save().unwrap();
+        result
+    }
+
+    fn account(cents: i64) -> rusqlite::Connection {
+        let sql = database();
+        migrate(&sql, Role::Account, &SCHEMA).unwrap();
+        let (account, amount) = (AccountId::from_hash(&[7; 32]), Cents::new(cents));
+        let credit = Credit { account, key: "cs".into(), amount, payment_intent: Some("pi".into()) };
+        at(&sql, |wallet| wallet.credit(&credit).unwrap());
+        sql
+    }
+
+    #[test]
+    fn an_account_closes_when_its_money_is_gone_or_given_up() {
+        let sql = account(10);
+        let first = Proof { hash: "00".into(), first: true };
+        let hold = HoldId::generate(NOW);
+        at(&sql, |wallet| {
+            wallet.authenticate(&first).unwrap().unwrap();
+            wallet.reserve(&hold, Cents::new(1), 60).unwrap().unwrap();
+            assert_eq!(wallet.close_account(&SCHEMA, "k", true).unwrap(), Err(Refusal::CallsRunning));
+        });
+        at(&sql, |wallet| {
+            wallet.settle(&Ending { hold, outcome: Outcome::Release, key: None, token: None }).unwrap();
+            let refusal = Refusal::MoneyLeft { amount: Cents::new(10) };
+            assert_eq!(wallet.close_account(&SCHEMA, "k", false).unwrap(), Err(refusal));
+            assert!(!wallet.is_closed_by("k").unwrap());
+            // The login that began to claim it is over.
+            let insert = "INSERT INTO cards (id, identity, label, token, payment, claim, state, at)
+                VALUES ('1', 'card:1', 'visa', 'gone', 'cs', 7, 'claiming', 1)";
+            wallet.sql.run(insert, &[]).unwrap();
+            wallet.close_account(&SCHEMA, "k", true).unwrap().unwrap();
+            wallet.claimed("1", 7, true).unwrap();
+            assert_eq!(wallet.cards().unwrap().len(), 0);
+            assert!(wallet.is_closed_by("k").unwrap() && !wallet.is_closed_by("l").unwrap());
+            assert_eq!(wallet.balance(), Cents::ZERO);
+        });
+        at(&sql, |wallet| assert_eq!(wallet.authenticate(&first).unwrap(), Err(Denied::Wrong)));
+        let entries = sql.run("SELECT kind, amount FROM entries ORDER BY key DESC LIMIT 1 OFFSET 1", &[]).unwrap();
+        assert_eq!(entries, [["close".into(), Value::Integer(-100_000)]]);
+    }
+
+    #[test]
+    fn a_closed_account_can_still_be_refunded_and_disputed() {
+        let sql = account(10);
+        let (amount, returned) = (Cents::new(4), Cents::ZERO);
+        let dispute = |withdrawn| Reversal {
+            kind: Kind::Dispute,
+            id: "dp".into(),
+            amount,
+            withdrawn,
+            returned,
+            closed: false,
+            disowned: false,
+        };
+        at(&sql, |wallet| {
+            wallet.reverse("pi", &dispute(false)).unwrap();
+            wallet.close_account(&SCHEMA, "k", true).unwrap().unwrap();
+            assert_eq!(wallet.balance(), Cents::new(4), "what is disputed is not theirs to give up");
+            wallet.reverse("pi", &dispute(true)).unwrap();
+            assert_eq!(wallet.balance(), Cents::ZERO);
+        });
+    }
+}

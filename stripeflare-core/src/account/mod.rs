@@ -1,0 +1,39 @@
+//! Role 1, one customer's wallet: the row, the ledger and all that changes it.
+//!
+//! Every function here runs inside one transaction of its caller, and takes the time as an argument.
+
+mod cards;
+mod charge;
+mod closing;
+mod columns;
+mod fold;
+mod hold;
+mod idempotency;
+mod ledger;
+mod payment;
+mod refusal;
+mod reversal;
+mod row;
+mod snapshot;
+mod statement;
+mod tokens;
+mod transfer;
+mod usage;
+mod wallet;
+
+pub use cards::{Card, CardRow, Consent, Login, LoginOutcome, State};
+pub use charge::{Charge, Charged, Overdraft};
+pub use columns::{Change, Update};
+pub use fold::BATCH as FOLD_BATCH;
+pub use hold::{DELIVERY_MS, Ending, Hold, HoldId, MAX_HOLDS, Outcome, Report, Settled};
+pub use idempotency::{Claim, IdempotencyKey, KeptAnswer};
+pub use payment::Credit;
+pub use refusal::Refusal;
+pub use reversal::{Kind, Reversal};
+pub use row::AccountRow;
+pub use snapshot::{SentPayment, Snapshot};
+pub use statement::{Line, MAX_PAGE, ParsePlaceError, Place};
+pub use tokens::{Cap, Caps, Denied, MAX_TOKENS, NewToken, TokenId, TokenInfo};
+pub use transfer::{Merge, Transfer};
+pub use usage::Usage;
+pub use wallet::Wallet;

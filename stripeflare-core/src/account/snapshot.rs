@@ -1,0 +1,86 @@
+//! What an account tells the aggregate: always its newest state with its revision, so that a lost message is made up for
+//! by the next and a repeated one changes nothing. A hundred charges between two messages are one.
+
+use serde::{Deserialize, Serialize};
+
+use crate::account::row::AccountRow;
+use crate::account::usage::Usage;
+use crate::account::wallet::Wallet;
+use crate::clock::{DAY_MS, Millis};
+use crate::error::WalletError;
+use crate::money::{Cents, units};
+use crate::sql::{Reader, Row, SqlError};
+
+/// Payments one message carries at most; the rest follow in the next.
+const BATCH: i64 = 100;
+
+/// One message.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Snapshot {
+    pub account: AccountRow,
+    pub payments: Vec<SentPayment>,
+    /// The revision up to which the message tells everything.
+    revision: i64,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SentPayment {
+    pub key: String,
+    pub payment_intent: Option<String>,
+    #[serde(with = "units")]
+    pub amount: Cents,
+    #[serde(with = "units")]
+    pub taken: Cents,
+    #[serde(with = "units")]
+    pub frozen: Cents,
+    pub at: Millis,
+    pub revision: i64,
+}
+
+impl Wallet<'_> {
+    /// What the aggregate does not know yet.
+    pub fn unsent(&self) -> Result<Option<Snapshot>, WalletError> {
+        if !self.account.is_unsent() {
+            return Ok(None);
+        }
+        let rows = self.sql.run(
+            "SELECT key, payment_intent, amount, taken, frozen, at, revision FROM payments
+             WHERE revision > ? ORDER BY revision LIMIT ?",
+            &[self.account.sent_revision.into(), BATCH.into()],
+        )?;
+        let full = rows.len() == BATCH as usize;
+        let payments = rows.into_iter().map(SentPayment::read).collect::<Result<Vec<_>, SqlError>>()?;
+        // Payments of one revision are one, so the last one told is the end of the message.
+        let revision = match payments.last() {
+            Some(last) if full => last.revision,
+            _ => self.account.revision,
+        };
+        Ok(Some(Snapshot { account: self.account.clone(), payments, revision }))
+    }
+
+    /// Remembers what the aggregate was told, and forgets the totals of days that are over.
+    pub fn sent(&mut self, snapshot: &Snapshot) -> Result<(), SqlError> {
+        let today = self.now.div_euclid(DAY_MS);
+        let told = |usage: &Usage| usage.day < today && snapshot.account.usage.contains(usage);
+        self.account.usage.retain(|usage| !told(usage));
+        self.account.sent_revision = self.account.sent_revision.max(snapshot.revision);
+        let parameters = [self.account.sent_revision.into(), self.account.usage_value()];
+        self.sql.run("UPDATE users SET sent_revision = ?, usage = ?", &parameters)?;
+        Ok(())
+    }
+}
+
+impl SentPayment {
+    fn read(row: Row) -> Result<Self, SqlError> {
+        let mut row = Reader::new(row);
+        Ok(Self {
+            key: row.text()?,
+            payment_intent: row.optional_text()?,
+            amount: row.cents()?,
+            taken: row.cents()?,
+            frozen: row.cents()?,
+            at: row.integer()?,
+            revision: row.integer()?,
+        })
+    }
+}

@@ -1,0 +1,53 @@
+use crate::account::refusal::Refusal;
+use crate::account::tokens::{Cap, Caps, TokenId, TokenInfo};
+use crate::account::wallet::Wallet;
+use crate::error::WalletError;
+use crate::money::Cents;
+use crate::sql::{SqlError, Value};
+
+impl Wallet<'_> {
+    /// The caller's token, if what it spends is counted.
+    pub fn capped_token(&self) -> Option<TokenId> {
+        let token = &self.caller.as_ref()?.token;
+        (token.caps != Caps::default()).then(|| token.id.clone())
+    }
+
+    /// Whether a cap of the caller's token stands against so much more; what it has held counts as spent.
+    pub(crate) fn cap_on(&self, amount: Cents) -> Result<Option<Refusal>, WalletError> {
+        self.caller.as_ref().map_or(Ok(None), |caller| self.cap_of(&caller.token, amount))
+    }
+
+    /// Whether a hold's token may still spend so much, now that the hold is gone. One that has ended was let in before.
+    pub(crate) fn may_spend_late(&self, token: Option<&TokenId>, amount: Cents) -> Result<bool, WalletError> {
+        let Some(token) = token else { return Ok(true) };
+        let known = self.stored("WHERE id = ?", &[token.as_str().into()])?.pop();
+        Ok(known.map_or(Ok(None), |stored| self.cap_of(&stored.token, amount))?.is_none())
+    }
+
+    pub(super) fn cap_of(&self, token: &TokenInfo, amount: Cents) -> Result<Option<Refusal>, WalletError> {
+        let mut mine = self.open_holds().filter(|hold| hold.token.as_ref() == Some(&token.id));
+        let held = mine.try_fold(Cents::ZERO, |sum, hold| sum.checked_add(hold.amount)).ok_or(WalletError::Overflow)?;
+        let caps = [(Cap::Day, token.caps.day, token.spent_day), (Cap::Total, token.caps.total, token.spent_total)];
+        for (cap, limit, spent) in caps {
+            let Some(limit) = limit else { continue };
+            let left = limit.checked_sub(spent).ok_or(WalletError::Overflow)?.max(Cents::ZERO);
+            if left.checked_sub(held).is_none_or(|free| free < amount) {
+                return Ok(Some(Refusal::TokenCap { cap, limit, left }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Counts what a token with a cap has spent; one that has ended meanwhile counts nothing.
+    pub(crate) fn count_spent(&self, token: Option<&TokenId>, amount: Cents) -> Result<(), SqlError> {
+        let Some(token) = token else { return Ok(()) };
+        let (today, units, most): (Value, Value, Value) =
+            (self.today().into(), amount.units().into(), Cents::MAX.units().into());
+        self.sql.run(
+            "UPDATE tokens SET spent_day = MIN(IIF(spent_day_date = ?, spent_day, 0) + ?, ?), spent_day_date = ?,
+             spent_total = MIN(spent_total + ?, ?) WHERE id = ?",
+            &[today.clone(), units.clone(), most.clone(), today, units, most, token.as_str().into()],
+        )?;
+        Ok(())
+    }
+}

@@ -1,0 +1,524 @@
+use super::{FIRST, OLD_MS};
+use crate::account::cards::CardRow;
+use crate::account::refusal::Refusal;
+use crate::account::tokens::{Caller, MAX_TOKENS, NewToken, TokenId, TokenInfo};
+use crate::account::wallet::Wallet;
+use crate::error::WalletError;
+use crate::money::Cents;
+use crate::sql::{Reader, SqlError, Value};
+
+impl Wallet<'_> {
+    /// Makes a token. Repeated, it is the same token.
+    ///
+    /// Where there are too many, those whose time is over make room; for a login so does the one of an earlier login that
+    /// was not used for the longest time.
+    pub fn mint(&self, token: &NewToken) -> Result<Result<(), Refusal>, WalletError> {
+        if let Some(known) = self.stored("WHERE id = ?", &[token.id.as_str().into()])?.pop() {
+            let same = known.hash.as_ref() == Some(&token.hash);
+            return if same { Ok(Ok(())) } else { Err(SqlError("an id was used for two tokens".into()).into()) };
+        }
+        if self.is_full()? {
+            self.sql.run("DELETE FROM tokens WHERE expires_at <= ?", &[self.now.into()])?;
+        }
+        if self.is_full()? && token.login {
+            let oldest = "SELECT id FROM tokens WHERE login = 1 ORDER BY last_used_day, created_at LIMIT 1";
+            self.sql.run(&format!("DELETE FROM tokens WHERE id IN ({oldest})"), &[])?;
+        }
+        if self.is_full()? {
+            return Ok(Err(Refusal::TooManyTokens));
+        }
+        self.sql.run(
+            "INSERT INTO tokens (id, hash, label, manage, login, made_by, cap_day, cap_total, created_at, expires_at)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            &[
+                token.id.as_str().into(),
+                token.hash.as_str().into(),
+                token.label.as_str().into(),
+                i64::from(token.manage).into(),
+                i64::from(token.login).into(),
+                self.caller_id().map(TokenId::as_str).into(),
+                token.caps.day.map(Cents::units).into(),
+                token.caps.total.map(Cents::units).into(),
+                self.now.into(),
+                token.expires_at.into(),
+            ],
+        )?;
+        Ok(Ok(()))
+    }
+
+    fn is_full(&self) -> Result<bool, SqlError> {
+        let mut rows = self.sql.run("SELECT COUNT(*) FROM tokens", &[])?;
+        Ok(Reader::new(rows.pop().unwrap_or_default()).integer()? >= MAX_TOKENS as i64)
+    }
+
+    /// Gives the caller's token a new secret. The old one works until the new one is first used, or its time is over;
+    /// who lost the new one may ask for another with the old one.
+    ///
+    /// # Panics
+    /// Without a caller.
+    pub fn rotate(&self, hash: &str) -> Result<(), SqlError> {
+        let caller = self.caller.as_ref().expect("whoever has a token");
+        let (by_old, until) = (Value::from(i64::from(caller.by_old)), Value::from(self.now + OLD_MS));
+        self.sql.run(
+            "UPDATE tokens SET old_hash = IIF(?, old_hash, hash), old_until = IIF(?, old_until, ?), hash = ? WHERE id = ?",
+            &[by_old.clone(), by_old, until, hash.into(), caller.token.id.as_str().into()],
+        )?;
+        Ok(())
+    }
+
+    /// Ends a token and those that were made with it, which may be in the same wrong hands; the caller's is not among these.
+    /// Refused, when it is the caller's own and the last way to the account's money.
+    pub fn revoke(&mut self, id: &TokenId) -> Result<Result<(), Refusal>, WalletError> {
+        let mut living = self.tokens()?;
+        let mut ending = vec![id.clone()];
+        let mut next = 0;
+        while let Some(by) = ending.get(next).cloned() {
+            let made = |token: &TokenInfo| token.made_by.as_ref() == Some(&by) && !token.this;
+            ending.extend(living.iter().filter(|token| made(token)).map(|token| token.id.clone()));
+            living.retain(|token| !made(token));
+            next += 1;
+        }
+        if self.caller_id() == Some(id) && self.locks_out(&ending, false)? {
+            return Ok(Err(Refusal::LastToken));
+        }
+        for id in &ending {
+            self.end_token(id)?;
+        }
+        Ok(Ok(()))
+    }
+
+    /// A browser forgets the caller's token. One that a login gave ends with it; others may be kept elsewhere, too.
+    ///
+    /// Refused, unless `forget`, when it is the last way to the account's money.
+    pub fn log_out(&mut self, forget: bool) -> Result<Result<(), Refusal>, WalletError> {
+        let Some(Caller { token, .. }) = &self.caller else { return Ok(Ok(())) };
+        if !forget && token.manage && self.locks_out(std::slice::from_ref(&token.id), true)? {
+            return Ok(Err(Refusal::LastToken));
+        }
+        if token.login {
+            // The cards it claimed stay: nobody says that it was in the wrong hands.
+            self.sql.run("DELETE FROM tokens WHERE id = ?", &[token.id.as_str().into()])?;
+        }
+        Ok(Ok(()))
+    }
+
+    /// Gives the caller's token a new secret at once, and ends all others.
+    ///
+    /// # Panics
+    /// Without a caller.
+    pub fn log_out_everywhere(&mut self, hash: &str) -> Result<(), WalletError> {
+        let caller = self.caller_id().expect("whoever has a token").clone();
+        for token in self.tokens()?.into_iter().filter(|token| !token.this) {
+            self.end_token(&token.id)?;
+        }
+        // Also what tokens claimed that have ended before.
+        self.release_cards_but(Some(&caller))?;
+        let parameters = [hash.into(), caller.as_str().into()];
+        self.sql.run("UPDATE tokens SET hash = ?, old_hash = NULL WHERE id = ?", &parameters)?;
+        Ok(())
+    }
+
+    /// Ends a token, and all that hangs on it.
+    pub(crate) fn end_token(&mut self, id: &TokenId) -> Result<(), WalletError> {
+        if id.0 == FIRST {
+            self.store_first(None)?;
+        } else {
+            self.sql.run("DELETE FROM tokens WHERE id = ?", &[id.as_str().into()])?;
+        }
+        self.release_cards_of(id)
+    }
+
+    /// Whether nobody could get at the account's money any more without these tokens, and what they claimed.
+    fn locks_out(&self, gone: &[TokenId], cards_stay: bool) -> Result<bool, WalletError> {
+        let lives = |token: &TokenInfo| {
+            token.manage && token.expires_at.is_none_or(|at| at > self.now) && !gone.contains(&token.id)
+        };
+        let logs_in = |card: &CardRow| cards_stay || !gone.contains(&card.token);
+        Ok(self.account.balance.is_positive()
+            && !self.tokens()?.iter().any(lives)
+            && !self.cards()?.iter().any(logs_in))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::account::charge::{Charge, Overdraft};
+    use crate::account::hold::{DELIVERY_MS, Ending, HoldId, Outcome, Report, Settled};
+    use crate::account::idempotency::IdempotencyKey;
+    use crate::account::payment::Credit;
+    use crate::account::row::AccountRow;
+    use crate::account::tokens::{Cap, Caps, Denied};
+    use crate::clock::{DAY_MS, Millis};
+    use crate::identity::{Proof, Token};
+    use crate::schema::{Schema, migrate};
+    use crate::tables::Role;
+    use crate::testing::database;
+
+    const SCHEMA: Schema = Schema::of::<()>();
+    /// Noon.
+    const NOW: Millis = 20_000 * DAY_MS + DAY_MS / 2;
+
+    fn first() -> Proof {
+        Proof { hash: "00".repeat(32), first: true }
+    }
+
+    fn proof(name: &str) -> Proof {
+        Proof { hash: name.to_owned(), first: false }
+    }
+
+    fn token(name: &str) -> NewToken {
+        NewToken {
+            id: TokenId(format!("id-{name}")),
+            hash: name.to_owned(),
+            label: name.to_owned(),
+            manage: false,
+            login: false,
+            caps: Caps::default(),
+            expires_at: None,
+        }
+    }
+
+    fn capped(name: &str, day: Option<i64>, total: Option<i64>) -> NewToken {
+        NewToken { caps: Caps { day: day.map(Cents::new), total: total.map(Cents::new) }, ..token(name) }
+    }
+
+    fn at<T>(sql: &rusqlite::Connection, now: Millis, act: impl FnOnce(&mut Wallet<'_>) -> T) -> T {
+        let mut wallet = Wallet::load(sql, &SCHEMA, now).unwrap().unwrap();
+        let result = act(&mut wallet);
+        wallet.save().unwrap();
+        result
+    }
+
+    fn account(cents: i64, tokens: &[NewToken]) -> rusqlite::Connection {
+        let sql = database();
+        migrate(&sql, Role::Account, &SCHEMA).unwrap();
+        let id = Token::generate("1").account().clone();
+        let mut wallet = Wallet::load_or_register(&sql, &SCHEMA, NOW, &id).unwrap();
+        wallet
+            .credit(&Credit { account: id, key: "cs".into(), amount: Cents::new(cents), payment_intent: None })
+            .unwrap();
+        for token in tokens {
+            wallet.mint(token).unwrap().unwrap();
+        }
+        wallet.save().unwrap();
+        sql
+    }
+
+    fn opens(sql: &rusqlite::Connection, now: Millis, proof: &Proof) -> Result<(), Denied> {
+        at(sql, now, |wallet| wallet.authenticate(proof).unwrap())
+    }
+
+    fn reserve(sql: &rusqlite::Connection, now: Millis, name: &str, cents: i64) -> Result<HoldId, Refusal> {
+        at(sql, now, |wallet| {
+            wallet.authenticate(&proof(name)).unwrap().unwrap();
+            let hold = HoldId::generate(now);
+            wallet.reserve(&hold, Cents::new(cents), 60).unwrap().map(|()| hold)
+        })
+    }
+
+    fn ending(hold: &HoldId, outcome: Outcome, token: Option<&str>) -> Ending {
+        Ending { hold: hold.clone(), outcome, key: None, token: token.map(|name| TokenId(format!("id-{name}"))) }
+    }
+
+    fn capture(cents: i64, late: bool) -> Outcome {
+        Outcome::Capture { amount: Cents::new(cents), detail: "GET /".into(), late }
+    }
+
+    fn number(sql: &rusqlite::Connection, select: &str) -> i64 {
+        use crate::sql::Sql;
+        Reader::new(sql.run(select, &[]).unwrap().pop().unwrap()).integer().unwrap()
+    }
+
+    #[test]
+    fn only_tokens_of_the_account_open_it_and_each_in_its_time() {
+        let expiring = NewToken { expires_at: Some(NOW + 1), ..token("expiring") };
+        let sql = account(10, &[token("further"), expiring]);
+        assert_eq!(opens(&sql, NOW, &first()), Ok(()));
+        assert_eq!(opens(&sql, NOW, &Proof { first: false, ..first() }), Ok(()), "its hash is known by now");
+        assert_eq!(opens(&sql, NOW, &proof("further")), Ok(()));
+        assert_eq!(opens(&sql, NOW, &proof("expiring")), Ok(()));
+        assert_eq!(opens(&sql, NOW + 1, &proof("expiring")), Err(Denied::Expired));
+        for stranger in ["", "first", "id-further", "id-first"] {
+            assert_eq!(opens(&sql, NOW, &proof(stranger)), Err(Denied::Wrong), "{stranger}");
+        }
+        assert_eq!(opens(&sql, NOW, &Proof { first: true, ..proof("another") }), Err(Denied::Wrong));
+
+        sql.execute("UPDATE tokens SET hash = NULL WHERE id = 'first'", []).unwrap();
+        assert_eq!(opens(&sql, NOW, &first()), Err(Denied::Wrong), "it has ended");
+        sql.execute("UPDATE users SET merged_into = account_id", []).unwrap();
+        assert_eq!(opens(&sql, NOW, &proof("further")), Err(Denied::Merged));
+        assert_eq!(opens(&sql, NOW, &proof("stranger")), Err(Denied::Wrong));
+    }
+
+    #[test]
+    fn a_token_that_spends_sees_no_person() {
+        let sql = account(10, &[token("spends"), NewToken { manage: true, ..token("manages") }]);
+        sql.execute("UPDATE users SET name = 'Ada', email = 'a@b', card_fingerprint = 'f', verified_email = 'c@d'", [])
+            .unwrap();
+        for (proof, sees) in [(first(), true), (proof("manages"), true), (proof("spends"), false)] {
+            let mut wallet = Wallet::load(&sql, &SCHEMA, NOW).unwrap().unwrap();
+            wallet.authenticate(&proof).unwrap().unwrap();
+            let AccountRow { name, email, card_fingerprint, verified_email, .. } = wallet.save().unwrap();
+            for field in [name, email, card_fingerprint, verified_email] {
+                assert_eq!(field.is_some(), sees, "{proof:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn use_is_written_once_a_day() {
+        let sql = account(10, &[token("further")]);
+        let changes = |sql: &rusqlite::Connection| sql.total_changes();
+        for proof in [first(), proof("further")] {
+            for (now, rows) in [(NOW, 1), (NOW, 0), (NOW + 1, 0), (NOW + DAY_MS, 1), (NOW + DAY_MS, 0)] {
+                let before = changes(&sql);
+                opens(&sql, now, &proof).unwrap();
+                assert_eq!(changes(&sql) - before, rows, "{proof:?} {now}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_token_is_minted_once_and_there_are_not_too_many() {
+        let sql = account(10, &[token("a")]);
+        at(&sql, NOW, |wallet| {
+            wallet.mint(&token("a")).unwrap().unwrap();
+            assert!(wallet.mint(&NewToken { hash: "other".into(), ..token("a") }).is_err());
+            for number in 1..MAX_TOKENS {
+                wallet.mint(&token(&number.to_string())).unwrap().unwrap();
+            }
+            assert_eq!(wallet.mint(&token("one more")).unwrap(), Err(Refusal::TooManyTokens));
+            assert_eq!(wallet.mint(&token("a")).unwrap(), Ok(()), "it is there already");
+        });
+        assert_eq!(number(&sql, "SELECT COUNT(*) FROM tokens"), MAX_TOKENS as i64);
+    }
+
+    #[test]
+    fn a_cap_counts_what_is_held_and_what_was_captured_late_too() {
+        let sql = account(1_000, &[capped("day", Some(10), None), capped("total", Some(50), Some(15)), token("free")]);
+        let refused =
+            |cap, limit, left| Err(Refusal::TokenCap { cap, limit: Cents::new(limit), left: Cents::new(left) });
+        let held = reserve(&sql, NOW, "day", 6).unwrap();
+        assert_eq!(reserve(&sql, NOW, "day", 5).map(drop), refused(Cap::Day, 10, 10), "it is held");
+        assert_eq!(reserve(&sql, NOW, "total", 15).map(drop), Ok(()), "each token for itself");
+        assert_eq!(reserve(&sql, NOW, "free", 500).map(drop), Ok(()));
+        at(&sql, NOW, |wallet| wallet.settle(&ending(&held, capture(4, false), None)).unwrap());
+        assert_eq!(reserve(&sql, NOW, "day", 7).map(drop), refused(Cap::Day, 10, 6));
+        let released = reserve(&sql, NOW, "day", 6).unwrap();
+        at(&sql, NOW, |wallet| wallet.settle(&ending(&released, Outcome::Release, None)).unwrap());
+
+        let late = reserve(&sql, NOW, "day", 6).unwrap();
+        let after = NOW + 60_000 + DELIVERY_MS;
+        let settled = at(&sql, after, |wallet| wallet.settle(&ending(&late, capture(6, true), Some("day"))).unwrap());
+        assert_eq!(settled, Settled::Captured);
+        assert_eq!(reserve(&sql, after, "day", 1).map(drop), refused(Cap::Day, 10, 0));
+        let gone = HoldId::generate(NOW);
+        let settled = at(&sql, after, |wallet| wallet.settle(&ending(&gone, capture(1, true), Some("day"))).unwrap());
+        assert_eq!(settled, Settled::Gone, "others have spent what it had held");
+        assert_eq!(reserve(&sql, NOW + DAY_MS, "day", 10).map(drop), Ok(()), "another day");
+        assert_eq!(reserve(&sql, NOW + DAY_MS, "total", 16).map(drop), refused(Cap::Total, 15, 15));
+    }
+
+    #[test]
+    fn a_cap_counts_what_a_stream_reported_that_died() {
+        let sql = account(1_000, &[capped("day", Some(10), None)]);
+        let held = reserve(&sql, NOW, "day", 6).unwrap();
+        let report = Report { amount: Cents::new(4), detail: "GET /".into() };
+        assert!(at(&sql, NOW, |wallet| wallet.renew(&held, &report, 60).unwrap()));
+        let after = NOW + 60_000 + DELIVERY_MS;
+        at(&sql, after, |wallet| wallet.expire().unwrap());
+        let (limit, left) = (Cents::new(10), Cents::new(6));
+        let refused = Err(Refusal::TokenCap { cap: Cap::Day, limit, left });
+        assert_eq!(reserve(&sql, after, "day", 7).map(drop), refused);
+    }
+
+    #[test]
+    fn charges_keep_to_a_cap_also_into_the_overdraft() {
+        let sql = account(5, &[capped("a", None, Some(8))]);
+        let charge = |key: &str, cents, overdraft| {
+            let charge = Charge { key: key.into(), amount: Cents::new(cents), overdraft, detail: "job".into() };
+            at(&sql, NOW, |wallet| {
+                wallet.authenticate(&proof("a")).unwrap().unwrap();
+                wallet.charge(&charge).unwrap().map(|charged| charged.already)
+            })
+        };
+        let cap = |left| Err(Refusal::TokenCap { cap: Cap::Total, limit: Cents::new(8), left: Cents::new(left) });
+        assert_eq!(charge("a", 9, Overdraft::Allow), cap(8));
+        assert_eq!(charge("a", 8, Overdraft::Allow), Ok(false));
+        assert_eq!(charge("a", 8, Overdraft::Allow), Ok(true), "the same charge is no second one");
+        assert_eq!(charge("b", 1, Overdraft::Allow), cap(0), "and not a demand to pay");
+    }
+
+    #[test]
+    fn an_idempotency_key_is_one_tokens_own() {
+        let sql = account(5, &[token("a"), token("b")]);
+        let key = |name: &str| {
+            let key = IdempotencyKey { key: "key a".into(), fingerprint: "f".into() };
+            at(&sql, NOW, |wallet| {
+                wallet.authenticate(&proof(name)).unwrap().unwrap();
+                wallet.of_caller(key).key
+            })
+        };
+        assert_eq!((key("a"), key("b")), ("key a id-a".to_owned(), "key a id-b".to_owned()));
+    }
+
+    #[test]
+    fn a_token_rotates_without_a_moment_in_which_nothing_works() {
+        let sql = account(10, &[capped("a", None, Some(8))]);
+        let rotate = |now, with: &Proof, to: &str| {
+            at(&sql, now, |wallet| wallet.authenticate(with).unwrap().map(|()| wallet.rotate(to).unwrap()))
+        };
+        let held = reserve(&sql, NOW, "a", 5).unwrap();
+        at(&sql, NOW, |wallet| wallet.settle(&ending(&held, capture(5, false), None)).unwrap());
+
+        for _ in 0..2 {
+            rotate(NOW, &proof("a"), "b").unwrap();
+            assert_eq!(number(&sql, "SELECT COUNT(*) FROM tokens WHERE hash = 'b' AND old_hash = 'a'"), 1);
+        }
+        assert_eq!(opens(&sql, NOW + OLD_MS - 1, &proof("a")), Ok(()), "nobody has used the new one");
+        rotate(NOW + OLD_MS - 1, &proof("a"), "c").unwrap();
+        assert_eq!(opens(&sql, NOW, &proof("b")), Err(Denied::Wrong), "it was lost on its way");
+        assert_eq!(opens(&sql, NOW + OLD_MS, &proof("a")), Err(Denied::Wrong), "its time did not begin anew");
+        assert_eq!(opens(&sql, NOW + OLD_MS, &proof("c")), Ok(()));
+
+        rotate(NOW, &proof("c"), "d").unwrap();
+        assert_eq!(opens(&sql, NOW, &proof("c")), Ok(()));
+        assert_eq!(opens(&sql, NOW, &proof("d")), Ok(()));
+        assert_eq!(opens(&sql, NOW, &proof("c")), Err(Denied::Wrong), "the new one was used");
+        let left = Refusal::TokenCap { cap: Cap::Total, limit: Cents::new(8), left: Cents::new(3) };
+        assert_eq!(reserve(&sql, NOW, "d", 4).map(drop), Err(left), "caps and what was spent stay");
+
+        rotate(NOW, &first(), "e").unwrap();
+        assert_eq!(opens(&sql, NOW, &proof("e")), Ok(()));
+        assert_eq!(opens(&sql, NOW, &first()), Err(Denied::Wrong), "the first one like any other");
+    }
+
+    #[test]
+    fn a_revoked_token_stops_and_the_last_way_to_money_does_not() {
+        let sql = account(10, &[token("spends"), NewToken { manage: true, ..token("manages") }]);
+        let revoke = |with: &Proof, id: &str| {
+            at(&sql, NOW, |wallet| {
+                wallet.authenticate(with).unwrap().unwrap();
+                wallet.revoke(&TokenId(id.to_owned())).unwrap()
+            })
+        };
+        for _ in 0..2 {
+            assert_eq!(revoke(&first(), "id-spends"), Ok(()));
+        }
+        assert_eq!(opens(&sql, NOW, &proof("spends")), Err(Denied::Wrong));
+        assert_eq!(revoke(&proof("manages"), "first"), Ok(()));
+        assert_eq!(opens(&sql, NOW, &first()), Err(Denied::Wrong));
+        assert_eq!(revoke(&proof("manages"), "id-manages"), Err(Refusal::LastToken));
+        assert_eq!(opens(&sql, NOW, &proof("manages")), Ok(()));
+    }
+
+    #[test]
+    fn what_was_made_or_claimed_with_a_revoked_token_goes_with_it() {
+        let manages = |name: &str| NewToken { manage: true, ..token(name) };
+        let sql = account(10, &[manages("stolen"), manages("other")]);
+        for (by, name) in [("stolen", "a"), ("a", "b"), ("b", "c"), ("stolen", "spends"), ("other", "d")] {
+            at(&sql, NOW, |wallet| {
+                wallet.authenticate(&proof(by)).unwrap().unwrap();
+                wallet.mint(&if name == "spends" { token(name) } else { manages(name) }).unwrap().unwrap();
+            });
+        }
+        for (id, token) in [("1", "id-stolen"), ("2", "id-b"), ("3", "id-other")] {
+            let insert = "INSERT INTO cards (id, identity, label, token, payment, claim, state, at)
+                VALUES (?1, ?1, 'visa', ?2, 'p', ?1, 'owned', 1)";
+            sql.execute(insert, [id, token]).unwrap();
+        }
+        at(&sql, NOW, |wallet| {
+            wallet.authenticate(&proof("b")).unwrap().unwrap();
+            wallet.revoke(&TokenId("id-stolen".into())).unwrap().unwrap();
+            let left: Vec<_> = wallet.tokens().unwrap().into_iter().map(|token| token.label).collect();
+            assert_eq!(left, ["first", "b", "c", "d", "other"], "whoever revokes stays, and what it has made");
+            let cards: Vec<_> = wallet.cards().unwrap().into_iter().map(|card| card.id).collect();
+            assert_eq!(cards, ["2", "3"]);
+            // The login that began to claim it is over.
+            wallet
+                .sql
+                .run("UPDATE cards SET state = 'claiming', claim = 7, token = 'gone' WHERE id = '3'", &[])
+                .unwrap();
+            wallet.log_out_everywhere("fresh").unwrap();
+            wallet.claimed("3", 7, true).unwrap();
+            let cards: Vec<_> = wallet.cards().unwrap().into_iter().map(|card| card.id).collect();
+            assert_eq!(cards, ["2"], "only what this very token claimed, and nothing that is yet to be");
+        });
+    }
+
+    #[test]
+    fn no_token_ends_itself_with_all_that_could_take_its_place() {
+        let sql = account(10, &[]);
+        let first_does = |act: fn(&mut Wallet<'_>) -> Result<Result<(), Refusal>, WalletError>| {
+            at(&sql, NOW, |wallet| {
+                wallet.authenticate(&first()).unwrap().unwrap();
+                act(wallet).unwrap()
+            })
+        };
+        let revoke = |wallet: &mut Wallet<'_>| wallet.revoke(&TokenId(FIRST.into()));
+        first_does(|wallet| wallet.mint(&NewToken { manage: true, ..token("made") })).unwrap();
+        assert_eq!(first_does(revoke), Err(Refusal::LastToken), "what it made would end with it");
+        let insert = "INSERT INTO cards (id, identity, label, token, payment, claim, state, at)
+            VALUES ('c', 'c', 'visa', 'first', 'p', 1, 'owned', 1)";
+        sql.execute(insert, []).unwrap();
+        assert_eq!(first_does(revoke), Err(Refusal::LastToken), "and so would its card");
+        sql.execute("UPDATE tokens SET hash = NULL WHERE id = 'id-made'", []).unwrap();
+        assert_eq!(first_does(|wallet| wallet.log_out(false)), Ok(()), "its card stays, and logs in");
+        sql.execute("UPDATE cards SET token = 'another'", []).unwrap();
+        assert_eq!(first_does(revoke), Ok(()));
+        assert_eq!(opens(&sql, NOW, &first()), Err(Denied::Wrong));
+    }
+
+    #[test]
+    fn logging_out_ends_what_a_login_gave_and_loses_no_money() {
+        let login = NewToken { manage: true, login: true, ..token("login") };
+        let sql = account(10, &[login.clone(), token("spends")]);
+        let log_out = |with: &Proof, forget| {
+            at(&sql, NOW, |wallet| {
+                wallet.authenticate(with).unwrap().unwrap();
+                wallet.log_out(forget).unwrap()
+            })
+        };
+        assert_eq!(log_out(&proof("spends"), false), Ok(()));
+        assert_eq!(opens(&sql, NOW, &proof("spends")), Ok(()), "no login gave it");
+        assert_eq!(log_out(&proof("login"), false), Ok(()));
+        assert_eq!(opens(&sql, NOW, &proof("login")), Err(Denied::Wrong));
+        assert_eq!(log_out(&first(), false), Err(Refusal::LastToken));
+        assert_eq!(log_out(&first(), true), Ok(()));
+        assert_eq!(opens(&sql, NOW, &first()), Ok(()), "somebody may have kept it");
+
+        at(&sql, NOW, |wallet| wallet.mint(&login).unwrap().unwrap());
+        at(&sql, NOW, |wallet| {
+            wallet.authenticate(&proof("login")).unwrap().unwrap();
+            wallet.log_out_everywhere("fresh").unwrap();
+        });
+        for ended in [first(), proof("spends"), proof("login")] {
+            assert_eq!(opens(&sql, NOW, &ended), Err(Denied::Wrong));
+        }
+        assert_eq!(opens(&sql, NOW, &proof("fresh")), Ok(()));
+        let left = at(&sql, NOW, |wallet| wallet.tokens().unwrap());
+        assert_eq!(left.iter().map(|token| token.id.as_str()).collect::<Vec<_>>(), ["id-login"]);
+    }
+
+    #[test]
+    fn expired_tokens_make_room_and_for_a_login_an_old_one_does() {
+        let sql = account(10, &[]);
+        at(&sql, NOW, |wallet| {
+            wallet.mint(&NewToken { expires_at: Some(NOW + 1), ..token("expires") }).unwrap().unwrap();
+            for number in 1..MAX_TOKENS {
+                let login = number == 50 || number == 60;
+                wallet.mint(&NewToken { login, ..token(&number.to_string()) }).unwrap().unwrap();
+            }
+            assert_eq!(wallet.mint(&token("more")).unwrap(), Err(Refusal::TooManyTokens));
+        });
+        opens(&sql, NOW, &proof("50")).unwrap();
+        at(&sql, NOW + 1, |wallet| {
+            wallet.mint(&token("more")).unwrap().unwrap();
+            assert_eq!(wallet.mint(&token("and more")).unwrap(), Err(Refusal::TooManyTokens));
+            wallet.mint(&NewToken { login: true, ..token("login") }).unwrap().unwrap();
+        });
+        assert_eq!(opens(&sql, NOW, &proof("50")), Ok(()));
+        assert_eq!(opens(&sql, NOW, &proof("60")), Err(Denied::Wrong), "it was never used");
+    }
+}

@@ -1,0 +1,109 @@
+use crate::account::row::AccountRow;
+use crate::account::tokens::Caller;
+use crate::clock::Millis;
+use crate::error::WalletError;
+use crate::identity::AccountId;
+use crate::money::Cents;
+use crate::schema::Schema;
+use crate::sql::{Sql, Value};
+
+/// One account, loaded; [`Wallet::save`] writes its row once, whatever was done to it.
+pub struct Wallet<'a> {
+    pub(crate) sql: &'a dyn Sql,
+    pub(crate) now: Millis,
+    pub(crate) account: AccountRow,
+    /// Whose token was [authenticated](Wallet::authenticate); `None` for commands of ours.
+    pub(crate) caller: Option<Caller>,
+    pub(crate) changed: bool,
+}
+
+impl<'a> Wallet<'a> {
+    /// The account of a database that is set up, or `None` before anybody paid.
+    pub fn load(sql: &'a dyn Sql, schema: &Schema, now: Millis) -> Result<Option<Self>, WalletError> {
+        let select = format!("{}{} FROM users", AccountRow::SELECT, schema.select_list());
+        let Some(row) = sql.run(&select, &[])?.pop() else { return Ok(None) };
+        Ok(Some(Self { sql, now, account: AccountRow::read(row, schema)?, caller: None, changed: false }))
+    }
+
+    /// The account, registered now if nobody paid before.
+    pub fn load_or_register(
+        sql: &'a dyn Sql,
+        schema: &Schema,
+        now: Millis,
+        id: &AccountId,
+    ) -> Result<Self, WalletError> {
+        if let Some(wallet) = Self::load(sql, schema, now)? {
+            return Ok(wallet);
+        }
+        sql.run(
+            "INSERT INTO users (account_id, registered_at) VALUES (?, ?)",
+            &[id.as_str().into(), Value::Integer(now)],
+        )?;
+        Ok(Self::load(sql, schema, now)?.expect("the row that was just inserted"))
+    }
+
+    /// Balance less open holds and what disputes freeze.
+    pub fn available(&self) -> Result<Cents, WalletError> {
+        self.open_holds()
+            .try_fold(self.spendable()?, |rest, hold| rest.checked_sub(hold.amount))
+            .ok_or(WalletError::Overflow)
+    }
+
+    pub fn id(&self) -> &AccountId {
+        &self.account.id
+    }
+
+    /// Whether it went into another account.
+    pub fn is_merged(&self) -> bool {
+        self.account.merged_into.is_some()
+    }
+
+    #[cfg(test)]
+    pub fn balance(&self) -> Cents {
+        self.account.balance
+    }
+
+    /// Balance less what disputes freeze: more than this no call can cost, however many holds end. What a stream
+    /// reported before its hold expired is spent, though no entry says so yet.
+    pub(crate) fn spendable(&self) -> Result<Cents, WalletError> {
+        let balance = self.account.balance.checked_sub(self.account.frozen);
+        let unwritten = self.expired_reports().map(|(_, report, _)| report.amount);
+        unwritten.fold(balance, |rest, spent| rest?.checked_sub(spent)).ok_or(WalletError::Overflow)
+    }
+
+    pub(crate) fn freeze(&mut self, more: Cents) -> Result<(), WalletError> {
+        self.account.frozen = self.account.frozen.checked_add(more).ok_or(WalletError::Overflow)?;
+        self.touch();
+        Ok(())
+    }
+
+    /// The row, or what hangs on its revision, has changed.
+    pub(crate) fn touch(&mut self) {
+        self.changed = true;
+    }
+
+    /// Writes the row, if anything changed, and answers what the caller may see of it.
+    pub fn save(mut self) -> Result<AccountRow, WalletError> {
+        if self.changed {
+            self.expire()?;
+            let now = self.now;
+            self.account.holds.retain(|hold| hold.expires_at > now);
+            self.account.revision += 1;
+            self.sql.run(
+                "UPDATE users SET balance = ?, frozen = ?, holds = ?, usage = ?, revision = ?, updated_at = ?",
+                &[
+                    self.account.balance.units().into(),
+                    self.account.frozen.units().into(),
+                    self.account.holds_value(),
+                    self.account.usage_value(),
+                    self.account.revision.into(),
+                    now.into(),
+                ],
+            )?;
+        }
+        if !self.may_manage() {
+            self.account.hide_person();
+        }
+        Ok(self.account)
+    }
+}

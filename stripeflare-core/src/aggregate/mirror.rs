@@ -1,0 +1,211 @@
+use crate::account::Snapshot;
+use crate::aggregate::unclaimed;
+use crate::identity::AccountId;
+use crate::schema::Schema;
+use crate::sql::{Sql, SqlError, Value};
+/// In the aggregate: takes a message in, unless a newer one was there before.
+pub fn mirror(sql: &dyn Sql, schema: &Schema, snapshot: &Snapshot) -> Result<(), SqlError> {
+    let account = &snapshot.account;
+    if account.layout != schema.layout() {
+        // It comes again when both run the same deploy.
+        return Err(SqlError("an account of another deploy's columns".into()));
+    }
+    let mut columns: Vec<(String, Value)> = [
+        ("account_id", account.id.as_str().into()),
+        ("registered_at", account.registered_at.into()),
+        ("revision", account.revision.into()),
+        ("balance", account.balance.units().into()),
+        ("frozen", account.frozen.units().into()),
+        ("name", account.name.clone().into()),
+        ("email", account.email.clone().into()),
+        ("card_fingerprint", account.card_fingerprint.clone().into()),
+        ("verified_email", account.verified_email.clone().into()),
+        ("merged_into", account.merged_into.as_ref().map(AccountId::as_str).into()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into();
+    columns.extend(schema.quoted_names().zip(account.columns.iter().cloned()));
+    let list = |part: fn(&str) -> String| columns.iter().map(|(name, _)| part(name)).collect::<Vec<_>>().join(", ");
+    let insert = format!(
+        "INSERT INTO users ({}) VALUES ({}) ON CONFLICT (account_id) DO UPDATE SET {} WHERE excluded.revision > users.revision",
+        list(str::to_owned),
+        list(|_| "?".to_owned()),
+        list(|name| format!("{name} = excluded.{name}")),
+    );
+    let values: Vec<Value> = columns.into_iter().map(|(_, value)| value).collect();
+    sql.run(&insert, &values)?;
+
+    for payment in &snapshot.payments {
+        sql.run(
+            "INSERT INTO all_payments (key, account_id, payment_intent, amount, taken, frozen, at, revision)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+             ON CONFLICT (key) DO UPDATE SET taken = excluded.taken, frozen = excluded.frozen,
+             revision = excluded.revision WHERE excluded.revision > all_payments.revision",
+            &[
+                payment.key.as_str().into(),
+                account.id.as_str().into(),
+                payment.payment_intent.clone().into(),
+                payment.amount.units().into(),
+                payment.taken.units().into(),
+                payment.frozen.units().into(),
+                payment.at.into(),
+                payment.revision.into(),
+            ],
+        )?;
+        unclaimed::credited(sql, &payment.key, &account.id, payment.amount)?;
+    }
+    for usage in &account.usage {
+        // Totals of a day only grow, so the larger one is the newer.
+        sql.run(
+            "INSERT INTO all_usage (day, route, account_id, calls, amount) VALUES (?, ?, ?, ?, ?)
+             ON CONFLICT (day, route, account_id) DO UPDATE SET calls = excluded.calls, amount = excluded.amount
+             WHERE excluded.calls > all_usage.calls",
+            &[
+                usage.day.into(),
+                usage.route.as_str().into(),
+                account.id.as_str().into(),
+                i64::try_from(usage.calls).unwrap_or(i64::MAX).into(),
+                usage.amount.units().into(),
+            ],
+        )?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::account::{Charge, Credit, Overdraft, Wallet};
+    use crate::clock::{DAY_MS, Millis};
+    use crate::identity::AccountId;
+    use crate::money::Cents;
+    use crate::schema::{Schema, migrate};
+    use crate::sql::Row;
+    use crate::tables::Role;
+    use crate::testing::database;
+
+    const SCHEMA: Schema = Schema::of::<()>();
+    const NOW: Millis = 1_800_000_000_000;
+
+    fn at<T>(sql: &rusqlite::Connection, now: Millis, act: impl FnOnce(&mut Wallet<'_>) -> T) -> T {
+        let mut wallet = Wallet::load_or_register(sql, &SCHEMA, now, &AccountId::from_hash(&[7; 32])).unwrap();
+        let result = act(&mut wallet);
+        wallet.save().unwrap();
+        result
+    }
+
+    fn spend(sql: &rusqlite::Connection, now: Millis, key: &str) {
+        let charge =
+            Charge { key: key.into(), amount: Cents::new(1), overdraft: Overdraft::Deny, detail: "GET /".into() };
+        at(sql, now, |wallet| wallet.charge(&charge).unwrap()).unwrap();
+    }
+
+    fn rows(sql: &rusqlite::Connection, select: &str) -> Vec<Row> {
+        sql.run(select, &[]).unwrap()
+    }
+
+    #[test]
+    fn the_aggregate_ends_where_the_account_is_whatever_was_lost_repeated_or_late() {
+        let (account, aggregate) = (database(), database());
+        migrate(&account, Role::Account, &SCHEMA).unwrap();
+        migrate(&aggregate, Role::Aggregate, &SCHEMA).unwrap();
+        let credit = |key: &str| Credit {
+            account: AccountId::from_hash(&[7; 32]),
+            key: key.into(),
+            amount: Cents::new(100),
+            payment_intent: None,
+        };
+        at(&account, NOW, |wallet| wallet.credit(&credit("a")).unwrap());
+        let early = at(&account, NOW, |wallet| wallet.unsent().unwrap().unwrap());
+        for key in ["1", "2", "3"] {
+            spend(&account, NOW, key);
+        }
+        let later = at(&account, NOW, |wallet| wallet.unsent().unwrap().unwrap());
+        for snapshot in [&later, &early, &later] {
+            mirror(&aggregate, &SCHEMA, snapshot).unwrap();
+        }
+        assert_eq!(rows(&aggregate, "SELECT balance FROM users"), [[Value::Integer(970_000)]]);
+        assert_eq!(
+            rows(&aggregate, "SELECT calls, amount FROM all_usage"),
+            [[Value::Integer(3), Value::Integer(30_000)]]
+        );
+        assert_eq!(rows(&aggregate, "SELECT amount FROM all_payments"), [[Value::Integer(1_000_000)]]);
+
+        spend(&account, NOW, "4");
+        at(&account, NOW, |wallet| wallet.sent(&later).unwrap());
+        assert!(at(&account, NOW, |wallet| wallet.unsent().unwrap()).is_some(), "only what was sent is done with");
+        let tomorrow = NOW + DAY_MS;
+        let newest = at(&account, tomorrow, |wallet| wallet.unsent().unwrap().unwrap());
+        mirror(&aggregate, &SCHEMA, &newest).unwrap();
+        at(&account, tomorrow, |wallet| wallet.sent(&newest).unwrap());
+        assert_eq!(at(&account, tomorrow, |wallet| wallet.unsent().unwrap()), None);
+        assert_eq!(
+            rows(&account, "SELECT usage FROM users"),
+            [[Value::Text("[]".into())]],
+            "yesterday is told and over"
+        );
+        assert_eq!(rows(&aggregate, "SELECT calls FROM all_usage"), [[Value::Integer(4)]]);
+    }
+
+    #[test]
+    fn unclaimed_money_that_was_credited_after_all_is_done_with() {
+        let (account, aggregate) = (database(), database());
+        migrate(&account, Role::Account, &SCHEMA).unwrap();
+        migrate(&aggregate, Role::Aggregate, &SCHEMA).unwrap();
+        let unclaimed = unclaimed::Unclaimed {
+            key: "cs".into(),
+            reason: "it was paid in another currency".into(),
+            amount: 500,
+            currency: "eur".into(),
+            client_reference_id: None,
+            payment_intent: None,
+            payment_link: None,
+        };
+        unclaimed::record_unclaimed(&aggregate, &unclaimed, NOW).unwrap();
+        let (key, amount) = ("cs".to_owned(), Cents::new(400));
+        let credit = Credit { account: AccountId::from_hash(&[7; 32]), key, amount, payment_intent: None };
+        at(&account, NOW, |wallet| wallet.credit(&credit).unwrap());
+        let snapshot = at(&account, NOW, |wallet| wallet.unsent().unwrap().unwrap());
+        mirror(&aggregate, &SCHEMA, &snapshot).unwrap();
+        let stored = rows(&aggregate, "SELECT assigned_to, assigned_amount, done FROM unclaimed");
+        assert_eq!(stored, [[credit.account.as_str().into(), Value::Integer(4_000_000), Value::Integer(1)]]);
+    }
+
+    #[test]
+    fn a_row_of_another_deploy_is_not_taken_for_one_of_this() {
+        let (account, aggregate) = (database(), database());
+        migrate(&account, Role::Account, &SCHEMA).unwrap();
+        migrate(&aggregate, Role::Aggregate, &SCHEMA).unwrap();
+        let credit = Credit {
+            account: AccountId::from_hash(&[7; 32]),
+            key: "a".into(),
+            amount: Cents::new(100),
+            payment_intent: None,
+        };
+        at(&account, NOW, |wallet| wallet.credit(&credit).unwrap());
+        let mut snapshot = at(&account, NOW, |wallet| wallet.unsent().unwrap().unwrap());
+        snapshot.account.layout ^= 1;
+        assert!(mirror(&aggregate, &SCHEMA, &snapshot).is_err());
+        assert_eq!(rows(&aggregate, "SELECT balance FROM users"), Vec::<Row>::new());
+    }
+
+    #[test]
+    fn many_payments_go_in_several_messages() {
+        let (account, aggregate) = (database(), database());
+        migrate(&account, Role::Account, &SCHEMA).unwrap();
+        migrate(&aggregate, Role::Aggregate, &SCHEMA).unwrap();
+        for number in 0..250 {
+            let (key, amount) = (format!("cs{number}"), Cents::new(1));
+            let credit = Credit { account: AccountId::from_hash(&[7; 32]), key, amount, payment_intent: None };
+            at(&account, NOW, |wallet| wallet.credit(&credit).unwrap());
+        }
+        let mut messages = 0;
+        while let Some(snapshot) = at(&account, NOW, |wallet| wallet.unsent().unwrap()) {
+            mirror(&aggregate, &SCHEMA, &snapshot).unwrap();
+            at(&account, NOW, |wallet| wallet.sent(&snapshot).unwrap());
+            messages += 1;
+        }
+        assert_eq!(messages, 3);
+        assert_eq!(rows(&aggregate, "SELECT COUNT(*) FROM all_payments"), [[Value::Integer(250)]]);
+    }
+}

@@ -1,0 +1,11 @@
+//! Role 3, the mirror of all accounts, and what belongs to none.
+
+mod mirror;
+mod search;
+mod sweep;
+mod unclaimed;
+
+pub use mirror::mirror;
+pub use search::{Page, Query, count, find};
+pub use sweep::Sweep;
+pub use unclaimed::{Assignment, Unclaimed, assign, assigned, credited, record_unclaimed, unknown};

@@ -1,0 +1,15 @@
+//! Role 2, who and where: in shards, each knowing a part of the keys.
+
+mod card_owners;
+mod parked;
+mod password_guesses;
+mod placements;
+mod sessions;
+mod unique_values;
+
+pub use card_owners::{claim, hand_on, owner, release};
+pub use parked::{LeftBehind, arrived, find_or_park, left_behind, park, unpark};
+pub use password_guesses::guess;
+pub use placements::{find, place};
+pub use sessions::bind;
+pub use unique_values::{Owner, claim as claim_value, free as free_value};

@@ -1,0 +1,15 @@
+//! Random histories beside independent models, one file a promise.
+
+mod balance;
+mod card_claims;
+mod merging;
+
+use proptest::test_runner::{Config, RngSeed};
+
+/// Random histories of so many steps each; a variable says how many steps in all.
+pub(crate) fn histories(variable: &str, usual: usize, each: usize, seed: u64) -> Config {
+    let steps: usize = std::env::var(variable).ok().and_then(|steps| steps.parse().ok()).unwrap_or(usual);
+    let cases = u32::try_from(steps.div_ceil(each)).unwrap();
+    println!("seed {seed}, {cases} histories of {each} steps");
+    Config { cases, rng_seed: RngSeed::Fixed(seed), failure_persistence: None, ..Config::default() }
+}

@@ -1,0 +1,86 @@
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+use super::{decode, encode};
+use crate::identity::id::AccountId;
+
+const TAG_BYTES: usize = 10;
+
+/// Signs and reads client reference ids: `<account id>-<tag>`.
+///
+/// A reference says where money goes. The payer can edit it, so the tag only shows that this deployment and version made it.
+#[derive(Clone)]
+pub struct ReferenceKey {
+    mac: Hmac<Sha256>,
+    /// Of the secret before this one: what it signed is still read.
+    previous: Option<Hmac<Sha256>>,
+}
+
+impl ReferenceKey {
+    pub fn new(db_secret: &str, version: &str) -> Self {
+        Self { mac: Self::mac(db_secret, version), previous: None }
+    }
+
+    /// Reads also what an earlier secret signed.
+    pub fn or_before(self, db_secret: &str, version: &str) -> Self {
+        Self { previous: Some(Self::mac(db_secret, version)), ..self }
+    }
+
+    fn mac(db_secret: &str, version: &str) -> Hmac<Sha256> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(db_secret.as_bytes()).expect("HMAC takes a key of any length");
+        mac.update(b"stripeflare client_reference_id");
+        mac.update(&(version.len() as u64).to_be_bytes());
+        mac.update(version.as_bytes());
+        mac
+    }
+
+    /// The reference of an account: 43 characters of lowercase base32 and one `-`.
+    pub fn sign(&self, account: &AccountId) -> String {
+        let tag = mac_of(&self.mac, account).finalize().into_bytes();
+        format!("{account}-{}", encode(&tag[..TAG_BYTES]))
+    }
+
+    /// The account a reference names, if this key made it, or the one before.
+    pub fn verify(&self, reference: &str) -> Option<AccountId> {
+        let (account, tag) = reference.split_once('-')?;
+        let account: AccountId = account.parse().ok()?;
+        let tag: [u8; TAG_BYTES] = decode(tag)?;
+        let made_it = |mac| mac_of(mac, &account).verify_truncated_left(&tag).is_ok();
+        (made_it(&self.mac) || self.previous.as_ref().is_some_and(made_it)).then_some(account)
+    }
+}
+
+fn mac_of(mac: &Hmac<Sha256>, account: &AccountId) -> Hmac<Sha256> {
+    mac.clone().chain_update(account.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::token::Token;
+
+    #[test]
+    fn only_our_own_references_are_read() {
+        let key = ReferenceKey::new("a secret of at least thirty-two characters", "1");
+        let account = Token::generate("1").account().clone();
+        let reference = key.sign(&account);
+        assert_eq!(reference.len(), 43);
+        assert_eq!(key.verify(&reference), Some(account.clone()));
+
+        let other = Token::generate("1").account().clone();
+        let tag = reference.split_once('-').unwrap().1;
+        assert_eq!(ReferenceKey::new("another secret, also long enough for us", "1").verify(&reference), None);
+        assert_eq!(ReferenceKey::new("a secret of at least thirty-two characters", "2").verify(&reference), None);
+        assert_eq!(key.verify(&format!("{other}-{tag}")), None);
+        assert_eq!(key.verify(&format!("{account}-{}", &tag[..8])), None, "a shorter tag is no tag");
+        let after = ReferenceKey::new("another secret, also long enough for us", "1");
+        let rotated = after.clone().or_before("a secret of at least thirty-two characters", "1");
+        assert_eq!(rotated.verify(&reference), Some(account.clone()));
+        assert_eq!(rotated.verify(&after.sign(&account)), Some(account.clone()));
+        assert_eq!(rotated.sign(&account), after.sign(&account));
+        assert_eq!(after.or_before("a secret of at least thirty-two characters", "2").verify(&reference), None);
+        for wrong in ["", "-", account.as_str(), &format!("{reference}x"), &reference.to_uppercase()] {
+            assert_eq!(key.verify(wrong), None, "{wrong}");
+        }
+    }
+}

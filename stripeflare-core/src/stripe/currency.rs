@@ -1,0 +1,31 @@
+//! What Stripe counts in, by currency. Amounts stay in Stripe's smallest unit: that is what a cent is here.
+
+/// Counted in whole units: 500 yen are 500.
+const ZERO_DECIMAL: [&str; 15] =
+    ["bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf"];
+/// Counted in thousandths, which the ledger's cents are not.
+const THREE_DECIMAL: [&str; 5] = ["bhd", "jod", "kwd", "omr", "tnd"];
+
+pub fn is_supported(currency: &str) -> bool {
+    !THREE_DECIMAL.contains(&currency)
+}
+
+/// What a page calls a cent. ISK and UGX have whole units only, but Stripe counts them in hundredths: 500 krónur are 50000
+/// cents, and a price may be a part of one.
+pub fn unit(currency: &str) -> String {
+    if ZERO_DECIMAL.contains(&currency) { currency.to_ascii_uppercase() } else { "cents".to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cent_is_what_stripe_counts_in() {
+        for (currency, name) in [("usd", "cents"), ("jpy", "JPY"), ("isk", "cents"), ("ugx", "cents"), ("xaf", "XAF")] {
+            assert!(is_supported(currency));
+            assert_eq!(unit(currency), name);
+        }
+        assert!(THREE_DECIMAL.iter().all(|currency| !is_supported(currency)));
+    }
+}

@@ -1,0 +1,183 @@
+/// What an object is, as its name says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    Account,
+    Directory,
+    Aggregate,
+}
+
+impl Role {
+    /// The tables of a role: one list of statements per release that changed them. A list never changes once released.
+    ///
+    /// No table has a rowid: every row is one B-tree entry, so a charged call writes two rows (the account and its entry).
+    pub const fn tables(self) -> &'static [&'static [&'static str]] {
+        match self {
+            Self::Account => &[ACCOUNT],
+            Self::Directory => &[DIRECTORY],
+            Self::Aggregate => &[AGGREGATE],
+        }
+    }
+
+    /// Whether it has a table `users`, and so the owner's columns.
+    pub const fn has_users(self) -> bool {
+        !matches!(self, Self::Directory)
+    }
+}
+
+const USERS: &str = "CREATE TABLE users (
+        account_id TEXT PRIMARY KEY,
+        registered_at INTEGER NOT NULL,
+        updated_at INTEGER NOT NULL DEFAULT 0,
+        revision INTEGER NOT NULL DEFAULT 0,
+        sent_revision INTEGER NOT NULL DEFAULT 0,
+        balance INTEGER NOT NULL DEFAULT 0,
+        frozen INTEGER NOT NULL DEFAULT 0,
+        holds TEXT NOT NULL DEFAULT '[]',
+        usage TEXT NOT NULL DEFAULT '[]',
+        name TEXT,
+        email TEXT,
+        card_fingerprint TEXT,
+        verified_email TEXT,
+        merged_into TEXT,
+        recent_updates TEXT NOT NULL DEFAULT '[]'
+    ) WITHOUT ROWID";
+
+const ACCOUNT: &[&str] = &[
+    USERS,
+    "CREATE TABLE entries (
+        key TEXT PRIMARY KEY,
+        at INTEGER NOT NULL,
+        kind TEXT NOT NULL,
+        amount INTEGER NOT NULL,
+        balance INTEGER NOT NULL,
+        detail TEXT
+    ) WITHOUT ROWID",
+    // The keys of captures are before it, in the order of their times: only what is rare has a row here.
+    "CREATE INDEX entries_at ON entries (at) WHERE key > 'charge:1'",
+    // A first token without a hash has ended. Few rows: whoever looks for a hash reads them all, and no index is written.
+    "CREATE TABLE tokens (
+        id TEXT PRIMARY KEY,
+        hash TEXT,
+        old_hash TEXT,
+        old_until INTEGER,
+        label TEXT NOT NULL,
+        manage INTEGER NOT NULL,
+        login INTEGER NOT NULL,
+        made_by TEXT,
+        cap_day INTEGER,
+        cap_total INTEGER,
+        spent_day_date INTEGER NOT NULL DEFAULT 0,
+        spent_day INTEGER NOT NULL DEFAULT 0,
+        spent_total INTEGER NOT NULL DEFAULT 0,
+        created_at INTEGER NOT NULL,
+        last_used_day INTEGER,
+        expires_at INTEGER
+    ) WITHOUT ROWID",
+    "CREATE TABLE payments (
+        key TEXT PRIMARY KEY,
+        payment_intent TEXT,
+        amount INTEGER NOT NULL,
+        taken INTEGER NOT NULL DEFAULT 0,
+        frozen INTEGER NOT NULL DEFAULT 0,
+        at INTEGER NOT NULL,
+        revision INTEGER NOT NULL
+    ) WITHOUT ROWID",
+    "CREATE TABLE idempotency (
+        key TEXT PRIMARY KEY,
+        hold TEXT NOT NULL,
+        fingerprint TEXT NOT NULL,
+        expires_at INTEGER NOT NULL,
+        status INTEGER,
+        headers TEXT,
+        body TEXT
+    ) WITHOUT ROWID",
+    "CREATE INDEX idempotency_expires_at ON idempotency (expires_at)",
+    "CREATE TABLE reversals (
+        key TEXT PRIMARY KEY,
+        payment TEXT NOT NULL,
+        amount INTEGER NOT NULL,
+        withdrawn INTEGER NOT NULL,
+        returned INTEGER NOT NULL,
+        closed INTEGER NOT NULL,
+        takes INTEGER NOT NULL,
+        freezes INTEGER NOT NULL
+    ) WITHOUT ROWID",
+    "CREATE TABLE cards (
+        id TEXT PRIMARY KEY,
+        identity TEXT NOT NULL,
+        label TEXT NOT NULL,
+        name TEXT,
+        email TEXT,
+        token TEXT NOT NULL,
+        payment TEXT NOT NULL,
+        claim INTEGER NOT NULL,
+        state TEXT NOT NULL,
+        at INTEGER NOT NULL
+    ) WITHOUT ROWID",
+    "CREATE TABLE disowned (payment TEXT PRIMARY KEY, told INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID",
+    "CREATE TABLE merged (survivor TEXT PRIMARY KEY, token TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE transfers (
+        n INTEGER PRIMARY KEY,
+        amount INTEGER NOT NULL,
+        arrived INTEGER NOT NULL DEFAULT 0
+    ) WITHOUT ROWID",
+];
+
+const DIRECTORY: &[&str] = &[
+    "CREATE TABLE places (payment_intent TEXT PRIMARY KEY, account TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE parked (
+        payment_intent TEXT NOT NULL,
+        at INTEGER NOT NULL,
+        fact TEXT NOT NULL,
+        PRIMARY KEY (payment_intent, fact)
+    ) WITHOUT ROWID",
+    "CREATE TABLE guesses (source TEXT PRIMARY KEY, wrong INTEGER NOT NULL, since INTEGER NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE owners (identity TEXT PRIMARY KEY, account TEXT NOT NULL, claim INTEGER NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE released (
+        identity TEXT NOT NULL,
+        account TEXT NOT NULL,
+        claim INTEGER NOT NULL,
+        at INTEGER NOT NULL,
+        PRIMARY KEY (identity, account)
+    ) WITHOUT ROWID",
+    "CREATE INDEX released_at ON released (at)",
+    "CREATE TABLE sessions (session TEXT PRIMARY KEY, cookie TEXT NOT NULL, at INTEGER NOT NULL) WITHOUT ROWID",
+    "CREATE INDEX sessions_at ON sessions (at)",
+    "CREATE TABLE unique_values (key TEXT PRIMARY KEY, account TEXT NOT NULL, at INTEGER NOT NULL) WITHOUT ROWID",
+];
+
+const AGGREGATE: &[&str] = &[
+    USERS,
+    "CREATE TABLE all_payments (
+        key TEXT PRIMARY KEY,
+        account_id TEXT NOT NULL,
+        payment_intent TEXT,
+        amount INTEGER NOT NULL,
+        taken INTEGER NOT NULL,
+        frozen INTEGER NOT NULL,
+        at INTEGER NOT NULL,
+        revision INTEGER NOT NULL
+    ) WITHOUT ROWID",
+    "CREATE TABLE all_usage (
+        day INTEGER NOT NULL,
+        route TEXT NOT NULL,
+        account_id TEXT NOT NULL,
+        calls INTEGER NOT NULL,
+        amount INTEGER NOT NULL,
+        PRIMARY KEY (day, route, account_id)
+    ) WITHOUT ROWID",
+    "CREATE TABLE unclaimed (
+        key TEXT PRIMARY KEY,
+        at INTEGER NOT NULL,
+        reason TEXT NOT NULL,
+        amount INTEGER NOT NULL,
+        currency TEXT NOT NULL,
+        client_reference_id TEXT,
+        payment_intent TEXT,
+        payment_link TEXT,
+        assigned_to TEXT,
+        assigned_amount INTEGER,
+        assigned_at INTEGER,
+        done INTEGER NOT NULL DEFAULT 0
+    ) WITHOUT ROWID",
+];

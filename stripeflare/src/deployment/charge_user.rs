@@ -1,0 +1,99 @@
+use stripeflare_core::account::{Charge, Overdraft, Refusal};
+use stripeflare_core::identity::{AccountId, Token};
+use stripeflare_core::money::Cents;
+use stripeflare_core::protocol::{AccountCommand, Reply};
+use worker::Env;
+
+use crate::deployment::{Deployment, version};
+use crate::error::{Error, Result};
+use crate::object::Address;
+
+/// What became of a charge by [`charge_user`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ChargeOutcome {
+    /// It was charged now; so much is available after it.
+    Charged {
+        /// Balance less open holds.
+        available: Cents,
+    },
+    /// The same key charged the same amount before; nothing was charged now.
+    AlreadyCharged,
+    /// Less than the amount is available; nothing was charged.
+    InsufficientFunds {
+        /// Balance less open holds.
+        available: Cents,
+    },
+    /// More than the access token may spend; nothing was charged.
+    TokenCap {
+        /// What it may spend yet, today or in all.
+        left: Cents,
+    },
+    /// Nobody has ever paid into this account; nothing was charged.
+    Unregistered,
+    /// The key charged another amount before; nothing was charged now.
+    KeyReused,
+}
+
+fn command(charge: &Charge) -> AccountCommand {
+    AccountCommand::Charge { charge: charge.clone() }
+}
+
+/// Accounts that went one into the next.
+const MAX_MERGES: usize = 16;
+
+/// Charges an account from a scheduled job, a queue or any other place that has no request.
+///
+/// `payer` is an account id, or an access token, whose caps count. An account that went into another one is paid for by that
+/// one. `key` names this charge among all of the account: a job that runs again with the same key charges once.
+///
+/// # Errors
+/// When `payer` is neither, or a token that opens no account, `amount` is not more than nothing, a variable is missing, or the
+/// account could not be asked. In the last case the charge may have been made: try again with the same key.
+pub async fn charge_user(
+    env: &Env,
+    payer: &str,
+    amount: Cents,
+    key: &str,
+    overdraft: Overdraft,
+) -> Result<ChargeOutcome> {
+    let deployment = Deployment::new(env, version()).map_err(std::io::Error::other)?;
+    let invalid = |problem: &'static str| Error::from(std::io::Error::other(problem));
+    let token = payer.parse::<Token>().ok();
+    let account: AccountId = match &token {
+        Some(token) => token.account().clone(),
+        None => {
+            payer.parse().map_err(|_| invalid("charge_user: the payer is neither an account id nor an access token"))?
+        }
+    };
+    if !amount.is_positive() || key.is_empty() || key.len() > 255 {
+        return Err(invalid("charge_user: the amount is more than nothing, the key 1 to 255 bytes"));
+    }
+    let mut charge = Charge { key: format!("job:{key}"), amount, overdraft, detail: "charge_user".into() };
+    let (mut to, token) = (account.clone(), token.map(|token| token.proof(deployment.version)));
+    let mut reply =
+        deployment.stubs.call_for(&Address::Account(to.clone()), token, command(&charge).into(), Vec::new()).await?;
+    for _ in 0..MAX_MERGES {
+        let Reply::Refused(Refusal::Merged) = reply else { break };
+        // The account that it went into pays, under a key of its own: that one's jobs may have the same.
+        let read = AccountCommand::Read { account: to.clone() };
+        let Reply::Row(row) = deployment.stubs.call(&Address::Account(to.clone()), read, Vec::new()).await? else {
+            break;
+        };
+        to = row.merged_into.unwrap_or(to);
+        charge.key = format!("job-of:{account}:{key}");
+        reply = deployment.stubs.call(&Address::Account(to.clone()), command(&charge), Vec::new()).await?;
+    }
+    match reply {
+        Reply::Denied(_) => Err(invalid("charge_user: this access token opens no account, or not any more")),
+        Reply::Refused(Refusal::TokenCap { left, .. }) => Ok(ChargeOutcome::TokenCap { left }),
+        Reply::Charged(charged) if charged.already => Ok(ChargeOutcome::AlreadyCharged),
+        Reply::Charged(charged) => Ok(ChargeOutcome::Charged { available: charged.available }),
+        Reply::Refused(Refusal::Unregistered) => Ok(ChargeOutcome::Unregistered),
+        Reply::Refused(Refusal::KeyReused) => Ok(ChargeOutcome::KeyReused),
+        Reply::Refused(Refusal::Insufficient { available, .. } | Refusal::TooManyHolds { available }) => {
+            Ok(ChargeOutcome::InsufficientFunds { available })
+        }
+        _ => Err(std::io::Error::other("the account answered a charge with something else").into()),
+    }
+}

@@ -1,0 +1,217 @@
+use std::fmt;
+
+use js_sys::Reflect;
+use stripeflare_core::identity::{Operator, ReferenceKey, SealKey};
+use stripeflare_core::stripe::is_supported;
+use wasm_bindgen::JsValue;
+use worker::Env;
+
+const STRIPE_API: &str = "https://api.stripe.com";
+
+/// The deployment's variables, read once per isolate.
+#[derive(Clone)]
+pub(crate) struct Config {
+    pub(crate) stripe_secret: String,
+    pub(crate) stripe_api: String,
+    pub(crate) webhook_secrets: Vec<String>,
+    pub(crate) payment_link: String,
+    pub(crate) payment_link_id: Option<String>,
+    pub(crate) currency: String,
+    pub(crate) livemode: bool,
+    /// On localhost, where a browser keeps no `__Host-` cookie.
+    skip_login: bool,
+    /// Where a payer goes on: a path of this site.
+    pub(crate) return_to: String,
+    pub(crate) operator: Operator,
+    pub(crate) references: ReferenceKey,
+    pub(crate) seals: SealKey,
+}
+
+/// A variable is missing or cannot be meant; its value is not told.
+#[derive(Clone, Debug)]
+pub(crate) struct ConfigError {
+    variable: &'static str,
+    problem: &'static str,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the variable {} {}", self.variable, self.problem)
+    }
+}
+
+impl Config {
+    pub(crate) fn read(env: &Env, version: &str) -> Result<Self, ConfigError> {
+        Self::from_variables(version, |name| {
+            Reflect::get(env, &JsValue::from_str(name)).ok()?.as_string().filter(|value| !value.is_empty())
+        })
+    }
+
+    fn from_variables(version: &str, read: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let must = |variable, truth, problem| if truth { Ok(()) } else { Err(ConfigError { variable, problem }) };
+        let required = |variable| read(variable).ok_or(ConfigError { variable, problem: "is missing" });
+
+        let stripe_secret = required("STRIPE_SECRET")?;
+        let key_is = |mode: &str| {
+            ["sk_", "rk_"]
+                .iter()
+                .any(|kind| stripe_secret.strip_prefix(kind).is_some_and(|rest| rest.starts_with(mode)))
+        };
+        let (live, test) = (key_is("live_"), key_is("test_"));
+        must("STRIPE_SECRET", live || test, "is no secret or restricted key of Stripe (sk_… or rk_…)")?;
+        let publishable = required("STRIPE_PUBLISHABLE_KEY")?;
+        let fits = publishable.starts_with(if live { "pk_live_" } else { "pk_test_" });
+        must("STRIPE_PUBLISHABLE_KEY", fits, "is no publishable key (pk_…) of the mode of STRIPE_SECRET")?;
+
+        let webhook_secrets: Vec<String> =
+            required("STRIPE_WEBHOOK_SIGNING_SECRET")?.split(',').map(|secret| secret.trim().to_owned()).collect();
+        let named =
+            webhook_secrets.iter().all(|secret| secret.strip_prefix("whsec_").is_some_and(|rest| rest.len() >= 16));
+        must(
+            "STRIPE_WEBHOOK_SIGNING_SECRET",
+            named,
+            "is no webhook signing secret (whsec_…), or several with commas between",
+        )?;
+
+        let db_secret = required("DB_SECRET")?;
+        let is_strong = |secret: &str| secret.chars().count() >= 32;
+        must("DB_SECRET", is_strong(&db_secret), "is shorter than 32 characters")?;
+        let mut references = ReferenceKey::new(&db_secret, version);
+        if let Some(previous) = read("DB_SECRET_PREVIOUS") {
+            must("DB_SECRET_PREVIOUS", is_strong(&previous), "is shorter than 32 characters")?;
+            references = references.or_before(&previous, version);
+        }
+
+        let stripe_api = read("STRIPE_API_BASE");
+        let skip_login = read("SKIP_LOGIN").is_some_and(|value| value != "false" && value != "0");
+        must(
+            "STRIPE_API_BASE",
+            stripe_api.as_deref().is_none_or(|base| test && is_loopback(base)),
+            "is for test keys and this machine only",
+        )?;
+        must("SKIP_LOGIN", !skip_login || test, "is for test keys only")?;
+
+        let payment_link = required("STRIPE_PAYMENT_LINK")?;
+        let is_url = payment_link.starts_with("https://") || (stripe_api.is_some() && is_loopback(&payment_link));
+        must(
+            "STRIPE_PAYMENT_LINK",
+            is_url && payment_link.bytes().all(|byte| byte.is_ascii_graphic()),
+            "is no https:// address",
+        )?;
+
+        let currency = read("STRIPE_CURRENCY").unwrap_or_else(|| "usd".to_owned()).to_ascii_lowercase();
+        must(
+            "STRIPE_CURRENCY",
+            currency.len() == 3 && currency.bytes().all(|byte| byte.is_ascii_lowercase()),
+            "is no ISO currency code",
+        )?;
+        must("STRIPE_CURRENCY", is_supported(&currency), "is a currency with three decimals, which are not supported")?;
+
+        let return_to = read("STRIPE_RETURN_TO").unwrap_or_else(|| "/".to_owned());
+        let of_this_site = return_to.starts_with('/') && !return_to.starts_with("//") && !return_to.contains('\\');
+        must(
+            "STRIPE_RETURN_TO",
+            of_this_site && return_to.bytes().all(|byte| byte.is_ascii_graphic()),
+            "is no path of this site, such as /demo",
+        )?;
+
+        Ok(Self {
+            stripe_secret,
+            stripe_api: stripe_api.map_or_else(|| STRIPE_API.to_owned(), |base| base.trim_end_matches('/').to_owned()),
+            webhook_secrets,
+            payment_link,
+            payment_link_id: read("STRIPE_PAYMENT_LINK_ID"),
+            currency,
+            livemode: live,
+            skip_login,
+            return_to,
+            operator: Operator::new(&db_secret),
+            references,
+            seals: SealKey::new(&db_secret, version),
+        })
+    }
+
+    /// The name of the cookie on a request to this address, and the attributes that go with it.
+    pub(crate) fn cookie(&self, url: &http::Uri) -> (&'static str, &'static str) {
+        if self.skip_login && is_local(url) { ("access_token", "") } else { ("__Host-access_token", "; Secure") }
+    }
+
+    /// The payment link for one account's reference.
+    pub(crate) fn payment_link_for(&self, reference: &str) -> String {
+        let separator = if self.payment_link.contains('?') { '&' } else { '?' };
+        format!("{}{separator}client_reference_id={reference}", self.payment_link)
+    }
+}
+
+/// Whether a URL names this machine.
+fn is_loopback(url: &str) -> bool {
+    url.parse().is_ok_and(|url| is_local(&url))
+}
+
+fn is_local(url: &http::Uri) -> bool {
+    url.host().is_some_and(|host| ["localhost", "127.0.0.1", "[::1]"].contains(&host))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(change: (&str, Option<&str>)) -> Result<Config, String> {
+        let variables = [
+            ("STRIPE_SECRET", "sk_test_abc"),
+            ("STRIPE_PUBLISHABLE_KEY", "pk_test_abc"),
+            ("STRIPE_WEBHOOK_SIGNING_SECRET", "whsec_0123456789abcdef, whsec_fedcba9876543210"),
+            ("STRIPE_PAYMENT_LINK", "https://buy.stripe.com/test_abc"),
+            ("DB_SECRET", "0123456789abcdef0123456789abcdef"),
+        ];
+        let value = |name: &str| {
+            if name == change.0 {
+                return change.1.map(str::to_owned);
+            }
+            variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+        };
+        Config::from_variables("1", value).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_good_configuration_is_read() {
+        let config = read(("", None)).unwrap();
+        assert_eq!(config.webhook_secrets.len(), 2);
+        assert_eq!((config.currency.as_str(), config.livemode, config.stripe_api.as_str()), ("usd", false, STRIPE_API));
+        assert_eq!(config.payment_link_for("r"), "https://buy.stripe.com/test_abc?client_reference_id=r");
+        assert_eq!(config.return_to, "/");
+        assert_eq!(read(("STRIPE_RETURN_TO", Some("/demo?x=1#a"))).unwrap().return_to, "/demo?x=1#a");
+        let with_query = read(("STRIPE_PAYMENT_LINK", Some("https://buy.stripe.com/a?locale=en"))).unwrap();
+        assert_eq!(with_query.payment_link_for("r"), "https://buy.stripe.com/a?locale=en&client_reference_id=r");
+    }
+
+    #[test]
+    fn what_is_missing_or_weak_is_named_and_not_told() {
+        for (variable, value) in [
+            ("STRIPE_SECRET", None),
+            ("STRIPE_SECRET", Some("pk_test_tell")),
+            ("STRIPE_PUBLISHABLE_KEY", Some("pk_live_tell")),
+            ("STRIPE_WEBHOOK_SIGNING_SECRET", None),
+            ("STRIPE_WEBHOOK_SIGNING_SECRET", Some("tell")),
+            ("STRIPE_WEBHOOK_SIGNING_SECRET", Some("whsec_0123456789abcdef,")),
+            ("STRIPE_PAYMENT_LINK", Some("http://tell.example")),
+            ("STRIPE_PAYMENT_LINK", Some("https://tell.example/a b")),
+            ("DB_SECRET", Some("0123456789abcdef0123456789tell!")),
+            ("DB_SECRET_PREVIOUS", Some("tell")),
+            ("STRIPE_API_BASE", Some("http://tell.example:80")),
+            ("STRIPE_API_BASE", Some("http://localhost.tell.example")),
+            ("STRIPE_API_BASE", Some("http://localhost:1@tell.example")),
+            ("STRIPE_RETURN_TO", Some("https://tell.example/")),
+            ("STRIPE_RETURN_TO", Some("//tell.example/")),
+            ("STRIPE_RETURN_TO", Some("/\\tell.example/")),
+            ("STRIPE_RETURN_TO", Some("/\r\nx-tell: 1")),
+            ("STRIPE_RETURN_TO", Some("tell")),
+            ("STRIPE_CURRENCY", Some("kwd")),
+            ("STRIPE_CURRENCY", Some("tell")),
+        ] {
+            let error = read((variable, value)).err().unwrap_or_else(|| panic!("{variable} {value:?} is accepted"));
+            assert!(error.contains(variable), "{error}");
+            assert!(!error.contains("tell"), "{error}");
+        }
+    }
+}

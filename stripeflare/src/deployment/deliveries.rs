@@ -1,0 +1,147 @@
+//! Endings of holds on their way to their accounts.
+//!
+//! An ending waits a moment, so that the next command to the same account can carry it; then it goes by itself. Whoever
+//! queued it stays responsible: its request lives on in `wait_until` until the account has said that it was done.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::time::Duration;
+
+use stripeflare_core::account::{Ending, HoldId};
+use stripeflare_core::clock::{Millis, now};
+use stripeflare_core::identity::{AccountId, Proof, Token};
+use stripeflare_core::protocol::{AccountCommand, Reply};
+use worker::Delay;
+
+use crate::deployment::Deployment;
+use crate::object::{Address, ObjectError};
+
+/// How long an ending waits for company, and then between tries, in milliseconds.
+/// In all less than the 30 s a worker may live after its response.
+const WAITS_MS: [u64; 8] = [25, 50, 200, 800, 2_000, 4_000, 8_000, 12_000];
+/// A carrier that has not reported back by then is gone with its request.
+const LOST_AFTER_MS: Millis = 12_000;
+/// Endings one command carries at most.
+const BATCH: usize = 256;
+
+struct Item {
+    ending: Ending,
+    /// When a command left with it.
+    sent_at: Option<Millis>,
+}
+
+thread_local! {
+    static QUEUE: RefCell<HashMap<AccountId, Vec<Item>>> = RefCell::default();
+}
+
+/// Decides how a hold ends, and answers what tells the account soon: to be waited for whatever becomes of the response.
+pub(crate) fn decide(deployment: &Deployment, account: &AccountId, ending: Ending) -> impl Future<Output = ()> + use<> {
+    let hold = ending.hold.clone();
+    QUEUE.with_borrow_mut(|queue| queue.entry(account.clone()).or_default().push(Item { ending, sent_at: None }));
+    deliver(deployment.clone(), account.clone(), hold)
+}
+
+/// Sends a command of ours, and the endings that wait for its account along with it.
+pub(crate) async fn call(
+    deployment: &Deployment,
+    account: &AccountId,
+    command: AccountCommand,
+) -> Result<Reply, ObjectError> {
+    carry(deployment, account, None, command).await
+}
+
+/// The same on behalf of whoever has the token.
+pub(crate) async fn call_for(
+    deployment: &Deployment,
+    token: &Token,
+    command: AccountCommand,
+) -> Result<Reply, ObjectError> {
+    carry(deployment, token.account(), Some(token.proof(deployment.version)), command).await
+}
+
+async fn carry(
+    deployment: &Deployment,
+    account: &AccountId,
+    token: Option<Proof>,
+    command: AccountCommand,
+) -> Result<Reply, ObjectError> {
+    let carried = take(account);
+    let holds: Vec<HoldId> = carried.iter().map(|ending| ending.hold.clone()).collect();
+    let reply = deployment.stubs.call_for(&Address::Account(account.clone()), token, command.into(), carried).await;
+    report(account, &holds, reply.is_ok());
+    reply
+}
+
+async fn deliver(deployment: Deployment, account: AccountId, hold: HoldId) {
+    for pause in WAITS_MS {
+        Delay::from(Duration::from_millis(pause)).await;
+        if !is_open(&account, &hold) {
+            return;
+        }
+        if is_waiting(&account)
+            && let Err(error) = call(&deployment, &account, AccountCommand::Settle).await
+        {
+            worker::console_error!("hold {hold} of account {account} could not be ended yet: {error}");
+        }
+        if !is_open(&account, &hold) {
+            return;
+        }
+    }
+    worker::console_error!(
+        "hold {hold} of account {account} could not be ended; it counts as released when its time is over"
+    );
+    forget(&account, |item| item.ending.hold == hold);
+}
+
+impl Item {
+    /// Nothing carries it, or its carrier is lost.
+    fn is_waiting(&self, now: Millis) -> bool {
+        self.sent_at.is_none_or(|sent| now - sent > LOST_AFTER_MS)
+    }
+}
+
+fn is_waiting(account: &AccountId) -> bool {
+    let now = now();
+    QUEUE.with_borrow(|queue| queue.get(account).is_some_and(|items| items.iter().any(|item| item.is_waiting(now))))
+}
+
+fn take(account: &AccountId) -> Vec<Ending> {
+    QUEUE.with_borrow_mut(|queue| {
+        let Some(items) = queue.get_mut(account) else { return Vec::new() };
+        let now = now();
+        let taken = items.iter_mut().filter(|item| item.is_waiting(now)).take(BATCH).map(|item| {
+            item.sent_at = Some(now);
+            item.ending.clone()
+        });
+        taken.collect()
+    })
+}
+
+fn report(account: &AccountId, holds: &[HoldId], done: bool) {
+    if done {
+        forget(account, |item| holds.contains(&item.ending.hold));
+        return;
+    }
+    QUEUE.with_borrow_mut(|queue| {
+        let items = queue.get_mut(account).into_iter().flatten();
+        for item in items.filter(|item| holds.contains(&item.ending.hold)) {
+            item.sent_at = None;
+        }
+    });
+}
+
+fn forget(account: &AccountId, which: impl Fn(&Item) -> bool) {
+    QUEUE.with_borrow_mut(|queue| {
+        if let Some(items) = queue.get_mut(account) {
+            items.retain(|item| !which(item));
+            if items.is_empty() {
+                queue.remove(account);
+            }
+        }
+    });
+}
+
+fn is_open(account: &AccountId, hold: &HoldId) -> bool {
+    QUEUE
+        .with_borrow(|queue| queue.get(account).is_some_and(|items| items.iter().any(|item| item.ending.hold == *hold)))
+}

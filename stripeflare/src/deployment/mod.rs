@@ -1,0 +1,76 @@
+//! The worker's side without HTTP: what is configured, and what it asks of objects and of Stripe.
+
+use stripeflare_core::protocol::{Command, Reply, Stats};
+
+use crate::error::Result;
+use crate::js;
+use crate::object::Address;
+pub(crate) mod charge_user;
+pub(crate) mod config;
+pub(crate) mod deliveries;
+pub(crate) mod payments;
+pub(crate) mod reconcile;
+pub(crate) mod stripe_api;
+pub(crate) mod users;
+
+use std::cell::{Cell, OnceCell};
+use std::rc::Rc;
+
+use stripeflare_core::identity::AccountId;
+use worker::Env;
+
+use self::config::Config;
+use crate::object::Stubs;
+
+/// One deployment of one version, as every kind of event sees it.
+#[derive(Clone)]
+pub(crate) struct Deployment {
+    pub(crate) version: &'static str,
+    pub(crate) config: Rc<Config>,
+    pub(crate) stubs: Stubs,
+}
+
+impl Deployment {
+    /// # Errors
+    /// Names the variable that is missing or weak.
+    pub(crate) fn new(env: &Env, version: &'static str) -> std::result::Result<Self, String> {
+        thread_local!(static CONFIG: OnceCell<Rc<Config>> = const { OnceCell::new() });
+        let config = CONFIG.with(|kept| match kept.get() {
+            Some(config) => Ok(config.clone()),
+            None => {
+                let config = Rc::new(Config::read(env, version).map_err(|error| error.to_string())?);
+                Ok::<_, String>(kept.get_or_init(|| config).clone())
+            }
+        })?;
+        Ok(Self { version, config, stubs: Stubs::new(env.clone(), version) })
+    }
+
+    pub(crate) fn payment_link(&self, account: &AccountId) -> String {
+        self.config.payment_link_for(&self.config.references.sign(account))
+    }
+}
+
+thread_local!(static VERSION: Cell<&'static str> = const { Cell::new("1") });
+
+/// The version that [`run_as`] remembers.
+pub(crate) fn version() -> &'static str {
+    VERSION.get()
+}
+
+/// Remembers the version of `#[stripeflare::main]`, for functions that see the environment alone.
+pub(crate) fn run_as(version: &'static str) {
+    js::set_clock();
+    VERSION.set(version);
+}
+
+/// What an account's object did since it woke up, for tests.
+///
+/// # Errors
+/// When the object could not be asked.
+pub async fn stats(env: &Env, account: &str) -> Result<Stats> {
+    let deployment = Deployment::new(env, version()).map_err(std::io::Error::other)?;
+    match deployment.stubs.call(&Address::Account(account.parse()?), Command::Stats, Vec::new()).await? {
+        Reply::Stats(stats) => Ok(stats),
+        _ => Err(std::io::Error::other("the object answered with something else").into()),
+    }
+}

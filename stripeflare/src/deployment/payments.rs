@@ -1,0 +1,144 @@
+//! What Stripe tells of money, carried to where it belongs. Each function may run any number of times for one fact.
+
+use std::cell::RefCell;
+use std::io;
+
+use stripeflare_core::aggregate::{Assignment, Unclaimed};
+use stripeflare_core::identity::AccountId;
+use stripeflare_core::protocol::{AccountCommand, AggregateCommand, DirectoryCommand, Reply};
+use stripeflare_core::stripe::{CheckoutSession, ReversalFact, Rules, Verdict, session_key};
+
+use crate::deployment::Deployment;
+use crate::deployment::config::Config;
+use crate::deployment::stripe_api::{Api, ApiError};
+use crate::error::Result;
+use crate::object::Address;
+
+/// Credits a session, or records why not; then takes back what was refunded or disputed before it came.
+pub(crate) async fn credit(deployment: &Deployment, session: &CheckoutSession, connected: bool) -> Result<()> {
+    match judge(deployment, session, connected).await? {
+        Verdict::Nothing => Ok(()),
+        Verdict::Unclaimed(unclaimed) => record(deployment, unclaimed).await,
+        Verdict::Credit(credit) => {
+            deployment.stubs.credit(credit.into()).await?;
+            Ok(())
+        }
+    }
+}
+
+/// What becomes of a session.
+///
+/// # Errors
+/// When Stripe could not say whose payment link it is.
+pub(crate) async fn judge(deployment: &Deployment, session: &CheckoutSession, connected: bool) -> Result<Verdict> {
+    if session.payment_status.as_deref() != Some("paid") {
+        return Ok(Verdict::Nothing);
+    }
+    let config = &deployment.config;
+    let rules = Rules {
+        currency: &config.currency,
+        livemode: config.livemode,
+        our_link: !connected && is_our_link(config, session.payment_link.as_deref()).await?,
+        references: &config.references,
+        connected,
+    };
+    Ok(rules.judge(session))
+}
+
+/// What the operator decides about unclaimed money: it is credited now, or by the alarm if something goes wrong now.
+/// Answers whose it is, or why it is nobody's.
+pub(crate) async fn assign(deployment: &Deployment, assignment: Assignment) -> Result<Result<AccountId, String>> {
+    let stubs = &deployment.stubs;
+    match stubs.call(&Address::Aggregate, AggregateCommand::Assign { assignment }, Vec::new()).await? {
+        Reply::Assigned(Ok(credit)) => Ok(Ok(stubs.credit_assigned(credit).await?)),
+        Reply::Assigned(Err(refusal)) => Ok(Err(refusal)),
+        _ => Err(unexpected()),
+    }
+}
+
+/// Carries a fact about a refund or dispute to the account of its payment, or keeps it until that is known.
+pub(crate) async fn reverse(deployment: &Deployment, fact: ReversalFact) -> Result<()> {
+    let config = &deployment.config;
+    let payment_intent = match (fact.payment_intent, &fact.charge) {
+        (Some(payment_intent), _) => Some(payment_intent),
+        (None, Some(charge)) => api(config).payment_intent_of(charge).await?,
+        (None, None) => None,
+    };
+    // Payment links make PaymentIntents: without one, it was no payment of ours.
+    let Some(payment_intent) = payment_intent else { return Ok(()) };
+    let ours = fact.currency == config.currency;
+    let find = if ours {
+        DirectoryCommand::FindOrPark { payment_intent: payment_intent.clone(), reversal: fact.reversal.clone() }
+    } else {
+        // It could never be taken from a credit, so it does not wait for one.
+        DirectoryCommand::Find { payment_intent: payment_intent.clone() }
+    };
+    let directory = Address::Directory(payment_intent.clone());
+    let account = match deployment.stubs.call(&directory, find, Vec::new()).await? {
+        Reply::Found(Some(account)) => account,
+        Reply::Found(None) => return Ok(()),
+        _ => return Err(unexpected()),
+    };
+    if !ours {
+        let reason = "a refund or dispute in another currency than its credit; nothing was taken back";
+        let unclaimed = Unclaimed {
+            key: session_key(&fact.reversal.key()),
+            reason: reason.to_owned(),
+            amount: -fact.reversal.amount.units() / 10_000,
+            currency: fact.currency,
+            client_reference_id: Some(config.references.sign(&account)),
+            payment_intent: Some(payment_intent),
+            payment_link: None,
+        };
+        return record(deployment, unclaimed).await;
+    }
+    let command = AccountCommand::Reverse { payment_intent, reversal: fact.reversal };
+    deployment.stubs.done(&Address::Account(account), command).await?;
+    Ok(())
+}
+
+/// Keeps a fact about a refund or dispute for a payment that is about to be credited.
+pub(crate) async fn park(deployment: &Deployment, payment_intent: &str, fact: ReversalFact) -> Result<()> {
+    if fact.currency != deployment.config.currency {
+        return Ok(());
+    }
+    let command = DirectoryCommand::Park { payment_intent: payment_intent.to_owned(), reversal: fact.reversal };
+    Ok(deployment.stubs.done(&Address::Directory(payment_intent.to_owned()), command).await?)
+}
+
+pub(crate) async fn record(deployment: &Deployment, unclaimed: Unclaimed) -> Result<()> {
+    worker::console_warn!("money that the operator has to look at: {}", unclaimed.reason);
+    deployment.stubs.done(&Address::Aggregate, AggregateCommand::Unclaimed { unclaimed }).await?;
+    Ok(())
+}
+
+fn unexpected() -> crate::error::Error {
+    io::Error::other("an object gave an answer that fits no question about money").into()
+}
+
+pub(crate) fn api(config: &Config) -> Api<'_> {
+    Api { base: &config.stripe_api, secret: &config.stripe_secret }
+}
+
+/// Whether a payment link is the one the configuration names.
+///
+/// Without its id in the configuration, Stripe is asked about each link once per isolate. An object that kept the answer
+/// would have to be asked as often, and would keep it when the variable or the link has changed: `STRIPE_PAYMENT_LINK_ID`
+/// is the durable way.
+async fn is_our_link(config: &Config, link: Option<&str>) -> Result<bool> {
+    let Some(link) = link else { return Ok(false) };
+    if let Some(ours) = &config.payment_link_id {
+        return Ok(link == ours);
+    }
+    thread_local!(static KNOWN: RefCell<Vec<(String, bool)>> = const { RefCell::new(Vec::new()) });
+    if let Some(ours) = KNOWN.with_borrow(|known| known.iter().find(|(id, _)| id == link).map(|(_, ours)| *ours)) {
+        return Ok(ours);
+    }
+    let ours = match api(config).payment_link(link).await {
+        Ok(found) => found.is_at(&config.payment_link),
+        Err(ApiError::NotFound) => false,
+        Err(error) => return Err(error.into()),
+    };
+    KNOWN.with_borrow_mut(|known| known.push((link.to_owned(), ours)));
+    Ok(ours)
+}

@@ -1,0 +1,205 @@
+use std::fmt;
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
+use futures_util::pin_mut;
+use js_sys::Promise;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use stripeflare_core::stripe::{CheckoutSession, Dispute, Id, PaidSession, Refund, ReversalFact};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{Request, Response};
+use worker::Delay;
+
+use crate::js::describe;
+
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(catch)]
+    fn fetch(request: &Request) -> Result<Promise, JsValue>;
+}
+
+/// The API version every request and our webhook endpoints are pinned to.
+const API_VERSION: &str = "2026-07-29.dahlia";
+/// Longer than this Stripe takes only when it is in trouble.
+const DEADLINE: Duration = Duration::from_secs(15);
+
+/// Stripe's API, as far as it is needed.
+pub(crate) struct Api<'a> {
+    pub(crate) base: &'a str,
+    pub(crate) secret: &'a str,
+}
+
+/// Stripe did not answer what was asked; the text never holds a key.
+#[derive(Debug)]
+pub(crate) enum ApiError {
+    /// No such object.
+    NotFound,
+    Other(String),
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotFound => f.write_str("Stripe knows no such object"),
+            Self::Other(cause) => write!(f, "Stripe's API: {cause}"),
+        }
+    }
+}
+
+impl std::error::Error for ApiError {}
+
+/// Source: Stripe's API reference, "The Payment Link object".
+#[derive(Debug, Deserialize)]
+pub(crate) struct PaymentLink {
+    id: String,
+    url: String,
+}
+
+impl PaymentLink {
+    /// Whether this is its address, whatever the query.
+    pub(crate) fn is_at(&self, url: &str) -> bool {
+        let path = |url: &str| url.split('?').next().map(str::to_owned);
+        path(&self.url) == path(url)
+    }
+}
+
+/// Source: Stripe's API reference, "Pagination". Newest first.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Page<T> {
+    pub(crate) data: Vec<T>,
+    pub(crate) has_more: bool,
+}
+
+/// More refunds or disputes of one payment than so many pages of a hundred nobody has.
+const MAX_PAGES: u32 = 20;
+
+impl Api<'_> {
+    pub(crate) async fn payment_link(&self, id: &str) -> Result<PaymentLink, ApiError> {
+        self.get(&format!("/v1/payment_links/{id}")).await
+    }
+
+    /// The id of the payment link with this address.
+    pub(crate) async fn payment_link_at(&self, url: &str) -> Result<String, ApiError> {
+        let mut after = None;
+        for _ in 0..MAX_PAGES {
+            let page: Page<PaymentLink> = self.page("/v1/payment_links?limit=100", after.as_deref()).await?;
+            if let Some(link) = page.data.iter().find(|link| link.is_at(url)) {
+                return Ok(link.id.clone());
+            }
+            after = page.data.last().filter(|_| page.has_more).map(|link| link.id.clone());
+            if after.is_none() {
+                return Err(ApiError::Other("no payment link has the address in STRIPE_PAYMENT_LINK".into()));
+            }
+        }
+        Err(ApiError::Other("too many payment links; set STRIPE_PAYMENT_LINK_ID".into()))
+    }
+
+    /// Completed sessions of a payment link that were made between two seconds, both included.
+    pub(crate) async fn sessions(
+        &self,
+        payment_link: &str,
+        since: i64,
+        until: i64,
+        after: Option<&str>,
+    ) -> Result<Page<CheckoutSession>, ApiError> {
+        let path = format!(
+            "/v1/checkout/sessions?payment_link={payment_link}&status=complete&created[gte]={since}&created[lte]={until}&limit=100"
+        );
+        self.page(&path, after).await
+    }
+
+    /// All refunds and disputes of a payment, as they stand.
+    pub(crate) async fn reversals_of(&self, payment_intent: &str) -> Result<Vec<ReversalFact>, ApiError> {
+        let mut facts = Vec::new();
+        let path = format!("/v1/refunds?payment_intent={payment_intent}&limit=100");
+        self.all(&path, |refund: Refund| {
+            let id = refund.id.clone();
+            facts.push(refund.into());
+            id
+        })
+        .await?;
+        let path = format!("/v1/disputes?payment_intent={payment_intent}&limit=100");
+        self.all(&path, |dispute: Dispute| {
+            let id = dispute.id.clone();
+            facts.push(dispute.fact(""));
+            id
+        })
+        .await?;
+        Ok(facts)
+    }
+
+    /// Hands over everything in a list; `take` answers the id of what it was given.
+    async fn all<T: DeserializeOwned>(&self, path: &str, mut take: impl FnMut(T) -> String) -> Result<(), ApiError> {
+        let mut after: Option<String> = None;
+        for _ in 0..MAX_PAGES {
+            let page = self.page(path, after.as_deref()).await?;
+            for object in page.data {
+                after = Some(take(object));
+            }
+            if !page.has_more {
+                return Ok(());
+            }
+        }
+        Err(ApiError::Other("a list without end".into()))
+    }
+
+    async fn page<T: DeserializeOwned>(&self, path: &str, after: Option<&str>) -> Result<Page<T>, ApiError> {
+        match after {
+            Some(id) => self.get(&format!("{path}&starting_after={id}")).await,
+            None => self.get(path).await,
+        }
+    }
+
+    /// The PaymentIntent that a charge belongs to; old charges have none.
+    pub(crate) async fn payment_intent_of(&self, charge: &str) -> Result<Option<String>, ApiError> {
+        #[derive(Deserialize)]
+        struct Charge {
+            payment_intent: Option<Id>,
+        }
+        let charge: Charge = self.get(&format!("/v1/charges/{charge}")).await?;
+        Ok(charge.payment_intent.map(|intent| intent.0))
+    }
+
+    /// A session with who paid it; `id` [is one](super::is_session_id).
+    pub(crate) async fn session(&self, id: &str) -> Result<PaidSession, ApiError> {
+        let path = format!(
+            "/v1/checkout/sessions/{id}?expand[]=payment_intent.latest_charge&expand[]=payment_intent.payment_method"
+        );
+        PaidSession::parse(&self.body(&path).await?).map_err(|error| unreadable(&error))
+    }
+
+    async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ApiError> {
+        serde_json::from_str(&self.body(path).await?).map_err(|error| unreadable(&error))
+    }
+
+    async fn body(&self, path: &str) -> Result<String, ApiError> {
+        let other = |cause: String| ApiError::Other(cause);
+        let deadline = Delay::from(DEADLINE);
+        let answer = self.fetch(path);
+        pin_mut!(answer, deadline);
+        let (status, body) = match select(answer, deadline).await {
+            Either::Left((answer, _)) => answer.map_err(|exception| other(describe(&exception)))?,
+            Either::Right(_) => return Err(other(format!("no answer within {} s", DEADLINE.as_secs()))),
+        };
+        match status {
+            200 => Ok(body),
+            404 => Err(ApiError::NotFound),
+            _ => Err(other(format!("status {status}"))),
+        }
+    }
+
+    async fn fetch(&self, path: &str) -> Result<(u16, String), JsValue> {
+        let request = Request::new_with_str(&format!("{}{path}", self.base))?;
+        request.headers().set("authorization", &format!("Bearer {}", self.secret))?;
+        request.headers().set("stripe-version", API_VERSION)?;
+        let response: Response = JsFuture::from(fetch(&request)?).await?.unchecked_into();
+        let body = JsFuture::from(response.text()?).await?;
+        Ok((response.status(), body.as_string().unwrap_or_default()))
+    }
+}
+
+fn unreadable(error: &serde_json::Error) -> ApiError {
+    ApiError::Other(format!("an answer that cannot be read: {error}"))
+}

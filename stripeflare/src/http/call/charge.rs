@@ -1,0 +1,275 @@
+use std::cell::Cell;
+
+use axum::body::Body;
+use axum::response::Response;
+use http::StatusCode;
+use http::request::Parts;
+use http_body::Body as _;
+use stripeflare_core::account::{Charge as ChargeCommand, HoldId, IdempotencyKey, Outcome, Overdraft, Refusal};
+use stripeflare_core::clock::now;
+use stripeflare_core::identity::AccountId;
+use stripeflare_core::money::Cents;
+use stripeflare_core::protocol::{AccountCommand, Reply};
+
+use crate::deployment::deliveries;
+use crate::http::call::context::{Context, Inner};
+use crate::http::call::held_money::HeldMoney;
+use crate::http::call::price::{Kind, Price, Said, Settlement};
+use crate::http::call::{idempotency, stream};
+use crate::http::reply::answer::{Answer, X_BALANCE, X_ENTRY, X_PAYMENT_LINK, X_PRICE, header};
+
+/// A call of a priced route, before its extractors ran.
+pub struct Call {
+    context: Context,
+    price: &'static Price,
+    key: Option<IdempotencyKey>,
+}
+
+impl Call {
+    /// Refuses what needs no look at the input, and gives the body back.
+    ///
+    /// # Errors
+    /// The answer instead of the handler's.
+    pub async fn begin(parts: &mut Parts, body: Body, price: &'static Price) -> Result<(Self, Body), Response> {
+        let context = Context::from(parts)?;
+        context.refuse_head()?;
+        context.spending_token()?;
+        let (key, body) = idempotency::read(parts, body).await?;
+        context.slot.open((price.kind == Kind::UpTo).then_some(price.amount));
+        Ok((Self { context, price, key }, body))
+    }
+
+    /// Sets the price aside: the one hop to the account before the handler runs.
+    ///
+    /// # Errors
+    /// The answer instead of the handler's: 402, 429, or 503 when the account could not be asked.
+    pub async fn reserve(self) -> Result<Charge, Response> {
+        let Self { context, price, key } = self;
+        let Some(token) = context.spending_token()?.cloned() else {
+            return Err(context.refused(price.amount, Refusal::Unregistered));
+        };
+        let meter = context.slot.meter_in_use().cloned();
+        if meter.is_some() && key.is_some() {
+            let message = "The answer of this call is metered as it is sent and cannot be kept. Call it without an Idempotency-Key. Nothing was charged.";
+            return Err(Answer::new(StatusCode::BAD_REQUEST, "idempotency_streamed", message).into());
+        }
+        let begun_at = now();
+        let hold = HoldId::generate(begun_at);
+        let command = AccountCommand::Reserve {
+            hold: hold.clone(),
+            amount: price.amount,
+            seconds: price.hold_s,
+            row: context.slot.is_wanted(),
+            key: key.clone(),
+        };
+        // From here on a hold may be there, so it gets an ending whatever happens.
+        let key = key.map(|key| key.key);
+        let account = token.account().clone();
+        let mut held = HeldMoney {
+            context,
+            price,
+            account,
+            id: hold,
+            key,
+            token: None,
+            meter,
+            since: Cell::new(begun_at),
+            open: true,
+            streams: false,
+        };
+        match deliveries::call_for(&held.context.deployment, &token, command).await? {
+            Reply::Reserved { available, token, key, row } => {
+                (held.token, held.key) = (token, key);
+                if let Some(row) = row {
+                    held.context.slot.fill(&row).map_err(Answer::unavailable)?;
+                }
+                Ok(Charge { held, available })
+            }
+            Reply::Refused(refusal) => {
+                held.open = false;
+                Err(held.context.refused(price.amount, refusal))
+            }
+            Reply::Denied(why) => {
+                held.open = false;
+                held.context.deny(why)?;
+                Err(held.context.refused(price.amount, Refusal::Unregistered))
+            }
+            Reply::Claimed(claim) => {
+                held.open = false;
+                Err(idempotency::claimed(claim))
+            }
+            _ => Err(Answer::unavailable("the account answered a reserve with something else")),
+        }
+    }
+}
+
+/// The money of a call whose extractors ran and whose handler runs.
+pub struct Charge {
+    held: HeldMoney,
+    /// After the hold.
+    available: Cents,
+}
+
+impl Charge {
+    /// Captures or releases, as the handler's response says, and tells the caller.
+    pub async fn settle(mut self, response: Response) -> Response {
+        if self.held.meter.is_some()
+            && response.status().as_u16() < 400
+            && response.body().size_hint().exact().is_none()
+        {
+            return self.stream(response).await.unwrap_or_else(|answer| answer);
+        }
+        let used = match self.used(&response) {
+            Ok(used) => used,
+            // Dropping `self` releases.
+            Err(answer) => return answer.into(),
+        };
+        let available = self.available + (self.held.price.amount - used);
+        let response =
+            self.held.context.charged(response, &self.held.account, Some(used), available, self.held.id.as_str());
+        if response.status().as_u16() >= 400 {
+            self.held.decide(Outcome::Release);
+        } else if self.held.key.is_some() {
+            return self.capture_and_keep(used, response).await.unwrap_or_else(|answer| answer);
+        } else if !used.is_positive() {
+            self.held.decide(Outcome::Release);
+        } else if !self.held.is_late() {
+            self.held.decide(self.held.capture(used, false));
+        } else {
+            self.held.open = false;
+            if let Err(answer) = self.held.end(used, true, None).await {
+                return answer;
+            }
+        }
+        response
+    }
+
+    /// Lets the answer leave while its price is not known: settled is at its end, whichever that is.
+    async fn stream(mut self, response: Response) -> Result<Response, Response> {
+        if response.extensions().get::<Said>().is_some() {
+            return Err(self.said_twice().into());
+        }
+        // The handler may have taken all the time there was.
+        if self.held.held_for() >= self.held.hold_ms() / 2 {
+            match self.held.renew().await {
+                Ok(true) => {}
+                Ok(false) => return Err(self.held.expired()),
+                Err(error) if self.held.is_late() => return Err(error.into()),
+                Err(_) => {}
+            }
+        }
+        let response =
+            self.held.context.charged(response, &self.held.account, None, self.available, self.held.id.as_str());
+        self.held.streams = true;
+        Ok(stream::metered(self.held, response))
+    }
+
+    /// A call with a key is charged, and its answer kept, before it is answered.
+    async fn capture_and_keep(mut self, used: Cents, response: Response) -> Result<Response, Response> {
+        let (answer, response) = idempotency::keep(response).await?;
+        // Without an answer the hold is still open here, and dropping `self` frees the key.
+        self.held.end(used, self.held.is_late(), Some(answer)).await?;
+        self.held.open = false;
+        Ok(response)
+    }
+
+    /// What the response costs.
+    fn used(&self, response: &Response) -> Result<Cents, Answer> {
+        if response.status().as_u16() >= 400 {
+            return Ok(Cents::ZERO);
+        }
+        let said = response.extensions().get::<Said>();
+        if let Some(meter) = &self.held.meter {
+            return match said {
+                None => Ok(meter.close()),
+                Some(_) => Err(self.said_twice()),
+            };
+        }
+        match (self.held.price.kind, said) {
+            (Kind::Exact, _) => Ok(self.held.price.amount),
+            (Kind::UpTo, Some(Said(price))) if *price >= Cents::ZERO => Ok(self.held.price.amount.min(*price)),
+            (Kind::UpTo, Some(Said(price))) => {
+                Err(Answer::internal(format!("{} asked for {price} cents", self.held.price.route)))
+            }
+            (Kind::UpTo, None) => Err(Answer::internal(format!(
+                "{} has max_cents and neither takes a Meter nor returned a Priced, which say what the call cost",
+                self.held.price.route
+            ))),
+        }
+    }
+
+    fn said_twice(&self) -> Answer {
+        let route = self.held.price.route;
+        Answer::internal(format!("{route} takes a Meter and returned a Priced; one of them says what a call costs"))
+    }
+}
+
+impl Inner {
+    /// Tells the caller what the call cost, if that is known, and which line of the statement it is.
+    fn charged(
+        &self,
+        mut response: Response,
+        account: &AccountId,
+        price: Option<Cents>,
+        available: Cents,
+        entry: &str,
+    ) -> Response {
+        self.mark_personal();
+        response.extensions_mut().insert(Settlement);
+        let headers = response.headers_mut();
+        match price {
+            Some(price) => headers.insert(X_PRICE, header(price)),
+            None => headers.remove(X_PRICE),
+        };
+        headers.insert(X_BALANCE, header(available));
+        if price.is_none_or(Cents::is_positive) {
+            headers.insert(X_ENTRY, header(entry));
+        }
+        headers.insert(X_PAYMENT_LINK, header(self.deployment.payment_link(account)));
+        response
+    }
+
+    /// Charges a response of an unpriced route that names its price, in `X-Price` or by a [`super::Priced`].
+    pub(crate) async fn charge_after_the_fact(&self, mut response: Response) -> Response {
+        if response.extensions().get::<Settlement>().is_some() {
+            return response;
+        }
+        let said = match (response.headers_mut().remove(X_PRICE), response.extensions().get::<Said>()) {
+            (Some(value), _) => value.to_str().ok().and_then(|text| text.trim().parse().ok()),
+            (None, Some(Said(price))) => Some(*price),
+            (None, None) => return response,
+        };
+        let Some(price) = said.filter(|price| *price >= Cents::ZERO) else {
+            return Answer::internal("a handler set an X-Price that is no amount in cents").into();
+        };
+        if response.status().as_u16() >= 400 || price == Cents::ZERO {
+            response.headers_mut().insert(X_PRICE, header(0));
+            return response;
+        }
+        match self.charge_now(price, Overdraft::Allow, "X-Price").await {
+            Ok((account, available, entry)) => self.charged(response, &account, Some(price), available, &entry),
+            Err(answer) => answer,
+        }
+    }
+
+    /// One charge at once, with a key of its own: the account, what is available after it, and its entry.
+    pub(crate) async fn charge_now(
+        &self,
+        amount: Cents,
+        overdraft: Overdraft,
+        detail: &str,
+    ) -> Result<(AccountId, Cents, String), Response> {
+        self.refuse_head()?;
+        let Some(token) = self.spending_token()? else { return Err(self.refused(amount, Refusal::Unregistered)) };
+        let account = token.account().clone();
+        let key = HoldId::generate(now()).as_str().to_owned();
+        let entry = format!("charge:{key}");
+        let charge = ChargeCommand { key, amount, overdraft, detail: detail.to_owned() };
+        match self.ask(token, AccountCommand::Charge { charge }).await? {
+            Some(Reply::Charged(charged)) => Ok((account, charged.available, entry)),
+            Some(Reply::Refused(refusal)) => Err(self.refused(amount, refusal)),
+            None => Err(self.refused(amount, Refusal::Unregistered)),
+            Some(_) => Err(Answer::unavailable("the account answered a charge with something else")),
+        }
+    }
+}

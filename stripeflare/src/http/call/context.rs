@@ -1,0 +1,289 @@
+use std::cell::{Cell, OnceCell};
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::rc::Rc;
+
+use axum::extract::{FromRequestParts, Request};
+use axum::response::Response;
+use http::header::ALLOW;
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use stripeflare_core::account::{AccountRow, Denied};
+use stripeflare_core::identity::{AccountId, Token};
+use stripeflare_core::protocol::{AccountCommand, Reply};
+use stripeflare_core::schema::Schema;
+use wasm_bindgen::JsValue;
+use wasm_bindgen_futures::future_to_promise;
+use worker::send::SendWrapper;
+use worker::worker_sys::Context as JsContext;
+
+use crate::deployment::{Deployment, deliveries};
+use crate::http::call::credentials::{Caller, Manner, cookies};
+use crate::http::call::meter::Meter;
+use crate::http::call::slot::Slot;
+use crate::http::reply::answer::Answer;
+use crate::http::reply::refusals::denied;
+use crate::js::describe;
+
+/// What the parts of one request share: it travels in the request's extensions.
+#[derive(Clone)]
+pub(crate) struct Context(SendWrapper<Rc<Inner>>);
+
+pub(crate) struct Inner {
+    pub(crate) deployment: Deployment,
+    js: JsContext,
+    caller: Caller,
+    /// The account says that the cookie opens it no more.
+    disowned: Cell<bool>,
+    pub(crate) manner: Manner,
+    /// It asks for the headers alone.
+    head: bool,
+    visitor: OnceCell<Token>,
+    /// Takes the cookie's place.
+    fresh: OnceCell<Token>,
+    /// The browser is to forget its cookie.
+    dropped: Cell<bool>,
+    /// Name and further attributes.
+    cookie_kind: (&'static str, &'static str),
+    cookie: Cell<bool>,
+    personal: Cell<bool>,
+    pub(crate) slot: Slot,
+}
+
+impl std::ops::Deref for Context {
+    type Target = Inner;
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
+
+impl Context {
+    pub(crate) fn new(deployment: Deployment, js: JsContext, request: &Request) -> Self {
+        let (headers, cookie_kind) = (request.headers(), deployment.config.cookie(request.uri()));
+        let caller = Caller::of(headers, cookie_kind.0);
+        Self(SendWrapper(Rc::new(Inner {
+            deployment,
+            js,
+            caller,
+            disowned: Cell::new(false),
+            manner: Manner::of(request.method(), headers),
+            head: request.method() == Method::HEAD,
+            visitor: OnceCell::new(),
+            fresh: OnceCell::new(),
+            dropped: Cell::new(false),
+            cookie_kind,
+            cookie: Cell::new(false),
+            personal: Cell::new(false),
+            slot: Slot::default(),
+        })))
+    }
+
+    /// # Errors
+    /// Outside of `#[stripeflare::main]`, nothing was put there.
+    pub(crate) fn from(parts: &Parts) -> Result<Self, Response> {
+        Self::among(&parts.extensions)
+    }
+
+    /// # Errors
+    /// As [`Context::from`].
+    pub(crate) fn among(extensions: &http::Extensions) -> Result<Self, Response> {
+        extensions
+            .get::<Self>()
+            .cloned()
+            .ok_or_else(|| Answer::internal("a stripeflare handler ran outside of #[stripeflare::main]").into())
+    }
+}
+
+impl Inner {
+    /// The token that came, `None` for a visitor.
+    ///
+    /// # Errors
+    /// The answer to a credential that opens nothing.
+    pub(crate) fn token(&self) -> Result<Option<(&Token, bool)>, Response> {
+        match &self.caller {
+            Caller::Known { .. } if self.disowned.get() => Ok(None),
+            Caller::Known { token, by_cookie } => Ok(Some((token, *by_cookie))),
+            Caller::Visitor => Ok(None),
+            Caller::StaleCookie if self.manner.navigation => Ok(None),
+            Caller::StaleCookie | Caller::WrongBearer => Err(denied(Denied::Wrong)),
+            Caller::TwoCookies => Err(Answer::new(
+                StatusCode::BAD_REQUEST,
+                "two_cookies",
+                "Two access token cookies came with this request. Delete this site's cookies and try again.",
+            )
+            .into()),
+        }
+    }
+
+    /// The token that came, for a call that spends or changes something.
+    ///
+    /// # Errors
+    /// As [`Inner::token`], and when a cookie came along with what another site may have caused.
+    pub(crate) fn spending_token(&self) -> Result<Option<&Token>, Response> {
+        match self.token()? {
+            Some((_, true)) if self.manner.unasked => Err(Answer::new(
+                StatusCode::FORBIDDEN,
+                "cross_site",
+                "A cookie pays only for calls from this site's own pages. Send the token as Authorization: Bearer.",
+            )
+            .into()),
+            known => Ok(known.map(|(token, _)| token)),
+        }
+    }
+
+    /// Asks the account of the token that came, on its behalf.
+    ///
+    /// `None`: the cookie opens it no more, and the caller is a visitor from here on.
+    ///
+    /// # Errors
+    /// The answer to a token that does not do, or when the account could not be asked.
+    pub(crate) async fn ask(&self, token: &Token, command: AccountCommand) -> Result<Option<Reply>, Response> {
+        match self.ask_raw(token, command).await? {
+            Reply::Denied(why) => self.deny(why).map(|()| None),
+            reply => Ok(Some(reply)),
+        }
+    }
+
+    /// The same, for callers to whom a token that does not do says something.
+    pub(crate) async fn ask_raw(&self, token: &Token, command: AccountCommand) -> Result<Reply, Response> {
+        Ok(deliveries::call_for(&self.deployment, token, command).await?)
+    }
+
+    /// The account says that the token does not do: a person with an old cookie becomes a visitor.
+    ///
+    /// # Errors
+    /// The answer to anybody else.
+    pub(crate) fn deny(&self, why: Denied) -> Result<(), Response> {
+        let by_cookie = matches!(self.caller, Caller::Known { by_cookie: true, .. });
+        if why == Denied::Rights || !by_cookie || !self.manner.navigation {
+            return Err(denied(why));
+        }
+        self.disowned.set(true);
+        Ok(())
+    }
+
+    /// The row of the caller's account; a visitor's has the defaults.
+    ///
+    /// # Errors
+    /// As [`Inner::ask`].
+    pub(crate) async fn row(&self, schema: &Schema) -> Result<AccountRow, Response> {
+        if let Some((token, _)) = self.token()? {
+            let account = token.account().clone();
+            match self.ask(token, AccountCommand::Read { account }).await? {
+                Some(Reply::Row(row)) => return Ok(*row),
+                Some(_) => return Err(Answer::unavailable("the account answered a read with something else")),
+                None => {}
+            }
+        }
+        Ok(AccountRow::unregistered(self.account()?, schema))
+    }
+
+    /// # Errors
+    /// The answer to a `HEAD` of what costs something.
+    pub(crate) fn refuse_head(&self) -> Result<(), Response> {
+        if !self.head {
+            return Ok(());
+        }
+        let answer =
+            Answer::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "What costs something answers no HEAD.");
+        let mut response = Response::from(answer);
+        response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET"));
+        Err(response)
+    }
+
+    /// The token this visitor gets, made when first asked for.
+    pub(crate) fn visitor(&self) -> &Token {
+        self.visitor.get_or_init(|| Token::generate(self.deployment.version))
+    }
+
+    /// The account of the token that came, or the one this visitor would get.
+    pub(crate) fn account(&self) -> Result<AccountId, Response> {
+        Ok(self.token()?.map_or_else(|| self.visitor(), |(token, _)| token).account().clone())
+    }
+
+    /// The response is to carry a visitor's cookie.
+    pub(crate) fn give_cookie(&self) {
+        self.cookie.set(true);
+    }
+
+    /// The response is to carry this token as the browser's cookie.
+    pub(crate) fn replace_cookie(&self, token: Token) {
+        // Of several the first: no request logs in twice.
+        let _ = self.fresh.set(token);
+    }
+
+    /// The browser is to forget its cookie.
+    pub(crate) fn drop_cookie(&self) {
+        self.dropped.set(true);
+    }
+
+    /// Whether a cookie, and no bearer token, says who calls.
+    pub(crate) fn is_by_cookie(&self) -> bool {
+        matches!(self.caller, Caller::Known { by_cookie: true, .. })
+    }
+
+    /// The response shows something of one account.
+    pub(crate) fn mark_personal(&self) {
+        self.personal.set(true);
+    }
+
+    pub(crate) fn is_personal(&self) -> bool {
+        self.personal.get()
+    }
+
+    /// The `Set-Cookie` of this response, for a visitor who is to have one, or whose token was replaced or is to go.
+    pub(crate) fn cookie(&self) -> Option<String> {
+        const DAYS: u32 = 400;
+        let (name, secure) = self.cookie_kind;
+        if self.dropped.get() {
+            return self.is_by_cookie().then(|| format!("{name}=; HttpOnly{secure}; SameSite=Lax; Path=/; Max-Age=0"));
+        }
+        let newcomer = matches!(self.token(), Ok(None));
+        // Whoever came without a cookie because the browser kept it back still has it, and is to keep it.
+        let due = newcomer && self.manner.brings_cookies && (self.cookie.get() || self.manner.navigation);
+        let token = self.fresh.get().or_else(|| due.then(|| self.visitor()))?;
+        Some(format!("{name}={}; HttpOnly{secure}; SameSite=Lax; Path=/; Max-Age={}", token.expose(), DAYS * 86_400))
+    }
+
+    /// The `Set-Cookie` of a browser that leaves for the payment page from a page of ours.
+    pub(crate) fn leaves_to_pay(&self, account: &AccountId) -> Option<String> {
+        const SECONDS: u32 = 2 * 60 * 60;
+        let (name, secure) = (self.paying_cookie(), self.cookie_kind.1);
+        (self.manner.navigation && self.manner.from_here)
+            .then(|| format!("{name}={account}; HttpOnly{secure}; SameSite=Lax; Path=/; Max-Age={SECONDS}"))
+    }
+
+    /// Whether this browser left for the payment page not long ago, for this account. Whoever is only sent to the page
+    /// that payers come back to has not.
+    pub(crate) fn left_to_pay(&self, headers: &HeaderMap, account: &AccountId) -> bool {
+        cookies(headers, &self.paying_cookie()).any(|left| left == account.as_str())
+    }
+
+    fn paying_cookie(&self) -> String {
+        self.cookie_kind.0.replace("access_token", "paying")
+    }
+
+    /// Lets a future run on after the response has left.
+    pub(crate) fn wait_until(&self, future: impl Future<Output = ()> + 'static) {
+        let promise = future_to_promise(AssertUnwindSafe(async move {
+            future.await;
+            Ok(JsValue::UNDEFINED)
+        }));
+        if let Err(exception) = self.js.wait_until(&promise) {
+            // The future runs all the same, only nothing keeps the worker alive for it.
+            worker::console_error!("waitUntil: {}", describe(&exception));
+        }
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Meter {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Response> {
+        let meter = Context::from(parts)?.slot.meter();
+        meter.ok_or_else(|| {
+            let path = parts.uri.path();
+            Answer::internal(format!("{path} takes a Meter and has no `#[priced(max_cents = …)]`")).into()
+        })
+    }
+}

@@ -1,0 +1,14 @@
+//! Everything around one call.
+
+pub(crate) mod account;
+pub(crate) mod charge;
+pub(crate) mod context;
+pub(crate) mod credentials;
+mod held_money;
+pub(crate) mod idempotency;
+pub(crate) mod meter;
+pub(crate) mod price;
+mod refused;
+mod slot;
+mod stream;
+mod unique_values;

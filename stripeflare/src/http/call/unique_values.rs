@@ -1,0 +1,101 @@
+//! Values that only one account may have: claimed at the directory before they are written.
+
+use axum::response::Response;
+use http::StatusCode;
+use sha2::{Digest, Sha256};
+use stripeflare_core::account::Change;
+use stripeflare_core::identity::AccountId;
+use stripeflare_core::protocol::{AccountCommand, DirectoryCommand, Reply};
+use stripeflare_core::schema::ColumnDef;
+use stripeflare_core::sql::Value;
+
+use crate::http::call::context::Inner;
+use crate::http::reply::answer::Answer;
+use crate::object::{Address, ObjectError};
+
+/// Names a value at the directory; `None` for `NULL`, which everybody may have.
+fn key(column: &str, value: &Value) -> Option<String> {
+    if *value == Value::Null {
+        return None;
+    }
+    // A number is one value however it is stored.
+    let text = match value {
+        Value::Integer(integer) => format!("{:?}", *integer as f64),
+        Value::Real(real) => format!("{real:?}"),
+        other => serde_json::to_string(other).expect("values are plain JSON"),
+    };
+    Some(format!("unique:{column}:{}", hex::encode(Sha256::digest(text))))
+}
+
+fn unique<'a>(columns: &'a [ColumnDef], changes: &'a [Change]) -> impl Iterator<Item = (usize, &'a Change)> {
+    let places = columns.iter().enumerate().filter(|(_, column)| column.unique);
+    places.filter_map(|(place, column)| {
+        changes.iter().find(|change| change.column == column.name).map(|change| (place, change))
+    })
+}
+
+impl Inner {
+    /// Claims the values of `unique` columns that are about to be written.
+    ///
+    /// # Errors
+    /// 409 when another account has one.
+    pub(crate) async fn claim_values(
+        &self,
+        account: &AccountId,
+        columns: &[ColumnDef],
+        changes: &[Change],
+    ) -> Result<(), Response> {
+        for (place, Change { column, new, .. }) in unique(columns, changes) {
+            let Some(key) = key(column, new) else { continue };
+            if !self.claim_value(account, &key, place, new).await? {
+                let message = format!("Another account has this `{column}`. Choose another one.");
+                return Err(Answer::new(StatusCode::CONFLICT, "not_unique", message).into());
+            }
+        }
+        Ok(())
+    }
+
+    async fn claim_value(
+        &self,
+        account: &AccountId,
+        key: &str,
+        place: usize,
+        value: &Value,
+    ) -> Result<bool, ObjectError> {
+        let stubs = &self.deployment.stubs;
+        let mut instead_of = None;
+        // Once more, if the owner turns out not to have it.
+        for _ in 0..2 {
+            let command = DirectoryCommand::ClaimValue { key: key.to_owned(), account: account.clone(), instead_of };
+            let owner = match stubs.call(&Address::Directory(key.to_owned()), command, Vec::new()).await? {
+                Reply::Owner(None) => return Ok(true),
+                Reply::Owner(Some(owner)) => owner,
+                _ => return Err(ObjectError::Failed("it answered a claim with something else".into())),
+            };
+            if owner.pending {
+                return Ok(false);
+            }
+            let read = AccountCommand::Read { account: owner.account.clone() };
+            match stubs.call(&Address::Account(owner.account.clone()), read, Vec::new()).await? {
+                // What went into another account keeps its columns, and needs them no more.
+                Reply::Row(row) if row.merged_into.is_none() && row.columns.get(place) == Some(value) => {
+                    return Ok(false);
+                }
+                Reply::Row(_) => instead_of = Some(owner),
+                _ => return Err(ObjectError::Failed("it answered a read with something else".into())),
+            }
+        }
+        Ok(false)
+    }
+
+    /// Lets others have the values that were written over. Those that are not freed here are found out later.
+    pub(crate) async fn free_values(&self, account: &AccountId, columns: &[ColumnDef], changes: &[Change]) {
+        for (_, Change { column, old, .. }) in unique(columns, changes) {
+            let Some(key) = key(column, old) else { continue };
+            let command = DirectoryCommand::FreeValue { key: key.clone(), account: account.clone() };
+            if let Err(error) = self.deployment.stubs.call(&Address::Directory(key), command, Vec::new()).await {
+                worker::console_warn!("a value of `{column}` is not free for others yet: {error}");
+            }
+        }
+    }
+}

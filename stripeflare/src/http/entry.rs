@@ -1,0 +1,137 @@
+//! The exported entry points.
+
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::rc::Rc;
+
+use ::http::header::{CACHE_CONTROL, SET_COOKIE};
+use ::http::{HeaderValue, StatusCode};
+use axum::extract::Request;
+use axum::response::Response;
+use js_sys::Promise;
+use stripeflare_core::schema::StripeUser;
+use tower_service::Service;
+use wasm_bindgen::JsValue;
+use wasm_bindgen_futures::future_to_promise;
+use worker::Env;
+use worker::worker_sys::{Context as JsContext, MessageBatch, ScheduleContext, ScheduledEvent};
+
+use crate::deployment::Deployment;
+use crate::error::Error;
+use crate::http::app::{App, Built};
+use crate::http::call::context::Context;
+use crate::http::reply::answer::{Answer, for_person};
+use crate::js;
+
+/// One HTTP request.
+pub fn fetch<U: StripeUser>(
+    version: &'static str,
+    build: fn() -> App<U>,
+    request: web_sys::Request,
+    env: Env,
+    context: JsContext,
+) -> Promise {
+    let built = Built::get(build);
+    crate::deployment::run_as(version);
+    promise(async move {
+        let response = answer(&built, version, request, &env, context).await;
+        js::http::to_js(response).await.map(JsValue::from)
+    })
+}
+
+async fn answer(
+    built: &Built,
+    version: &'static str,
+    request: web_sys::Request,
+    env: &Env,
+    context: JsContext,
+) -> Response {
+    let deployment = match Deployment::new(env, version) {
+        Ok(deployment) => deployment,
+        Err(problem) => {
+            worker::console_error!("{problem}");
+            // The operator sees it at once, and it tells nobody a value.
+            return Answer::new(StatusCode::INTERNAL_SERVER_ERROR, "configuration", problem).into();
+        }
+    };
+    let (mut request, stalled) = match js::http::from_js(&request) {
+        Ok(built) => built,
+        Err(problem) => return Answer::new(StatusCode::BAD_REQUEST, "bad_request", problem).into(),
+    };
+    let context = Context::new(deployment, context, &request);
+    request.extensions_mut().insert(context.clone());
+    // For handlers that take an `Extension<Env>`.
+    request.extensions_mut().insert(env.clone());
+    let panel = request.uri().path().starts_with("/db/");
+    let response = match built.router.clone().call(request).await {
+        Ok(response) => response,
+        Err(never) => match never {},
+    };
+    if stalled.get() && response.status().as_u16() >= 400 {
+        let message = "The request's body stopped arriving. Send it again.";
+        return Answer::new(StatusCode::REQUEST_TIMEOUT, "stalled_body", message).into();
+    }
+    let mut response = context.charge_after_the_fact(response).await;
+    if context.manner.navigation {
+        response = for_person(response, panel);
+    }
+    let cookie = context.cookie().and_then(|cookie| HeaderValue::from_str(&cookie).ok());
+    let headers = response.headers_mut();
+    if cookie.is_some() || context.is_personal() {
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
+    }
+    headers.extend(cookie.map(|cookie| (SET_COOKIE, cookie)));
+    response
+}
+
+/// One run of a cron trigger.
+pub fn scheduled<U: StripeUser>(
+    version: &'static str,
+    build: fn() -> App<U>,
+    event: ScheduledEvent,
+    env: Env,
+    _context: ScheduleContext,
+) -> Promise {
+    let built = Built::get(build);
+    run_job(version, built.scheduled.clone(), event.into(), env)
+}
+
+/// One batch of a queue.
+pub fn queue<U: StripeUser>(
+    version: &'static str,
+    build: fn() -> App<U>,
+    batch: MessageBatch,
+    env: Env,
+    _context: JsContext,
+) -> Promise {
+    let built = Built::get(build);
+    run_job(version, built.queue.clone(), batch, env)
+}
+
+type Run<E> = Rc<dyn Fn(E, Env) -> std::pin::Pin<Box<dyn Future<Output = Result<(), Error>>>>>;
+
+fn run_job<E: 'static>(version: &'static str, job: Option<Run<E>>, event: E, env: Env) -> Promise {
+    crate::deployment::run_as(version);
+    promise(async move {
+        let job = job.ok_or("this application has no handler for such an event")?;
+        job(event, env).await.map(|()| JsValue::UNDEFINED).map_err(|error| {
+            worker::console_error!("{error}");
+            // The runtime tries again, as the trigger's settings say.
+            js_sys::Error::new(&error.to_string()).into()
+        })
+    })
+}
+
+fn promise(future: impl Future<Output = Result<JsValue, JsValue>> + 'static) -> Promise {
+    future_to_promise(AssertUnwindSafe(future))
+}
+
+/// The environment behind a request, for tests.
+///
+/// # Panics
+/// Outside of `#[stripeflare::main]`.
+#[must_use]
+pub fn env(request: &Request) -> Env {
+    let context = request.extensions().get::<Context>().expect("a request of #[stripeflare::main]");
+    context.deployment.stubs.env().clone()
+}

@@ -1,0 +1,6 @@
+//! What is answered: errors and refusals, with all their texts, and pages.
+
+pub(crate) mod answer;
+pub(crate) mod date;
+pub(crate) mod html;
+pub(crate) mod refusals;

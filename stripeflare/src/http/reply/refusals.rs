@@ -1,0 +1,147 @@
+//! What a caller is told whose account could not pay for a call, or whose token does not do.
+
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use http::HeaderValue;
+use http::StatusCode;
+use http::header::RETRY_AFTER;
+use serde::Serialize;
+use stripeflare_core::account::{Cap, Denied, MAX_TOKENS, Refusal};
+use stripeflare_core::money::Cents;
+use stripeflare_core::stripe::unit;
+
+use crate::http::reply::answer::{Answer, X_BALANCE, X_PAYMENT_LINK, X_PRICE, header};
+use crate::http::reply::html::page;
+
+/// 402, and what is needed to pay.
+pub(crate) struct PaymentRequired<'a> {
+    pub(crate) price: Cents,
+    pub(crate) balance: Cents,
+    /// Lowercase ISO code.
+    pub(crate) currency: &'a str,
+    pub(crate) payment_link: &'a str,
+    /// For a caller that keeps no cookies.
+    pub(crate) access_token: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    error: &'static str,
+    message: String,
+    price: Cents,
+    balance: Cents,
+    #[serde(rename = "paymentLink")]
+    payment_link: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    access_token: Option<String>,
+}
+
+impl PaymentRequired<'_> {
+    /// As a page, for a person, or as JSON.
+    pub(crate) fn response(self, for_person: bool) -> Response {
+        let Self { price, balance, currency, payment_link, access_token } = self;
+        let unit = unit(currency);
+        let units = if price == Cents::new(1) { unit.trim_end_matches('s') } else { &unit };
+        let mut response = if for_person {
+            let body = format!(
+                "<p>This page needs {price} {units} of credit. Your balance is {balance} {unit}.</p>\
+                 <p><a class=\"button\" href=\"/topup\">Add credit</a></p>"
+            );
+            page(StatusCode::PAYMENT_REQUIRED, "Credit needed", &body)
+        } else {
+            let message = if price.is_positive() {
+                format!(
+                    "This call needs {price} {units} of credit; your balance is {balance}. Add credit at paymentLink and call again."
+                )
+            } else {
+                "This call needs an account that was paid into. Add credit at paymentLink and call again.".into()
+            };
+            let body = Body { error: "payment_required", message, price, balance, payment_link, access_token };
+            (StatusCode::PAYMENT_REQUIRED, Json(body)).into_response()
+        };
+        let headers = response.headers_mut();
+        headers.insert(X_PRICE, header(0));
+        headers.insert(X_BALANCE, header(balance));
+        headers.insert(X_PAYMENT_LINK, header(payment_link));
+        response
+    }
+}
+
+/// # Errors
+/// The balance that a payment has to raise: [`PaymentRequired`] is the answer.
+pub(crate) fn refused(price: Cents, refusal: &Refusal) -> Result<Response, Cents> {
+    let answer = match refusal {
+        Refusal::Unregistered => return Err(Cents::ZERO),
+        Refusal::Insufficient { balance, available } if *balance >= price && *available < price => held(&format!(
+            "{price} cents are needed; {balance} are there, and {} of them held by calls that still run.",
+            *balance - *available
+        )),
+        Refusal::Insufficient { balance, .. } => return Err(*balance),
+        Refusal::TooManyHolds { .. } => held("This account has as many calls running as it may have at once."),
+        Refusal::KeyReused => {
+            Answer::new(StatusCode::CONFLICT, "key_reused", "This key was used for another amount.").into()
+        }
+        Refusal::TokenCap { left, .. } if *left >= price => {
+            held(&format!("This token may spend {left} cents more, held by calls that still run."))
+        }
+        Refusal::TokenCap { cap, limit, left } => {
+            let (per, cap) = match cap {
+                Cap::Day => (" a day", "today"),
+                Cap::Total => ("", "in all"),
+            };
+            let message = format!(
+                "This call needs {price} cents. The token it came with may spend {limit} cents{per}, and has {left} left {cap}."
+            );
+            let mut response: Response = Answer::new(StatusCode::PAYMENT_REQUIRED, "token_cap", message).into();
+            response.headers_mut().insert(X_PRICE, header(0));
+            response
+        }
+        Refusal::LastToken => {
+            let message = "This is the last way to the account's money. Make another access token that manages first, or spend the money.";
+            Answer::new(StatusCode::CONFLICT, "last_token", message).into()
+        }
+        Refusal::MoneyLeft { amount } => {
+            let message = format!(
+                "{amount} cents are left. Spend them, or say that you give them up: ?forfeit=true, or the box above the button."
+            );
+            Answer::new(StatusCode::CONFLICT, "money_left", message).into()
+        }
+        Refusal::CallsRunning => held("Calls of this account still run."),
+        Refusal::TooManyTokens => {
+            let message = format!("An account has at most {MAX_TOKENS} access tokens. End one that is not used.");
+            Answer::new(StatusCode::CONFLICT, "too_many_tokens", message).into()
+        }
+        Refusal::Merged => Answer::new(
+            StatusCode::UNAUTHORIZED,
+            "account_merged",
+            "This account went into another one. Log in there, by paying with the same card.",
+        )
+        .into(),
+    };
+    Ok(answer)
+}
+
+/// Money is there but held: the same call works when others have ended.
+fn held(message: &str) -> Response {
+    let mut response: Response = Answer::new(StatusCode::TOO_MANY_REQUESTS, "held", message).into();
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    response
+}
+
+pub(crate) fn denied(why: Denied) -> Response {
+    let (status, error, message) = match why {
+        Denied::Wrong => (
+            StatusCode::UNAUTHORIZED,
+            "wrong_token",
+            "This access token opens no account. Call without it to get a new one.",
+        ),
+        Denied::Expired => (StatusCode::UNAUTHORIZED, "token_expired", "The time of this access token is over."),
+        Denied::Merged => (
+            StatusCode::UNAUTHORIZED,
+            "account_merged",
+            "The account of this access token went into another one, and its money with it. Use that one's token.",
+        ),
+        Denied::Rights => (StatusCode::FORBIDDEN, "rights", "This access token only spends. Use one that manages."),
+    };
+    Answer::new(status, error, message).into()
+}

@@ -1,0 +1,303 @@
+//! `/account`: the account for its owner's eyes. Forms only, each answered by a page.
+
+use std::fmt::Write;
+
+use axum::extract::{Form, FromRequest, Request};
+use axum::response::{IntoResponse, Response};
+use http::header::LOCATION;
+use http::{HeaderValue, StatusCode};
+use serde::Deserialize;
+use stripeflare_core::account::{AccountRow, CardRow, Denied, Line, Place, Refusal, TokenInfo};
+use stripeflare_core::money::Cents;
+use stripeflare_core::protocol::{AccountCommand, Reply};
+use stripeflare_core::schema::Schema;
+
+use crate::http::call::context::{Context, Inner};
+use crate::http::reply::answer::Answer;
+use crate::http::reply::date::{day_text, moment_text};
+use crate::http::reply::html::{Escaped, page};
+use crate::http::route::{Method, RouteDef, boxed};
+use crate::http::routes::statement::{Wanted as WantedLines, what_for};
+use crate::http::routes::tokens::{Wanted, answered};
+
+pub(crate) const ROUTES: &[RouteDef] = &[
+    RouteDef::ours(Method::Get, "/account", |request| boxed(answered(show(request)))),
+    RouteDef::ours(Method::Post, "/account", |request| boxed(answered(press(request)))),
+];
+
+/// Lines of the statement on one page.
+const LINES: usize = 20;
+
+async fn show(request: Request) -> Result<Response, Response> {
+    let (parts, _) = request.into_parts();
+    let context = Context::from(&parts)?;
+    context.give_cookie();
+    context.mark_personal();
+    let row = context.row(&Schema::of::<()>()).await?;
+    let mut body = String::new();
+    head(&mut body, &row);
+    if row.is_registered() {
+        match context.tokens().await? {
+            Some(tokens) => {
+                let before = WantedLines::read(parts.uri.query().unwrap_or_default())?.before;
+                let token = context.token()?.map(|(token, _)| token);
+                let (lines, next) = context.lines(token, before, LINES).await?;
+                statement(&mut body, &lines, next);
+                list(&mut body, &tokens);
+                body.push_str(NEW_TOKEN);
+                cards(&mut body, &super::cards::owned(&context).await?, &tokens);
+                body.push_str(LEAVING);
+                body.push_str(DELETING);
+            }
+            None => {
+                body.push_str("<p>The access token of this browser only spends: it shows no more.</p>");
+                body.push_str(LEAVING);
+            }
+        }
+    } else {
+        body.push_str("<p>Nobody has paid into this account yet.</p>");
+    }
+    Ok(page(StatusCode::OK, "Your account", &body))
+}
+
+impl Inner {
+    /// The account's tokens, if the caller's may see them.
+    async fn tokens(&self) -> Result<Option<Vec<TokenInfo>>, Response> {
+        let Some((token, _)) = self.token()? else { return Ok(None) };
+        match self.ask_raw(token, AccountCommand::Tokens).await? {
+            Reply::Tokens(tokens) => Ok(Some(tokens)),
+            Reply::Denied(Denied::Rights) => Ok(None),
+            Reply::Denied(why) => self.deny(why).map(|()| None),
+            Reply::Refused(Refusal::Unregistered) => Ok(None),
+            _ => Err(Answer::unavailable("the account answered with something else")),
+        }
+    }
+}
+
+fn head(body: &mut String, row: &AccountRow) {
+    let balance = row.balance;
+    for (what, value) in [("Name", &row.name), ("Email", &row.email)] {
+        if let Some(value) = value {
+            let _ = write!(body, "<p>{what}: {}</p>", Escaped(value));
+        }
+    }
+    let _ = write!(
+        body,
+        "<p>Balance: <strong>{balance} cents</strong></p><p><a class=\"button\" href=\"/topup\">Add credit</a></p>"
+    );
+}
+
+fn statement(body: &mut String, lines: &[Line], next: Option<Place>) {
+    body.push_str("<h2 id=\"statement\">Statement</h2>");
+    if lines.is_empty() {
+        body.push_str("<p>There is nothing on it.</p>");
+        return;
+    }
+    body.push_str(
+        "<table aria-labelledby=\"statement\"><thead><tr><th scope=\"col\">Time (UTC)</th><th scope=\"col\">What</th>\
+         <th scope=\"col\" class=\"number\">Cents</th><th scope=\"col\" class=\"number\">Balance</th></tr></thead><tbody>",
+    );
+    for line in lines {
+        let at = moment_text(line.at);
+        let shown = at[..19].replace('T', " ");
+        let what = what_for(line).unwrap_or(&line.kind);
+        let (what, amount, balance) = (Escaped(what), line.amount, line.balance);
+        let _ = write!(
+            body,
+            "<tr><td><time datetime=\"{at}\">{shown}</time></td><td>{what}</td><td class=\"number\">{amount}</td><td class=\"number\">{balance}</td></tr>"
+        );
+    }
+    body.push_str("</tbody></table><p>");
+    if let Some(next) = next {
+        let _ = write!(body, "<a href=\"/account?before={next}#statement\">Older lines</a> · ");
+    }
+    body.push_str("<a href=\"/me/entries?format=csv&amp;limit=1000\">Download as CSV</a></p>");
+}
+
+fn list(body: &mut String, tokens: &[TokenInfo]) {
+    body.push_str(
+        "<h2 id=\"tokens\">Access tokens</h2><table aria-labelledby=\"tokens\"><thead><tr><th scope=\"col\">Label</th>\
+         <th scope=\"col\">May</th><th scope=\"col\">Caps, in cents</th><th scope=\"col\">Last used</th>\
+         <th scope=\"col\">Ends</th><td></td></tr></thead><tbody>",
+    );
+    for token in tokens {
+        let label = Escaped(&token.label);
+        let this = if token.this { " (this browser)" } else { "" };
+        let may = if token.manage { "manage" } else { "spend" };
+        let _ = write!(body, "<tr><th scope=\"row\">{label}{this}</th><td>{may}</td><td>");
+        for (cap, spent, per) in
+            [(token.caps.day, token.spent_day, "today"), (token.caps.total, token.spent_total, "in all")]
+        {
+            if let Some(cap) = cap {
+                let _ = write!(body, "{spent} of {cap} {per}<br>");
+            }
+        }
+        let used = token.last_used_day.map_or_else(|| "never".to_owned(), day_text);
+        let ends = token.expires_at.map_or_else(|| "–".to_owned(), at_minute);
+        let id = Escaped(&token.id);
+        let _ = write!(
+            body,
+            "</td><td>{used}</td><td>{ends}</td><td><form method=\"post\" action=\"/account\">\
+             <input type=\"hidden\" name=\"id\" value=\"{id}\">\
+             <button name=\"do\" value=\"end\" aria-label=\"End the token {label}\">End</button></form></td></tr>"
+        );
+    }
+    body.push_str(
+        "</tbody></table><p>With a token end those that were made with it, and the cards that were added with it.</p>",
+    );
+}
+
+fn cards(body: &mut String, cards: &[CardRow], tokens: &[TokenInfo]) {
+    body.push_str("<h2 id=\"cards\">Cards that log in</h2>");
+    if cards.is_empty() {
+        body.push_str("<p>None: pay with a card, and it logs in to this account in other browsers, too.</p>");
+        return;
+    }
+    body.push_str(
+        "<table aria-labelledby=\"cards\"><thead><tr><th scope=\"col\">Card</th><th scope=\"col\">Added</th>\
+         <th scope=\"col\">With the token</th><td></td></tr></thead><tbody>",
+    );
+    for card in cards {
+        let (label, id, added) = (Escaped(&card.card.label), Escaped(&card.id), at_minute(card.at));
+        let token = tokens.iter().find(|token| token.id == card.token).map_or("–", |token| token.label.as_str());
+        let _ = write!(
+            body,
+            "<tr><th scope=\"row\">{label}</th><td>{added}</td><td>{}</td><td><form method=\"post\" action=\"/account\">\
+             <input type=\"hidden\" name=\"id\" value=\"{id}\">\
+             <button name=\"do\" value=\"forget-card\" aria-label=\"Forget {label}\">Forget</button></form></td></tr>",
+            Escaped(token)
+        );
+    }
+    body.push_str("</tbody></table>");
+}
+
+fn at_minute(at: stripeflare_core::clock::Millis) -> String {
+    moment_text(at)[..16].replace('T', " ")
+}
+
+const NEW_TOKEN: &str = "<h3>New access token</h3><form method=\"post\" action=\"/account\">\
+    <label>Label <input name=\"label\" required maxlength=\"64\"></label>\
+    <label>May <select name=\"rights\"><option value=\"spend\">spend</option>\
+    <option value=\"manage\">manage: see and change everything here</option></select></label>\
+    <label>Most it may spend a day, in cents <input name=\"cap_per_day\" inputmode=\"decimal\"></label>\
+    <label>Most it may spend in all, in cents <input name=\"cap_total\" inputmode=\"decimal\"></label>\
+    <label>Ends at the beginning of (UTC) <input name=\"expires_at\" type=\"date\"></label>\
+    <button name=\"do\" value=\"make\">Make it</button></form>";
+
+const LEAVING: &str = "<h2>This browser</h2><form method=\"post\" action=\"/account\">\
+    <p><button name=\"do\" value=\"rotate\">Change its access token</button> The old one stops working.</p>\
+    <p><button name=\"do\" value=\"logout\">Log out</button> This browser forgets the account.</p>\
+    <p><button name=\"do\" value=\"logout-everywhere\">Log out everywhere else</button> All other access tokens end.</p></form>";
+
+const DELETING: &str = "<h2>Delete this account</h2><form method=\"post\" action=\"/account\">\
+    <p>All access tokens end, and name and email are forgotten. What was paid and charged stays on record.</p>\
+    <label><input type=\"checkbox\" name=\"forfeit\" value=\"true\"> Give up the money that is left</label>\
+    <button name=\"do\" value=\"delete\">Delete the account</button></form>";
+
+/// A button of the page.
+#[derive(Deserialize)]
+#[serde(default)]
+struct Press {
+    r#do: String,
+    id: String,
+    label: String,
+    rights: String,
+    cap_per_day: String,
+    cap_total: String,
+    expires_at: String,
+    forget: bool,
+    forfeit: bool,
+}
+
+impl Default for Press {
+    fn default() -> Self {
+        let empty = String::new;
+        Self {
+            r#do: empty(),
+            id: empty(),
+            label: empty(),
+            rights: empty(),
+            cap_per_day: empty(),
+            cap_total: empty(),
+            expires_at: empty(),
+            forget: false,
+            forfeit: false,
+        }
+    }
+}
+
+async fn press(request: Request) -> Result<Response, Response> {
+    let (parts, body) = request.into_parts();
+    let context = Context::from(&parts)?;
+    context.mark_personal();
+    // Before a look at the form: another site's is not read.
+    context.spending_token()?;
+    let form = Form::<Press>::from_request(Request::from_parts(parts, body), &()).await;
+    let Form(press) = form.map_err(IntoResponse::into_response)?;
+    match press.r#do.as_str() {
+        "make" => made(&context, press).await,
+        "end" => {
+            context.end_token(press.id.into()).await?;
+            Ok(back())
+        }
+        "forget-card" => {
+            super::cards::give_up(&context, press.id).await?;
+            Ok(back())
+        }
+        "rotate" => context.rotate().await.map(|_| back()),
+        "logout-everywhere" => context.log_out_everywhere().await.map(|_| back()),
+        "logout" => logged_out(&context, press.forget).await,
+        "delete" => {
+            context.close_account(press.forfeit).await?;
+            Ok(page(
+                StatusCode::OK,
+                "AccountRow deleted",
+                "<p>The account is no more, and this browser has forgotten it.</p>",
+            ))
+        }
+        _ => Err(Answer::new(StatusCode::BAD_REQUEST, "form", "This form has no such button.").into()),
+    }
+}
+
+/// To the account again, so that a reload presses nothing.
+fn back() -> Response {
+    (StatusCode::SEE_OTHER, [(LOCATION, HeaderValue::from_static("/account"))]).into_response()
+}
+
+async fn made(context: &Inner, press: Press) -> Result<Response, Response> {
+    let cap = |text: &str| -> Result<Option<Cents>, Response> {
+        let problem = || Answer::new(StatusCode::UNPROCESSABLE_ENTITY, "token", "A cap is a number of cents.").into();
+        let text = text.trim();
+        if text.is_empty() { Ok(None) } else { text.parse().map(Some).map_err(|_| problem()) }
+    };
+    let wanted = Wanted {
+        label: press.label.trim().to_owned(),
+        manage: press.rights == "manage",
+        cap_per_day: cap(&press.cap_per_day)?,
+        cap_total: cap(&press.cap_total)?,
+        expires_at: Some(press.expires_at).filter(|text| !text.is_empty()),
+    };
+    let (token, new) = context.make_token(wanted).await?;
+    let body = format!(
+        "<p>The access token <strong>{}</strong>, shown this once:</p><p><code>{}</code></p>\
+         <p>It goes with each call, as <code>Authorization: Bearer …</code></p><p><a href=\"/account\">Your account</a></p>",
+        Escaped(&new.label),
+        Escaped(token.expose()),
+    );
+    Ok(page(StatusCode::CREATED, "New access token", &body))
+}
+
+async fn logged_out(context: &Inner, forget: bool) -> Result<Response, Response> {
+    match context.log_out(forget).await {
+        Ok(()) => Ok(page(StatusCode::OK, "Logged out", "<p>This browser has forgotten the account.</p>")),
+        Err(refused) if refused.status() == StatusCode::CONFLICT => Ok(page(
+            StatusCode::CONFLICT,
+            "Only this browser has the account",
+            "<p>There is money on it, and no other access token that manages it: once this browser forgets it, nobody gets \
+             at that money. Make another access token first, and keep it.</p><p><a href=\"/account\">Your account</a></p>\
+             <form method=\"post\" action=\"/account\"><input type=\"hidden\" name=\"forget\" value=\"true\">\
+             <button name=\"do\" value=\"logout\">Log out and lose it</button></form>",
+        )),
+        Err(answer) => Err(answer),
+    }
+}

@@ -1,0 +1,709 @@
+//! The database panel: all accounts for the operator, one account for its owner. Plain HTML that works without a script;
+//! JSON and CSV for programs. It reads; the one thing to decide there is whose unclaimed money is.
+
+use std::collections::BTreeMap;
+use std::fmt::{Display, Write};
+use std::io;
+
+use axum::extract::{Form, FromRequest, Query, Request};
+use axum::response::{IntoResponse, Response};
+use http::header::{
+    ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE,
+    X_CONTENT_TYPE_OPTIONS,
+};
+use http::{HeaderMap, StatusCode};
+use js_sys::Reflect;
+use serde::Deserialize;
+use stripeflare_core::account::Denied;
+use stripeflare_core::aggregate::Assignment;
+use stripeflare_core::identity::{AccountId, Token};
+use stripeflare_core::money::Cents;
+use stripeflare_core::protocol::{AccountCommand, AggregateCommand, DirectoryCommand, Reply};
+use stripeflare_core::read_only_sql::Table;
+use stripeflare_core::sql::Value;
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
+
+use crate::deployment::payments;
+use crate::http::call::context::Context;
+use crate::http::reply::answer::{Answer, header};
+use crate::http::reply::date::{day_text, moment_text};
+use crate::http::reply::html::{Escaped, page};
+use crate::object::Address;
+
+/// The operator's user name, and the address of the operator's panel.
+const OPERATOR: &str = "admin-readonly";
+/// Rows of one page.
+const ROWS: u32 = 50;
+/// Rows of a file, and of an answer to the operator's own SQL.
+const MANY_ROWS: u32 = 1_000;
+/// Characters of the operator's own SQL.
+const MAX_SQL: usize = 4_000;
+
+/// A table, as the panel shows it.
+struct Shown {
+    name: &'static str,
+    from: &'static str,
+    order: &'static str,
+    /// In ten-thousandths of a cent, shown in cents.
+    money: &'static [&'static str],
+}
+
+const OPERATORS: &[Shown] = &[
+    Shown { name: "users", from: "users", order: "registered_at DESC, account_id", money: &["balance", "frozen"] },
+    Shown { name: "payments", from: "all_payments", order: "at DESC, key", money: &["amount", "taken", "frozen"] },
+    Shown { name: "usage", from: "all_usage", order: "day DESC, amount DESC", money: &["amount"] },
+    Shown { name: "unclaimed", from: "unclaimed", order: "done, at DESC, key", money: &["assigned_amount"] },
+];
+
+const OWNERS: &[Shown] = &[
+    Shown { name: "account", from: "users", order: "1", money: &["balance", "frozen"] },
+    Shown { name: "entries", from: "entries", order: "at DESC, key DESC", money: &["amount", "balance"] },
+    Shown { name: "payments", from: "payments", order: "at DESC, key", money: &["amount", "taken", "frozen"] },
+    Shown {
+        name: "tokens",
+        from: "(SELECT id, label, manage, login, cap_day, cap_total, spent_day, spent_total, created_at, last_used_day, expires_at FROM tokens)",
+        order: "created_at DESC, id",
+        money: &["cap_day", "cap_total", "spent_day", "spent_total"],
+    },
+    Shown {
+        name: "cards",
+        from: "(SELECT id, label, name, email, state, at FROM cards)",
+        order: "at DESC, id",
+        money: &[],
+    },
+];
+
+/// What is of no use to anybody but the object itself.
+const HIDDEN: [&str; 5] = ["updated_at", "revision", "sent_revision", "holds", "usage"];
+
+/// What to show of which table, as the address says.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Wish {
+    table: String,
+    page: u32,
+    column: String,
+    contains: String,
+    sql: String,
+    format: String,
+}
+
+enum Format {
+    Html,
+    Json,
+    Csv,
+}
+
+impl Wish {
+    fn format(&self, headers: &HeaderMap) -> Format {
+        let accepts = |kind: &str| {
+            headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).is_some_and(|accept| accept.contains(kind))
+        };
+        match self.format.as_str() {
+            "csv" => Format::Csv,
+            "json" => Format::Json,
+            _ if accepts("application/json") && !accepts("text/html") => Format::Json,
+            _ => Format::Html,
+        }
+    }
+
+    /// The same with another page or format.
+    fn link(&self, page: u32, format: &str) -> String {
+        let mut link = String::from("?");
+        for (name, value) in [
+            ("table", self.table.as_str()),
+            ("column", &self.column),
+            ("contains", &self.contains),
+            ("sql", &self.sql),
+            ("format", format),
+        ] {
+            if !value.is_empty() {
+                let _ = write!(link, "{name}={}&", Percent(value));
+            }
+        }
+        let _ = write!(link, "page={page}");
+        link
+    }
+}
+
+/// A text within the query of an address.
+struct Percent<'a>(&'a str);
+
+impl Display for Percent<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for byte in self.0.bytes() {
+            match byte {
+                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' => write!(f, "{}", char::from(byte))?,
+                _ => write!(f, "%{byte:02X}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `GET /db/admin-readonly` and `GET /db/{client_reference_id}`
+pub(crate) async fn show(request: Request) -> Response {
+    look(request).await.unwrap_or_else(|answer| answer)
+}
+
+/// `POST /db/admin-readonly/assign`
+pub(crate) async fn assign(request: Request) -> Response {
+    decide(request).await.unwrap_or_else(|answer| answer)
+}
+
+async fn look(request: Request) -> Result<Response, Response> {
+    let context = Context::among(request.extensions())?;
+    let Query(wish) = Query::<Wish>::try_from_uri(request.uri()).map_err(IntoResponse::into_response)?;
+    let who = request.uri().path().trim_start_matches("/db/");
+    let credentials = Credentials::of(request.headers());
+    if who == OPERATOR {
+        check_operator(&context, request.headers(), credentials).await?;
+        return operators(&context, wish, request.headers()).await;
+    }
+    let Some(account) = context.deployment.config.references.verify(who) else {
+        return Err(Answer::new(StatusCode::NOT_FOUND, "not_found", "No such account.").into());
+    };
+    let token = match credentials {
+        Some(Credentials { user, password }) if user.strip_prefix("user-") == Some(who) => {
+            let token = password.parse::<Token>().ok().filter(|token| *token.account() == account);
+            Some(token.ok_or_else(challenge)?)
+        }
+        credentials => {
+            check_operator(&context, request.headers(), credentials).await?;
+            None
+        }
+    };
+    owners(&context, &account, token.as_ref(), wish, request.headers()).await
+}
+
+async fn operators(context: &Context, mut wish: Wish, headers: &HeaderMap) -> Result<Response, Response> {
+    let own_sql = !wish.sql.trim().is_empty();
+    if own_sql && context.manner.unasked {
+        return Err(cross_site());
+    }
+    let shown = wish.shown(OPERATORS)?;
+    let (statement, parameters) = if own_sql {
+        if wish.sql.len() > MAX_SQL {
+            return Err(refused("This is too long for a query here."));
+        }
+        (wish.sql.clone(), Vec::new())
+    } else {
+        wish.statement(shown)
+    };
+    let command = AggregateCommand::Look { statement, parameters, most: wish.most(headers) };
+    let table = match context.deployment.stubs.call(&Address::Aggregate, command, Vec::new()).await? {
+        Reply::Looked(Ok(table)) => table,
+        Reply::Looked(Err(problem)) => return Err(refused(&problem)),
+        _ => return Err(Answer::unavailable("the aggregate answered a look with something else")),
+    };
+    let table = if own_sql { table } else { readable(table, shown) };
+    let view = View { title: "All accounts", tables: OPERATORS, operator: true, own_sql, wish: &wish };
+    let link = |account: &str| {
+        let account: AccountId = account.parse().ok()?;
+        Some(context.deployment.config.references.sign(&account))
+    };
+    Ok(view.answer(&table, &wish.format(headers), &link))
+}
+
+async fn owners(
+    context: &Context,
+    account: &AccountId,
+    token: Option<&Token>,
+    mut wish: Wish,
+    headers: &HeaderMap,
+) -> Result<Response, Response> {
+    let deployment = &context.deployment;
+    let shown = wish.shown(OWNERS)?;
+    let (statement, parameters) = wish.statement(shown);
+    let command = AccountCommand::Look { statement, parameters, most: wish.most(headers) };
+    let proof = token.map(|token| token.proof(deployment.version));
+    let to = Address::Account(account.clone());
+    let table = match deployment.stubs.call_for(&to, proof, command.into(), Vec::new()).await? {
+        Reply::Looked(Ok(table)) => table,
+        Reply::Looked(Err(problem)) => return Err(refused(&problem)),
+        Reply::Refused(_) => Table::default(),
+        Reply::Denied(Denied::Rights) => {
+            let message = "This token spends; the panel takes one that manages the account.";
+            return Err(Answer::new(StatusCode::FORBIDDEN, "rights", message).into());
+        }
+        Reply::Denied(_) => return Err(challenge()),
+        _ => return Err(Answer::unavailable("the account answered a look with something else")),
+    };
+    let table = readable(table, shown);
+    let title = format!("Account {account}");
+    let view = View { title: &title, tables: OWNERS, operator: false, own_sql: false, wish: &wish };
+    Ok(view.answer(&table, &wish.format(headers), &|_| None))
+}
+
+impl Wish {
+    fn shown(&mut self, tables: &'static [Shown]) -> Result<&'static Shown, Response> {
+        if self.table.is_empty() {
+            self.table = tables[0].name.to_owned();
+        }
+        let shown = tables.iter().find(|shown| shown.name == self.table);
+        shown.ok_or_else(|| Answer::new(StatusCode::NOT_FOUND, "not_found", "No such table.").into())
+    }
+
+    fn most(&self, headers: &HeaderMap) -> u32 {
+        let many = !self.sql.is_empty() || matches!(self.format(headers), Format::Csv);
+        if many { MANY_ROWS } else { ROWS }
+    }
+
+    fn statement(&self, shown: &Shown) -> (String, Vec<Value>) {
+        let (filter, mut parameters) = if self.column.is_empty() || self.contains.is_empty() {
+            ("", Vec::new())
+        } else {
+            // As text, so that numbers are found by their digits.
+            (" WHERE instr(lower(CAST(COLUMN AS TEXT)), lower(?)) > 0", vec![self.contains.as_str().into()])
+        };
+        let filter = filter.replace("COLUMN", &format!("\"{}\"", self.column.replace('"', "\"\"")));
+        parameters.push((i64::from(self.page) * i64::from(ROWS)).into());
+        (format!("SELECT * FROM {}{filter} ORDER BY {} LIMIT -1 OFFSET ?", shown.from, shown.order), parameters)
+    }
+}
+
+/// Amounts in cents, moments and days as people write them, and without what nobody needs.
+fn readable(table: Table, shown: &Shown) -> Table {
+    let kept: Vec<bool> = table.columns.iter().map(|column| !HIDDEN.contains(&column.as_str())).collect();
+    let keep = |place: usize| kept.get(place).copied().unwrap_or_default();
+    let rows = table.rows.into_iter().map(|row| {
+        let cells = row.into_iter().enumerate().filter(|(place, _)| keep(*place));
+        cells.map(|(place, value)| shown.readable(&table.columns[place], value)).collect()
+    });
+    let rows = rows.collect();
+    let columns = table.columns.into_iter().enumerate().filter(|(place, _)| keep(*place)).map(|(_, name)| name);
+    Table { columns: columns.collect(), rows, more: table.more }
+}
+
+impl Shown {
+    fn readable(&self, column: &str, value: Value) -> Value {
+        let Value::Integer(integer) = value else { return value };
+        match column {
+            _ if self.money.contains(&column) => match Cents::checked_from_units(integer) {
+                Some(cents) => Value::Text(cents.to_string()),
+                None => value,
+            },
+            "day" | "last_used_day" => Value::Text(day_text(integer)),
+            _ if column == "at" || column.ends_with("_at") => Value::Text(moment_text(integer)),
+            _ => value,
+        }
+    }
+}
+
+struct View<'a> {
+    title: &'a str,
+    tables: &'static [Shown],
+    operator: bool,
+    own_sql: bool,
+    wish: &'a Wish,
+}
+
+/// The reference of an account's id, to link to its page.
+type Link<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+const STYLE: &str = "<style>body{max-width:none;margin:1.5rem;padding:0;font-size:1rem}h1{font-size:1.3rem;margin:0 0 .5rem}\
+    nav a{display:inline-block;padding:.3rem .8rem;border-radius:.4rem;text-decoration:none;color:inherit}\
+    nav a.now{background:#5b4bdb;color:#fff}.rows{overflow-x:auto;margin:1rem 0}\
+    .rows table{font-size:.85rem;width:auto;min-width:100%;white-space:nowrap}\
+    .rows th,.rows td{padding:.35rem .9rem .35rem 0;border-bottom:1px solid #8884;max-width:18rem;overflow:hidden;text-overflow:ellipsis}.rows td.act{max-width:none}.rows th{border-bottom-width:2px}\
+    .rows tr:hover td{background:#8881}td.number,th.number{text-align:right}.none{opacity:.45}\
+    form.line{display:inline-flex;gap:.4rem;margin:0;align-items:center}form.line input,form.line select,form.line button{padding:.2rem .5rem;font-size:.85rem}\
+    textarea{font:.9rem ui-monospace,monospace;width:100%;box-sizing:border-box;padding:.5rem;min-height:4rem}</style>";
+
+impl View<'_> {
+    fn answer(&self, table: &Table, format: &Format, link: Link<'_>) -> Response {
+        let kind = match format {
+            Format::Html => return page(StatusCode::OK, self.title, &self.html(table, link)),
+            Format::Json => "application/json",
+            Format::Csv => "text/csv; charset=utf-8",
+        };
+        let body = if kind.starts_with("text") { csv(table) } else { json(table) };
+        let mut response = body.into_response();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, header(kind));
+        headers.insert(CACHE_CONTROL, header("private, no-store"));
+        headers.insert(X_CONTENT_TYPE_OPTIONS, header("nosniff"));
+        if kind.starts_with("text") {
+            headers.insert(CONTENT_DISPOSITION, header(format!("attachment; filename=\"{}.csv\"", self.wish.table)));
+        }
+        response
+    }
+
+    fn html(&self, table: &Table, link: Link<'_>) -> String {
+        let mut html = String::from(STYLE);
+        html.push_str("<nav>");
+        for shown in self.tables {
+            let now = if !self.own_sql && shown.name == self.wish.table { " class=\"now\"" } else { "" };
+            let _ = write!(html, "<a href=\"?table={0}\"{now}>{0}</a>", shown.name);
+        }
+        html.push_str("</nav>");
+        if !self.own_sql {
+            self.filter(&mut html, table);
+        }
+        self.rows(&mut html, table, link);
+        self.pager(&mut html, table);
+        if self.operator {
+            let _ = write!(
+                html,
+                "<form method=\"get\"><label>SQL that reads, at most {MANY_ROWS} rows, amounts in ten-thousandths of a cent\
+                 <textarea name=\"sql\" maxlength=\"{MAX_SQL}\" spellcheck=\"false\" placeholder=\"SELECT route, SUM(calls), SUM(amount) FROM all_usage GROUP BY route\">\n{}</textarea></label>\
+                 <button>Run</button></form>",
+                Escaped(&self.wish.sql)
+            );
+        }
+        html
+    }
+
+    fn filter(&self, html: &mut String, table: &Table) {
+        let Wish { table: name, column, contains, .. } = self.wish;
+        let _ = write!(
+            html,
+            "<form class=\"line\" method=\"get\"><input type=\"hidden\" name=\"table\" value=\"{}\">\
+             <select name=\"column\" aria-label=\"Column\">",
+            Escaped(name)
+        );
+        for known in &table.columns {
+            let selected = if known == column { " selected" } else { "" };
+            let _ = write!(html, "<option{selected}>{}</option>", Escaped(known));
+        }
+        let _ = write!(
+            html,
+            "</select><input name=\"contains\" aria-label=\"Text\" placeholder=\"contains …\" value=\"{}\"><button>Filter</button></form>",
+            Escaped(contains)
+        );
+    }
+
+    fn rows(&self, html: &mut String, table: &Table, link: Link<'_>) {
+        if table.rows.is_empty() {
+            html.push_str("<p class=\"none\">Nothing here.</p>");
+            return;
+        }
+        let unclaimed = self.operator && !self.own_sql && self.wish.table == "unclaimed";
+        let numeric = |place: usize| {
+            let cell = |row: &Vec<Value>| row.get(place).is_none_or(|value| number(value) || *value == Value::Null);
+            table.rows.iter().all(cell)
+        };
+        let numeric: Vec<bool> = (0..table.columns.len()).map(numeric).collect();
+        let class = |place: usize| if numeric.get(place) == Some(&true) { " class=\"number\"" } else { "" };
+        html.push_str("<div class=\"rows\"><table><thead><tr>");
+        if unclaimed {
+            html.push_str("<th>assign to</th>");
+        }
+        for (place, column) in table.columns.iter().enumerate() {
+            let _ = write!(html, "<th{}>{}</th>", class(place), Escaped(column));
+        }
+        html.push_str("</tr></thead><tbody>");
+        for row in &table.rows {
+            html.push_str("<tr>");
+            if unclaimed {
+                assign_form(html, table, row);
+            }
+            for (place, value) in row.iter().enumerate() {
+                let text = plain(value);
+                let account =
+                    matches!(table.columns.get(place).map(String::as_str), Some("account_id" | "assigned_to"));
+                let _ = match link(&text).filter(|_| account && self.operator) {
+                    _ if *value == Value::Null => write!(html, "<td class=\"none\">–</td>"),
+                    Some(reference) => {
+                        write!(html, "<td><a href=\"/db/{}\">{}</a></td>", Escaped(reference), Escaped(text))
+                    }
+                    None => write!(html, "<td{} title=\"{}\">{}</td>", class(place), Escaped(&text), Escaped(&text)),
+                };
+            }
+            html.push_str("</tr>");
+        }
+        html.push_str("</tbody></table></div>");
+    }
+
+    fn pager(&self, html: &mut String, table: &Table) {
+        html.push_str("<p>");
+        if !self.own_sql {
+            let page = self.wish.page;
+            if page > 0 {
+                let _ = write!(html, "<a href=\"{}\">← newer</a> ", Escaped(self.wish.link(page - 1, "")));
+            }
+            if table.more {
+                let _ = write!(html, "<a href=\"{}\">older →</a> ", Escaped(self.wish.link(page + 1, "")));
+            }
+        } else if table.more {
+            html.push_str("There are more rows. ");
+        }
+        let (csv, json) = (self.wish.link(self.wish.page, "csv"), self.wish.link(self.wish.page, "json"));
+        let _ = write!(html, "<a href=\"{}\">CSV</a> <a href=\"{}\">JSON</a></p>", Escaped(csv), Escaped(json));
+    }
+}
+
+/// Whose it is to be, for money that is nobody's yet.
+fn assign_form(html: &mut String, table: &Table, row: &[Value]) {
+    let cell = |name: &str| table.columns.iter().position(|column| column == name).and_then(|place| row.get(place));
+    let (Some(Value::Text(key)), Some(Value::Null), Some(Value::Integer(1..))) =
+        (cell("key"), cell("assigned_to"), cell("amount"))
+    else {
+        html.push_str("<td></td>");
+        return;
+    };
+    let _ = write!(
+        html,
+        "<td class=\"act\"><form class=\"line\" method=\"post\" action=\"/db/{OPERATOR}/assign\"><input type=\"hidden\" name=\"key\" value=\"{}\">\
+         <input name=\"account\" required placeholder=\"client_reference_id\" aria-label=\"Account\">\
+         <input name=\"cents\" inputmode=\"decimal\" size=\"8\" placeholder=\"cents\" aria-label=\"Cents, if other than paid\">\
+         <button>Assign</button></form></td>",
+        Escaped(key)
+    );
+}
+
+fn plain(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::Integer(integer) => integer.to_string(),
+        Value::Real(real) => real.to_string(),
+        Value::Text(text) => text.clone(),
+        Value::Blob(bytes) => hex::encode(bytes),
+    }
+}
+
+/// As a number or an amount of money.
+fn number(value: &Value) -> bool {
+    match value {
+        Value::Integer(_) | Value::Real(_) => true,
+        Value::Text(text) => text.parse::<Cents>().is_ok(),
+        _ => false,
+    }
+}
+
+fn json(table: &Table) -> String {
+    let text = |text: &str| serde_json::to_string(text).expect("a text is plain JSON");
+    let cell = |value: &Value| match value {
+        Value::Null => "null".to_owned(),
+        Value::Integer(integer) => integer.to_string(),
+        Value::Real(real) if real.is_finite() => real.to_string(),
+        other => text(&plain(other)),
+    };
+    let rows = table.rows.iter().map(|row| {
+        let cells = table.columns.iter().zip(row).map(|(column, value)| format!("{}:{}", text(column), cell(value)));
+        format!("{{{}}}", cells.collect::<Vec<_>>().join(","))
+    });
+    format!("{{\"rows\":[{}],\"more\":{}}}", rows.collect::<Vec<_>>().join(","), table.more)
+}
+
+fn csv(table: &Table) -> String {
+    let cell = |value: &Value| {
+        let text = plain(value);
+        // A spreadsheet would take a stranger's text for a formula.
+        let formula =
+            matches!(value, Value::Text(_)) && text.starts_with(['=', '+', '-', '@', '\t', '\r']) && !number(value);
+        format!("\"{}{}\"", if formula { "'" } else { "" }, text.replace('"', "\"\""))
+    };
+    let mut lines = vec![table.columns.iter().map(|name| cell(&name.as_str().into())).collect::<Vec<_>>().join(",")];
+    lines.extend(table.rows.iter().map(|row| row.iter().map(cell).collect::<Vec<_>>().join(",")));
+    lines.join("\r\n") + "\r\n"
+}
+
+#[derive(Deserialize)]
+struct AssignForm {
+    key: String,
+    account: String,
+    #[serde(default)]
+    cents: String,
+}
+
+async fn decide(request: Request) -> Result<Response, Response> {
+    let context = Context::among(request.extensions())?;
+    let headers = request.headers().clone();
+    if context.manner.unasked {
+        return Err(cross_site());
+    }
+    check_operator(&context, &headers, Credentials::of(&headers)).await?;
+    let Form(form) = Form::<AssignForm>::from_request(request, &()).await.map_err(IntoResponse::into_response)?;
+    let deployment = &context.deployment;
+    let account = match deployment.config.references.verify(form.account.trim()) {
+        Some(account) => account,
+        None => registered(&context, form.account.trim()).await?,
+    };
+    let amount = match form.cents.trim() {
+        "" => None,
+        cents => Some(cents.parse::<Cents>().map_err(|error| refused(&error.to_string()))?),
+    };
+    let assignment = Assignment { key: form.key, account, amount, currency: deployment.config.currency.clone() };
+    match payments::assign(deployment, assignment).await.map_err(Answer::unavailable)? {
+        Err(problem) => Err(Answer::new(StatusCode::CONFLICT, "not_assigned", problem).into()),
+        Ok(account) if matches!(Wish::default().format(&headers), Format::Json) => {
+            Ok(axum::Json(BTreeMap::from([("account", account)])).into_response())
+        }
+        Ok(_) => Ok((StatusCode::SEE_OTHER, [(LOCATION, format!("/db/{OPERATOR}?table=unclaimed"))]).into_response()),
+    }
+}
+
+/// A bare id has no tag that a slip of the pen would break, so it must be of an account that is there.
+async fn registered(context: &Context, account: &str) -> Result<AccountId, Response> {
+    let none = || refused("No such account. Take its client_reference_id, which its owner sees at /me.");
+    let account: AccountId = account.parse().map_err(|_| none())?;
+    let to = Address::Account(account.clone());
+    match context.deployment.stubs.call(&to, AccountCommand::Read { account: account.clone() }, Vec::new()).await? {
+        Reply::Row(row) if row.is_registered() => Ok(account),
+        _ => Err(none()),
+    }
+}
+
+/// A name and a password.
+struct Credentials {
+    user: String,
+    password: String,
+}
+
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(catch)]
+    fn atob(base64: &str) -> Result<String, JsValue>;
+
+    type JsRateLimiter;
+    #[wasm_bindgen(method, catch)]
+    fn limit(this: &JsRateLimiter, options: &JsValue) -> Result<js_sys::Promise, JsValue>;
+}
+
+impl Credentials {
+    fn of(headers: &HeaderMap) -> Option<Self> {
+        let (scheme, encoded) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+        if !scheme.eq_ignore_ascii_case("basic") {
+            return None;
+        }
+        // One character per byte.
+        let bytes: Option<Vec<u8>> =
+            atob(encoded.trim()).ok()?.chars().map(|byte| u8::try_from(u32::from(byte)).ok()).collect();
+        let text = String::from_utf8(bytes?).ok()?;
+        let (user, password) = text.split_once(':')?;
+        Some(Self { user: user.to_owned(), password: password.to_owned() })
+    }
+}
+
+/// # Errors
+/// The answer to whoever is not the operator, or has guessed too often.
+async fn check_operator(
+    context: &Context,
+    headers: &HeaderMap,
+    credentials: Option<Credentials>,
+) -> Result<(), Response> {
+    // A browser's first request comes without any: that is no guess.
+    let Credentials { user, password } = credentials.ok_or_else(challenge)?;
+    let deployment = &context.deployment;
+    let right = deployment.config.operator.is(&password) && user == OPERATOR;
+    let source = source(headers);
+    let wait = match Reflect::get(deployment.stubs.env(), &"RATE_LIMITER".into()) {
+        Ok(limiter) if limiter.is_object() => {
+            limited(limiter.unchecked_ref(), &source).await.map_err(Answer::unavailable)?
+        }
+        _ => {
+            let shard = Address::Directory("guesses".into());
+            match deployment.stubs.call(&shard, DirectoryCommand::Guess { source, right }, Vec::new()).await? {
+                Reply::Guess(wait) => wait,
+                _ => return Err(Answer::unavailable("a shard answered a guess with something else")),
+            }
+        }
+    };
+    match wait {
+        Some(seconds) => {
+            worker::console_warn!("too many wrong passwords at the database panel");
+            let message = "Too many wrong passwords. Try again later.";
+            let mut response: Response = Answer::new(StatusCode::TOO_MANY_REQUESTS, "too_many_guesses", message).into();
+            response.headers_mut().insert(RETRY_AFTER, header(seconds));
+            Err(response)
+        }
+        None if right => Ok(()),
+        None => Err(challenge()),
+    }
+}
+
+/// Cloudflare's own limit, which counts every request to the panel.
+async fn limited(limiter: &JsRateLimiter, source: &str) -> io::Result<Option<i64>> {
+    let failed = |exception: JsValue| io::Error::other(crate::js::describe(&exception));
+    let options = js_sys::Object::new();
+    Reflect::set(&options, &"key".into(), &format!("panel:{source}").into()).map_err(failed)?;
+    let outcome = JsFuture::from(limiter.limit(&options).map_err(failed)?).await.map_err(failed)?;
+    let success = Reflect::get(&outcome, &"success".into()).map_err(failed)?;
+    Ok((success != JsValue::TRUE).then_some(60))
+}
+
+/// Where a request comes from, as Cloudflare says it: of an IPv6 address the network, of which one host has many.
+fn source(headers: &HeaderMap) -> String {
+    let address = headers.get("cf-connecting-ip").and_then(|address| address.to_str().ok()).unwrap_or_default();
+    match address.parse::<std::net::Ipv6Addr>() {
+        Ok(address) => address.segments()[..4].iter().map(|part| format!("{part:x}:")).collect(),
+        Err(_) => address.to_owned(),
+    }
+}
+
+fn challenge() -> Response {
+    let message = "Name and password of this panel: see the documentation.";
+    let mut response: Response = Answer::new(StatusCode::UNAUTHORIZED, "wrong_password", message).into();
+    response.headers_mut().insert(WWW_AUTHENTICATE, header("Basic realm=\"stripeflare\", charset=\"UTF-8\""));
+    response
+}
+
+fn cross_site() -> Response {
+    let message = "Another site may have caused this request. Send it from the panel itself.";
+    Answer::new(StatusCode::FORBIDDEN, "cross_site", message).into()
+}
+
+fn refused(problem: &str) -> Response {
+    Answer::new(StatusCode::BAD_REQUEST, "bad_request", problem).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table() -> Table {
+        let text = |text: &str| Value::Text(text.to_owned());
+        Table {
+            columns: vec!["name".into(), "balance".into()],
+            rows: vec![
+                vec![text("<script>alert(\"x\")</script>"), text("-0.25")],
+                vec![text("=HYPERLINK(\"http://evil\")"), Value::Null],
+                vec![text("@SUM(1)\r\nx"), Value::Blob(vec![1, 255])],
+            ],
+            more: true,
+        }
+    }
+
+    #[test]
+    fn nothing_of_a_stranger_is_markup_or_a_formula() {
+        let wish = Wish { table: "users".into(), contains: "\"><script>".into(), ..Wish::default() };
+        let view = View { title: "", tables: OPERATORS, operator: true, own_sql: false, wish: &wish };
+        let html = view.html(&table(), &|_| None);
+        assert!(!html.contains("<script") && html.contains("&lt;script&gt;"), "{html}");
+        assert!(html.contains("contains=%22%3E%3Cscript%3E"), "{html}");
+        let csv = csv(&table());
+        assert_eq!(
+            csv,
+            "\"name\",\"balance\"\r\n\"<script>alert(\"\"x\"\")</script>\",\"-0.25\"\r\n\
+             \"'=HYPERLINK(\"\"http://evil\"\")\",\"\"\r\n\"'@SUM(1)\r\nx\",\"01ff\"\r\n"
+        );
+        let json: serde_json::Value = serde_json::from_str(&json(&table())).unwrap();
+        assert_eq!(json["rows"][2], serde_json::json!({"name": "@SUM(1)\r\nx", "balance": "01ff"}));
+        assert_eq!(json["more"], true);
+    }
+
+    #[test]
+    fn a_filter_names_a_column_and_nothing_else() {
+        let wish = Wish { column: "a\" OR 1=1 --".into(), contains: "x' OR 1".into(), page: 2, ..Wish::default() };
+        let (statement, parameters) = wish.statement(&OPERATORS[0]);
+        assert!(statement.contains("CAST(\"a\"\" OR 1=1 --\" AS TEXT)"), "{statement}");
+        assert_eq!(parameters, [Value::Text("x' OR 1".into()), Value::Integer(100)]);
+    }
+
+    #[test]
+    fn one_network_is_one_source() {
+        let of = |address: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert("cf-connecting-ip", header(address));
+            source(&headers)
+        };
+        assert_eq!(of("203.0.113.9"), "203.0.113.9");
+        assert_eq!(of("2001:db8:1:2:3:4:5:6"), of("2001:db8:1:2:ffff::1"));
+        assert_eq!(of("2001:db8::1"), of("2001:db8::5:6:7:8"), "whichever part is written short");
+        assert_eq!(of("2001:db8:1:0:2:3:4:5"), of("2001:db8:1::1"));
+        assert_ne!(of("2001:db8:1:3::1"), of("2001:db8:1:2::1"));
+        assert_eq!(source(&HeaderMap::new()), "");
+    }
+}

@@ -1,0 +1,479 @@
+//! `/stripe/return`: where Stripe sends the browser after paying, and the one place that decides who somebody is.
+//!
+//! Every step may run again: whoever reloads the page, or presses a button twice, ends where one visit would have ended.
+
+use axum::Form;
+use axum::extract::{FromRequest, Query, Request};
+use axum::response::{IntoResponse, Response};
+use http::header::{LOCATION, REFERRER_POLICY, RETRY_AFTER};
+use http::{HeaderValue, StatusCode};
+use serde::{Deserialize, Serialize};
+use stripeflare_core::account::{
+    AccountRow, Caps, Card, Consent, Denied, Login, LoginOutcome, Merge, NewToken, TokenId,
+};
+use stripeflare_core::clock::{Millis, now};
+use stripeflare_core::identity::{AccountId, Token};
+use stripeflare_core::protocol::{AccountCommand, DirectoryCommand, Reply};
+use stripeflare_core::stripe::{PaidSession, Verdict, is_session_id, masked, session_key};
+
+use crate::deployment::stripe_api::ApiError;
+use crate::deployment::{Deployment, deliveries, payments};
+use crate::http::call::context::Context;
+use crate::http::reply::answer::{Answer, header};
+use crate::http::reply::html::{Escaped, page};
+use crate::object::Address;
+
+/// How long after its charge a session logs in.
+const SESSION_MS: Millis = 60 * 60 * 1_000;
+/// How long a question may stand unanswered.
+const QUESTION_MS: Millis = 60 * 60 * 1_000;
+/// Accounts that went one into the next, and tries to merge while others do.
+const MAX_STEPS: usize = 16;
+
+/// What the page asks, and the form brings back sealed.
+#[derive(Debug, Serialize, Deserialize)]
+struct Question {
+    /// The account of the cookie.
+    from: AccountId,
+    /// The token of the cookie.
+    token: TokenId,
+    /// The account that has the card; `None`: nobody has.
+    to: Option<AccountId>,
+    login: Login,
+    expires_at: Millis,
+}
+
+/// `GET /stripe/return?session_id=`
+pub(crate) async fn come_back(request: Request) -> Response {
+    for_people(arrive(request).await, "<p><a class=\"button\" href=\"\">Try again</a></p>")
+}
+
+/// `POST /stripe/return`: the answer to what the page asked.
+pub(crate) async fn decide(request: Request) -> Response {
+    for_people(carry_out(request).await, "<p>Go back and press the button again: doing it twice does no harm.</p>")
+}
+
+/// An answer for a browser. Its address holds the session's id, and nobody else is to learn it.
+fn for_people(response: Result<Response, Response>, retry: &str) -> Response {
+    let mut response = match response {
+        Err(answer) if answer.status() == StatusCode::SERVICE_UNAVAILABLE => {
+            let text = "<p>We could not look at this payment. If you paid, your credit arrives all the same.</p>";
+            let mut response = page(answer.status(), "Please try again in a moment", &format!("{text}{retry}"));
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("5"));
+            response
+        }
+        Ok(answer) | Err(answer) => answer,
+    };
+    response.headers_mut().insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    response
+}
+
+#[derive(Deserialize)]
+struct Return {
+    session_id: String,
+}
+
+async fn arrive(request: Request) -> Result<Response, Response> {
+    let (parts, _) = request.into_parts();
+    let context = Context::from(&parts)?;
+    context.mark_personal();
+    let id = Query::<Return>::try_from_uri(&parts.uri).ok().map(|Query(query)| query.session_id);
+    let Some(id) = id.filter(|id| is_session_id(id)) else { return Ok(Said::NoSession.page()) };
+    let token = cookie(&context)?;
+    let deployment = &context.deployment;
+
+    let paid = match payments::api(&deployment.config).session(&id).await {
+        Ok(paid) => paid,
+        Err(ApiError::NotFound) => return Ok(Said::NoSession.page()),
+        Err(error) => return Err(Answer::unavailable(error)),
+    };
+    let credit = match payments::judge(deployment, &paid.session, false).await {
+        Ok(Verdict::Credit(credit)) => credit,
+        Ok(Verdict::Unclaimed(_)) => return Ok(Said::Foreign.page()),
+        Ok(Verdict::Nothing) => return Ok(Said::Unpaid.page()),
+        Err(error) => return Err(Answer::unavailable(error)),
+    };
+    let age = paid.charged_at_s.and_then(|at| at.checked_mul(1_000)).map(|at| now() - at);
+    if age.is_none_or(|age| age > SESSION_MS) {
+        return Ok(Said::Old.page());
+    }
+    let session = session_key(&id);
+    let bind = DirectoryCommand::Bind {
+        session: session.clone(),
+        cookie: token.map(|token| hash(&context, token)).unwrap_or_default(),
+    };
+    if !deployment.stubs.is(&Address::Directory(session.clone()), bind).await? {
+        return Ok(Said::OtherBrowser.page());
+    }
+    let account = deployment.stubs.credit(credit.into()).await?;
+
+    let Some(token) = token else { return Ok(Said::NoCookie.page()) };
+    if account != *token.account() {
+        return Ok(Said::OtherAccount.page());
+    }
+    let PaidSession { name, email, card, .. } = paid;
+    let consent = if context.left_to_pay(&parts.headers, &account) { Consent::Left } else { Consent::None };
+    log_in(&context, token, Login { payment: session, name, email, card, consent }).await
+}
+
+/// The token of the cookie that came; a bearer token is no browser's.
+fn cookie(context: &Context) -> Result<Option<&Token>, Response> {
+    Ok(context.token()?.and_then(|(token, by_cookie)| by_cookie.then_some(token)))
+}
+
+fn hash(context: &Context, token: &Token) -> String {
+    token.proof(context.deployment.version).hash
+}
+
+/// Claims what the payment shows for the account of the cookie, or asks first.
+async fn log_in(context: &Context, token: &Token, login: Login) -> Result<Response, Response> {
+    let deployment = &context.deployment;
+    let mine = token.account();
+    let command = AccountCommand::Login { login: Box::new(login.clone()) };
+    let (outcome, token_id) = match deliveries::call_for(deployment, token, command).await? {
+        Reply::Login { outcome, token } => (outcome, token),
+        Reply::Denied(why) => return denied(context, why),
+        _ => return Err(unexpected()),
+    };
+    let Some(card) = &login.card else { return Ok(back(deployment)) };
+    let directory = Address::Directory(card.id());
+    let owner = match outcome {
+        LoginOutcome::Done => return Ok(back(deployment)),
+        LoginOutcome::Ask => deployment.stubs.found(&directory, DirectoryCommand::OwnerOf { id: card.id() }).await?,
+        LoginOutcome::Claiming { claim } => {
+            let command = DirectoryCommand::ClaimCard { id: card.id(), account: mine.clone(), claim };
+            let owner = deployment.stubs.found(&directory, command).await?;
+            let owned = owner.as_ref() == Some(mine);
+            let command = AccountCommand::CardClaimed { id: card.id(), claim, owned };
+            deployment.stubs.done(&Address::Account(mine.clone()), command).await?;
+            // `None`: it was given up meanwhile.
+            if owned || owner.is_none() {
+                return Ok(back(deployment));
+            }
+            owner
+        }
+    };
+    let other = match &owner {
+        Some(owner) => Some(root(deployment, owner).await?).filter(AccountRow::is_registered),
+        None => None,
+    };
+    if other.as_ref().is_some_and(|other| other.id == *mine) && owner.as_ref() != Some(mine) {
+        // It is on its way here, with an account that went into this one.
+        return Ok(back(deployment));
+    }
+    let other = other.filter(|other| other.id != *mine);
+    let question = Question {
+        from: mine.clone(),
+        token: token_id,
+        to: other.as_ref().map(|other| other.id.clone()),
+        login: Login { consent: Consent::Given, ..login.clone() },
+        expires_at: now() + QUESTION_MS,
+    };
+    Ok(ask(context, token, &question, card, other.as_ref()))
+}
+
+fn ask(context: &Context, token: &Token, question: &Question, card: &Card, other: Option<&AccountRow>) -> Response {
+    let question = hex::encode(serde_json::to_string(question).expect("questions are plain JSON"));
+    let seal = context.deployment.config.seals.seal(&question, &hash(context, token));
+    let label = Escaped(&card.label);
+    let (title, text, yes, yes_label, no_label) = match other {
+        Some(other) => {
+            let email = other.verified_email.as_deref().or(other.email.as_deref()).map(masked);
+            let whose = match &email {
+                Some(email) => format!("the account of <strong>{}</strong>", Escaped(email)),
+                None => "another account".to_owned(),
+            };
+            let text = format!(
+                "<p>Thank you. Your payment has arrived in the account of this browser.</p>\
+                 <p>You paid with <strong>{label}</strong>, which belongs to {whose}. If that account is yours, use it: the \
+                 credit of both comes together, and this browser is logged in to it. If it is not, or you are not sure, keep \
+                 them separate.</p>"
+            );
+            ("Is this your account?", text, "use", "Use that account", "Keep separate")
+        }
+        None => {
+            let text = format!(
+                "<p>The payment has arrived in the account of this browser.</p>\
+                 <p>It was paid with <strong>{label}</strong>. If you add it, whoever pays with it again is logged in to this \
+                 account. Add it only if you have just paid with it yourself.</p>"
+            );
+            ("Add this to your account?", text, "add", "Add it", "Do not add it")
+        }
+    };
+    page(
+        StatusCode::OK,
+        title,
+        &format!(
+            "{text}<form method=\"post\" action=\"/stripe/return\">\
+             <input type=\"hidden\" name=\"question\" value=\"{question}\"><input type=\"hidden\" name=\"seal\" value=\"{seal}\">\
+             <p><button name=\"answer\" value=\"{yes}\">{yes_label}</button> \
+             <button name=\"answer\" value=\"keep\">{no_label}</button></p></form>"
+        ),
+    )
+}
+
+#[derive(Deserialize)]
+struct Decision {
+    question: String,
+    seal: String,
+    answer: String,
+}
+
+async fn carry_out(request: Request) -> Result<Response, Response> {
+    let (parts, body) = request.into_parts();
+    let context = Context::from(&parts)?;
+    context.mark_personal();
+    let Some(token) = cookie(&context)? else { return Ok(Said::NoCookie.page()) };
+    let form = Form::<Decision>::from_request(Request::from_parts(parts, body), &()).await;
+    let Ok(Form(Decision { question, seal, answer })) = form else { return Ok(Said::Unreadable.page()) };
+    // The seal is for this cookie: no other site can make one, and no other browser use it.
+    if !context.deployment.config.seals.fits(&question, &hash(&context, token), &seal) {
+        return Ok(Said::Unreadable.page());
+    }
+    let question = hex::decode(&question).ok().and_then(|json| serde_json::from_slice::<Question>(&json).ok());
+    let Some(question) = question else { return Ok(Said::Unreadable.page()) };
+    if question.expires_at < now() {
+        return Ok(Said::Old.page());
+    }
+    match (answer.as_str(), &question.to) {
+        ("keep", _) => Ok(back(&context.deployment)),
+        ("add", None) => log_in(&context, token, question.login).await,
+        ("use", Some(_)) => merge(&context, token, question).await,
+        _ => Ok(Said::Unreadable.page()),
+    }
+}
+
+/// Makes one account of two, the later registered going into the earlier, and logs this browser in to it.
+async fn merge(context: &Context, token: &Token, question: Question) -> Result<Response, Response> {
+    let deployment = &context.deployment;
+    let Question { from, token: token_id, to: Some(to), login, .. } = question else { return Err(unexpected()) };
+    for _ in 0..MAX_STEPS {
+        let other = root(deployment, &to).await?;
+        let mine = match deliveries::call_for(deployment, token, AccountCommand::Read { account: from.clone() }).await?
+        {
+            Reply::Row(row) => *row,
+            // Perhaps by this very form, which was sent before.
+            Reply::Denied(Denied::Merged) if root(deployment, &from).await?.id == other.id => {
+                if !owns(deployment, &other.id, &login).await? {
+                    return Ok(Said::Changed.page());
+                }
+                return match mint(deployment, &other.id).await? {
+                    Minted::Token(fresh, _) => Ok(welcome(context, fresh)),
+                    Minted::Merged => continue,
+                    Minted::TooMany => Ok(Said::TooManyTokens.page()),
+                };
+            }
+            Reply::Denied(why) => return denied(context, why),
+            _ => return Err(unexpected()),
+        };
+        if mine.id == other.id {
+            return Ok(back(deployment));
+        }
+        if !owns(deployment, &other.id, &login).await? || !other.is_registered() || !mine.is_registered() {
+            return Ok(Said::Changed.page());
+        }
+        let mine_survives = (mine.registered_at, &mine.id) < (other.registered_at, &other.id);
+        let (survivor, goes) = if mine_survives { (&mine, &other) } else { (&other, &mine) };
+        let (fresh, name) = if mine_survives {
+            (None, token_id.clone())
+        } else {
+            match mint(deployment, &survivor.id).await? {
+                Minted::Token(fresh, name) => (Some(fresh), name),
+                Minted::Merged => continue,
+                Minted::TooMany => return Ok(Said::TooManyTokens.page()),
+            }
+        };
+        let merge = Merge { into: survivor.id.clone(), registered_at: survivor.registered_at, token: name };
+        match deliveries::call(deployment, &goes.id, AccountCommand::Merge { merge }).await? {
+            Reply::Done => {}
+            // Somebody else was faster; the next round sees where both are by now.
+            Reply::Refused(stripeflare_core::account::Refusal::Merged) => continue,
+            _ => return Err(unexpected()),
+        }
+        return Ok(fresh.map_or_else(|| back(deployment), |fresh| welcome(context, fresh)));
+    }
+    Err(Answer::unavailable("accounts went into each other faster than could be followed"))
+}
+
+/// Whether the card is still that account's: whoever gave it up meanwhile is nobody to join, or to log in to, by it.
+async fn owns(deployment: &Deployment, account: &AccountId, login: &Login) -> Result<bool, Response> {
+    let Some(card) = &login.card else { return Ok(false) };
+    match deployment.stubs.found(&Address::Directory(card.id()), DirectoryCommand::OwnerOf { id: card.id() }).await? {
+        Some(owner) => Ok(root(deployment, &owner).await?.id == *account),
+        None => Ok(false),
+    }
+}
+
+enum Minted {
+    Token(Token, TokenId),
+    /// The account went into another one meanwhile.
+    Merged,
+    TooMany,
+}
+
+/// A fresh token for this browser.
+async fn mint(deployment: &Deployment, account: &AccountId) -> Result<Minted, Response> {
+    let token = Token::further(account.clone());
+    let id = TokenId::generate();
+    let new = NewToken {
+        id: id.clone(),
+        hash: token.proof(deployment.version).hash,
+        label: "login by card".to_owned(),
+        manage: true,
+        login: true,
+        caps: Caps::default(),
+        expires_at: None,
+    };
+    match deliveries::call(deployment, account, AccountCommand::Mint { token: Box::new(new) }).await? {
+        Reply::Done => Ok(Minted::Token(token, id)),
+        Reply::Refused(stripeflare_core::account::Refusal::Merged) => Ok(Minted::Merged),
+        Reply::Refused(stripeflare_core::account::Refusal::TooManyTokens) => Ok(Minted::TooMany),
+        _ => Err(unexpected()),
+    }
+}
+
+/// The account that this one is part of by now.
+async fn root(deployment: &Deployment, account: &AccountId) -> Result<AccountRow, Response> {
+    let mut account = account.clone();
+    for _ in 0..MAX_STEPS {
+        let row =
+            match deliveries::call(deployment, &account, AccountCommand::Read { account: account.clone() }).await? {
+                Reply::Row(row) => *row,
+                _ => return Err(unexpected()),
+            };
+        match row.merged_into {
+            Some(into) => account = into,
+            None => return Ok(row),
+        }
+    }
+    Err(Answer::unavailable("a chain of merged accounts is longer than can be followed"))
+}
+
+fn welcome(context: &Context, token: Token) -> Response {
+    context.replace_cookie(token);
+    back(&context.deployment)
+}
+
+/// To where the deployment wants its visitors after they paid.
+fn back(deployment: &Deployment) -> Response {
+    (StatusCode::SEE_OTHER, [(LOCATION, header(&deployment.config.return_to))]).into_response()
+}
+
+/// The cookie's token does not do: a person is a visitor from here on.
+fn denied(context: &Context, why: Denied) -> Result<Response, Response> {
+    Ok(match why {
+        Denied::Rights => Said::SpendsOnly,
+        Denied::Merged => Said::Merged,
+        Denied::Wrong | Denied::Expired => Said::LoggedOut,
+    }
+    .page_for(context, why))
+}
+
+/// Why nobody was logged in, and nothing was changed.
+#[derive(Clone, Copy)]
+enum Said {
+    NoSession,
+    Foreign,
+    Unpaid,
+    Old,
+    OtherBrowser,
+    NoCookie,
+    OtherAccount,
+    SpendsOnly,
+    Merged,
+    LoggedOut,
+    Unreadable,
+    Changed,
+    TooManyTokens,
+}
+
+impl Said {
+    fn page(self) -> Response {
+        let (status, title, text) = match self {
+            Self::NoSession => (
+                StatusCode::NOT_FOUND,
+                "There is no such payment",
+                "The address you came with names no payment. If you paid, your credit arrives all the same.",
+            ),
+            Self::Foreign => (
+                StatusCode::FORBIDDEN,
+                "This payment was not for this site",
+                "It names no account here, or was made in another way than through this site's payment page. If that is \
+                 wrong, please ask whoever runs this site: the payment is on record.",
+            ),
+            Self::Unpaid => (
+                StatusCode::CONFLICT,
+                "This payment has not arrived yet",
+                "Some ways to pay take days. Your credit arrives with the money.",
+            ),
+            Self::Old => (
+                StatusCode::GONE,
+                "This page is too old",
+                "It logs nobody in later than an hour after the payment. Your credit is where you paid it to.",
+            ),
+            Self::OtherBrowser => (
+                StatusCode::FORBIDDEN,
+                "This page was opened in another browser",
+                "A payment logs in the browser that came back from it first, and as it was logged in then. Your credit is \
+                 where you paid it to.",
+            ),
+            Self::NoCookie => (
+                StatusCode::FORBIDDEN,
+                "We do not know this browser",
+                "The payment is in the account that it was made for. This browser did not send that account's cookie: open \
+                 this site in the browser you began with.",
+            ),
+            Self::OtherAccount => (
+                StatusCode::FORBIDDEN,
+                "This payment was for another account",
+                "The payment link you used belongs to another account than this browser's, and the credit is there. To add \
+                 credit to your own account, use the link below.",
+            ),
+            Self::SpendsOnly => (
+                StatusCode::FORBIDDEN,
+                "This browser may only spend",
+                "Your credit has arrived. The token in this browser may not add a card to its account; one that manages it may.",
+            ),
+            Self::Merged => (
+                StatusCode::UNAUTHORIZED,
+                "This account went into another one",
+                "Your credit has arrived there. To log in to it, add credit once more with the same card.",
+            ),
+            Self::LoggedOut => (
+                StatusCode::UNAUTHORIZED,
+                "This browser is logged out",
+                "The credit is in the account that it was paid to, which this browser's cookie opens no more.",
+            ),
+            Self::Unreadable => (
+                StatusCode::BAD_REQUEST,
+                "This form cannot be read",
+                "It was not made for this browser, or not by this site. Nothing was changed.",
+            ),
+            Self::Changed => (
+                StatusCode::CONFLICT,
+                "Something has changed meanwhile",
+                "The card belongs to that account no more. Nothing was changed.",
+            ),
+            Self::TooManyTokens => (
+                StatusCode::CONFLICT,
+                "That account has too many access tokens",
+                "Nothing was changed. End tokens that nobody uses, in a browser that is logged in to it, and try again.",
+            ),
+        };
+        page(
+            status,
+            title,
+            &format!("<p>{text}</p><p><a href=\"/\">To the start page</a> · <a href=\"/topup\">Add credit</a></p>"),
+        )
+    }
+
+    fn page_for(self, context: &Context, why: Denied) -> Response {
+        // Only for the cookie that comes with it: the page itself says why.
+        let _ = context.deny(why);
+        self.page()
+    }
+}
+
+fn unexpected() -> Response {
+    Answer::unavailable("an object gave an answer that fits no question about a login")
+}

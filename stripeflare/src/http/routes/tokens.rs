@@ -1,0 +1,304 @@
+//! An account's access tokens: list, make, end and change them.
+
+use axum::Json;
+use axum::body::to_bytes;
+use axum::extract::Request;
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+use stripeflare_core::account::{Caps, NewToken, Refusal, TokenId, TokenInfo};
+use stripeflare_core::clock::now;
+use stripeflare_core::identity::{Token, random_text};
+use stripeflare_core::money::Cents;
+use stripeflare_core::protocol::{AccountCommand, Reply};
+
+use crate::http::call::context::{Context, Inner};
+use crate::http::reply::answer::Answer;
+use crate::http::reply::date::{day_text, moment, moment_text};
+use crate::http::route::{Method, RouteDef, boxed};
+
+pub(crate) const ROUTES: &[RouteDef] = &[
+    RouteDef::ours(Method::Get, "/tokens", |request| boxed(answered(list(request)))),
+    RouteDef::ours(Method::Post, "/tokens", |request| boxed(answered(make(request)))),
+    RouteDef::ours(Method::Delete, "/tokens/{id}", |request| boxed(answered(end(request)))),
+    RouteDef::ours(Method::Post, "/rotate-token", |request| boxed(answered(rotate(request)))),
+    RouteDef::ours(Method::Post, "/logout", |request| boxed(answered(log_out(request)))),
+    RouteDef::ours(Method::Post, "/logout-everywhere", |request| boxed(answered(log_out_everywhere(request)))),
+    RouteDef::ours(Method::Delete, "/me", |request| boxed(answered(close(request)))),
+];
+
+pub(crate) async fn answered(run: impl Future<Output = Result<Response, Response>>) -> Response {
+    run.await.unwrap_or_else(|answer| answer)
+}
+
+/// A JSON body that describes a token is small.
+const MAX_BODY: usize = 16 * 1024;
+const MAX_LABEL: usize = 64;
+
+/// What a new token is to be. An unknown field is refused: a cap that nobody reads is none.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Wanted {
+    pub(crate) label: String,
+    #[serde(default)]
+    pub(crate) manage: bool,
+    #[serde(default)]
+    pub(crate) cap_per_day: Option<Cents>,
+    #[serde(default)]
+    pub(crate) cap_total: Option<Cents>,
+    #[serde(default)]
+    pub(crate) expires_at: Option<String>,
+}
+
+/// A token as `GET /tokens` shows it.
+#[derive(Serialize)]
+struct Shown {
+    id: TokenId,
+    label: String,
+    manage: bool,
+    login: bool,
+    made_by: Option<TokenId>,
+    cap_per_day: Option<Cents>,
+    cap_total: Option<Cents>,
+    /// Counted for a token with a cap only.
+    spent_today: Option<Cents>,
+    spent_total: Option<Cents>,
+    created_at: String,
+    last_used: Option<String>,
+    expires_at: Option<String>,
+    this: bool,
+}
+
+impl From<TokenInfo> for Shown {
+    fn from(token: TokenInfo) -> Self {
+        let counted = token.caps != Caps::default();
+        Self {
+            id: token.id,
+            label: token.label,
+            manage: token.manage,
+            login: token.login,
+            made_by: token.made_by,
+            cap_per_day: token.caps.day,
+            cap_total: token.caps.total,
+            spent_today: counted.then_some(token.spent_day),
+            spent_total: counted.then_some(token.spent_total),
+            created_at: moment_text(token.created_at),
+            last_used: token.last_used_day.map(day_text),
+            expires_at: token.expires_at.map(moment_text),
+            this: token.this,
+        }
+    }
+}
+
+fn unexpected() -> Response {
+    Answer::unavailable("the account answered with something else")
+}
+
+impl Inner {
+    /// Asks the caller's account for what only its owner may ask for.
+    ///
+    /// # Errors
+    /// The answer to a visitor, to a token that does not do, and to a refusal.
+    pub(crate) async fn ask_as_owner(&self, token: Option<&Token>, command: AccountCommand) -> Result<Reply, Response> {
+        self.mark_personal();
+        let reply = match token {
+            Some(token) => self.ask(token, command).await?,
+            None => None,
+        };
+        match reply {
+            Some(Reply::Refused(Refusal::Unregistered)) => {
+                let message = "Nobody has paid into this account yet: there is nothing to change.";
+                Err(Answer::new(StatusCode::CONFLICT, "unregistered", message).into())
+            }
+            Some(Reply::Refused(refusal)) => Err(self.refused(Cents::ZERO, refusal)),
+            Some(reply) => Ok(reply),
+            None => {
+                let message = "This takes an access token, as a cookie or as Authorization: Bearer.";
+                Err(Answer::new(StatusCode::UNAUTHORIZED, "no_token", message).into())
+            }
+        }
+    }
+
+    async fn change(&self, command: AccountCommand) -> Result<(), Response> {
+        match self.ask_as_owner(self.spending_token()?, command).await? {
+            Reply::Done => Ok(()),
+            _ => Err(unexpected()),
+        }
+    }
+
+    pub(crate) async fn make_token(&self, wanted: Wanted) -> Result<(Token, NewToken), Response> {
+        let Some(caller) = self.spending_token()? else { return Err(self.refused(Cents::ZERO, Refusal::Unregistered)) };
+        self.mark_personal();
+        let token = Token::further(caller.account().clone());
+        let hash = token.proof(self.deployment.version).hash;
+        let new =
+            wanted.check(hash).map_err(|problem| Answer::new(StatusCode::UNPROCESSABLE_ENTITY, "token", problem))?;
+        match self.ask(caller, AccountCommand::Mint { token: Box::new(new.clone()) }).await? {
+            Some(Reply::Done) => Ok((token, new)),
+            Some(Reply::Refused(refusal)) => Err(self.refused(Cents::ZERO, refusal)),
+            None => Err(self.refused(Cents::ZERO, Refusal::Unregistered)),
+            Some(_) => Err(unexpected()),
+        }
+    }
+
+    /// A new secret for the caller's token; `command` gets its hash.
+    async fn renew(&self, command: fn(String) -> AccountCommand) -> Result<Option<Token>, Response> {
+        let account = self.account()?;
+        let token = Token::further(account);
+        self.change(command(token.proof(self.deployment.version).hash)).await?;
+        // A cookie's scripts never see its token.
+        if self.is_by_cookie() {
+            self.replace_cookie(token);
+            return Ok(None);
+        }
+        Ok(Some(token))
+    }
+
+    pub(crate) async fn rotate(&self) -> Result<Option<Token>, Response> {
+        self.renew(|hash| AccountCommand::Rotate { hash }).await
+    }
+
+    pub(crate) async fn log_out_everywhere(&self) -> Result<Option<Token>, Response> {
+        self.renew(|hash| AccountCommand::LogOutEverywhere { hash }).await
+    }
+
+    pub(crate) async fn end_token(&self, id: TokenId) -> Result<(), Response> {
+        self.change(AccountCommand::Revoke { id }).await
+    }
+
+    /// A token that has ended is forgotten like any other: it may have ended by this very request.
+    pub(crate) async fn log_out(&self, forget: bool) -> Result<(), Response> {
+        if let Some(token) = self.spending_token()? {
+            match self.ask_raw(token, AccountCommand::LogOut { forget }).await? {
+                Reply::Done | Reply::Refused(Refusal::Unregistered) | Reply::Denied(_) => {}
+                Reply::Refused(refusal) => return Err(self.refused(Cents::ZERO, refusal)),
+                _ => return Err(unexpected()),
+            }
+        }
+        self.drop_cookie();
+        Ok(())
+    }
+
+    pub(crate) async fn close_account(&self, forfeit: bool) -> Result<(), Response> {
+        self.change(AccountCommand::Close { key: random_text::<16>(), forfeit }).await?;
+        self.drop_cookie();
+        Ok(())
+    }
+}
+
+impl Wanted {
+    fn check(self, hash: String) -> Result<NewToken, String> {
+        let length = self.label.chars().count();
+        if !(1..=MAX_LABEL).contains(&length) || self.label.chars().any(char::is_control) {
+            return Err(format!("A token's label is 1 to {MAX_LABEL} characters, none of them a line break."));
+        }
+        let caps = Caps { day: self.cap_per_day, total: self.cap_total };
+        if caps.day.iter().chain(&caps.total).any(|cap| !cap.is_positive()) {
+            return Err("A cap is more than nothing, in cents.".into());
+        }
+        if self.manage && caps != Caps::default() {
+            return Err("A token that manages could make another one without its cap: it has none.".into());
+        }
+        if self.manage && self.expires_at.is_some() {
+            return Err("A token that manages could make another one that does not end: it has no end itself.".into());
+        }
+        let expires_at = self
+            .expires_at
+            .map(|text| {
+                moment(&text).filter(|at| *at > now()).ok_or_else(|| {
+                    format!("expires_at is a day or a moment to come, in UTC, such as {}.", moment_text(now()))
+                })
+            })
+            .transpose()?;
+        let (id, label, manage) = (TokenId::generate(), self.label, self.manage);
+        Ok(NewToken { id, hash, label, manage, login: false, caps, expires_at })
+    }
+}
+
+async fn list(request: Request) -> Result<Response, Response> {
+    #[derive(Serialize)]
+    struct Tokens {
+        tokens: Vec<Shown>,
+    }
+    let context = Context::from(&request.into_parts().0)?;
+    let token = context.token()?.map(|(token, _)| token);
+    let tokens = match context.ask_as_owner(token, AccountCommand::Tokens).await {
+        Ok(Reply::Tokens(tokens)) => tokens,
+        Ok(_) => return Err(unexpected()),
+        // Nobody has paid yet: there is nothing to list.
+        Err(refused) if refused.status() == StatusCode::CONFLICT => Vec::new(),
+        Err(answer) => return Err(answer),
+    };
+    Ok(Json(Tokens { tokens: tokens.into_iter().map(Shown::from).collect() }).into_response())
+}
+
+async fn make(request: Request) -> Result<Response, Response> {
+    #[derive(Serialize)]
+    struct Made {
+        id: TokenId,
+        /// Shown this once.
+        access_token: String,
+    }
+    let (parts, body) = request.into_parts();
+    let context = Context::from(&parts)?;
+    let invalid = |problem: String| {
+        let example =
+            r#"{"label": "agent", "manage": false, "cap_per_day": 100, "cap_total": null, "expires_at": "2030-01-01"}"#;
+        Response::from(Answer::new(
+            StatusCode::BAD_REQUEST,
+            "token",
+            format!("{problem}. Send JSON such as {example}."),
+        ))
+    };
+    // Before a look at what is asked for: another site's call is not read.
+    context.spending_token()?;
+    let body = to_bytes(body, MAX_BODY).await.map_err(|_| invalid("The body is too large".into()))?;
+    let wanted: Wanted = serde_json::from_slice(&body).map_err(|error| invalid(error.to_string()))?;
+    let (token, new) = context.make_token(wanted).await?;
+    Ok((StatusCode::CREATED, Json(Made { id: new.id, access_token: token.expose() })).into_response())
+}
+
+async fn end(request: Request) -> Result<Response, Response> {
+    let (parts, _) = request.into_parts();
+    let id = parts.uri.path().rsplit('/').next().unwrap_or_default().to_owned();
+    Context::from(&parts)?.end_token(TokenId::from(id)).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+async fn rotate(request: Request) -> Result<Response, Response> {
+    let context = Context::from(&request.into_parts().0)?;
+    context.rotate().await.map(renewed)
+}
+
+async fn log_out_everywhere(request: Request) -> Result<Response, Response> {
+    let context = Context::from(&request.into_parts().0)?;
+    context.log_out_everywhere().await.map(renewed)
+}
+
+fn renewed(token: Option<Token>) -> Response {
+    #[derive(Serialize)]
+    struct Renewed {
+        access_token: String,
+    }
+    match token {
+        Some(token) => Json(Renewed { access_token: token.expose() }).into_response(),
+        None => StatusCode::NO_CONTENT.into_response(),
+    }
+}
+
+async fn log_out(request: Request) -> Result<Response, Response> {
+    let (parts, _) = request.into_parts();
+    Context::from(&parts)?.log_out(says(&parts.uri, "forget=true")).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+async fn close(request: Request) -> Result<Response, Response> {
+    let (parts, _) = request.into_parts();
+    Context::from(&parts)?.close_account(says(&parts.uri, "forfeit=true")).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// Whether the query has this pair.
+fn says(uri: &http::Uri, pair: &str) -> bool {
+    uri.query().is_some_and(|query| query.split('&').any(|it| it == pair))
+}

@@ -1,0 +1,19 @@
+//! What crosses to JavaScript and back.
+
+pub(crate) mod http;
+
+use stripeflare_core::clock::{self, Millis};
+
+/// A JavaScript exception as text.
+pub(crate) fn describe(exception: &wasm_bindgen::JsValue) -> String {
+    use wasm_bindgen::JsCast;
+    match exception.dyn_ref::<js_sys::Error>() {
+        Some(error) => error.message().into(),
+        None => exception.as_string().unwrap_or_else(|| "an exception that is no Error".to_owned()),
+    }
+}
+
+/// Tells the time by the worker's clock, which stands still while nothing is awaited.
+pub(crate) fn set_clock() {
+    clock::set(|| worker::Date::now().as_millis() as Millis);
+}
