@@ -1,5 +1,6 @@
 //! `cargo stripeflare build`: leaves `build/index.js` and `build/index_bg.wasm` in a worker's folder.
 
+use std::cmp::Ordering;
 use std::env;
 use std::fs::{self, File};
 use std::io::Write;
@@ -12,10 +13,11 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use sha2::{Digest, Sha256};
 
+use crate::pack::{self, Packing};
 use crate::process;
 use crate::progress::{self, seconds};
 use crate::project::Project;
-use crate::provision::{self, BuildTools, Panic};
+use crate::provision::{self, NIGHTLY, Panic};
 
 const TARGET: &str = "wasm32-unknown-unknown";
 
@@ -62,6 +64,7 @@ pub struct Artifacts {
 /// If a tool is missing and cannot be installed, or the worker does not compile.
 pub fn build(options: &Options) -> Result<Artifacts> {
     let project = Project::find(&options.dir)?;
+    pack::check_version(&project)?;
     let tools = provision::for_build(&project, options.panic)?;
     let out_dir = project.dir.join("build");
     fs::create_dir_all(&out_dir).with_context(|| format!("cannot create {}", out_dir.display()))?;
@@ -70,30 +73,37 @@ pub fn build(options: &Options) -> Result<Artifacts> {
 
     let started = Instant::now();
     options.run(&mut cargo_build(&project, options))?;
-    let stamp = Stamp { path: out_dir.join(".stamp"), value: stamp(&project, &tools, options)? };
-    let artifacts = match Artifacts::in_dir(&out_dir) {
-        Ok(artifacts) if stamp.holds() => artifacts,
+    let wasm = compiled(&project, options)?;
+    progress::note(&format!("compiled in {}", seconds(started.elapsed())));
+    let packing = Packing { tools: &tools, panic: options.panic, wasm_opt: options.wasm_opt };
+    let before = Artifacts::in_dir(&out_dir).ok();
+    let stamp = Stamp { path: out_dir.join(".stamp"), value: stamp(&packing, &wasm) };
+    let artifacts = match &before {
+        Some(artifacts) if stamp.holds() => artifacts.clone(),
         _ => {
             stamp.remove();
-            // What a killed build left; worker-build would wait for it.
-            let _ = fs::remove_dir_all(out_dir.join(".tmp"));
-            options.run(&mut worker_build(&project, &tools, options))?;
-            if options.wasm_opt {
-                options.run(&mut optimize(&tools, &out_dir.join("index_bg.wasm")))?;
-            }
-            let artifacts = Artifacts::in_dir(&out_dir)?;
+            packing.pack(wasm, &out_dir)?;
             stamp.write()?;
-            artifacts
+            Artifacts::in_dir(&out_dir)?
         }
     };
     progress::note(&format!(
-        "built {} in {}: {}, {} gzipped",
+        "built {} in {}: {}",
         out_dir.display(),
         seconds(started.elapsed()),
-        kib(artifacts.raw_bytes),
-        kib(artifacts.gzip_bytes),
+        artifacts.sizes(before.as_ref()),
     ));
+    if options.panic == Panic::Abort {
+        progress::note(
+            "a panic in this build ends the other requests of its isolate, too: leave --abort out to avoid that",
+        );
+    }
     Ok(artifacts)
+}
+
+/// Whether `wrangler dev` runs this as its build command: then somebody waits for each edit.
+pub(crate) fn is_for_dev() -> bool {
+    env::var_os("WRANGLER_COMMAND").is_some_and(|command| command == "dev")
 }
 
 /// Compiles the worker and packs nothing: what cargo leaves, before the tools that shrink it.
@@ -118,58 +128,28 @@ impl Options {
     }
 }
 
-/// Compiles exactly as worker-build is going to, which then finds it done. Where nothing changed, this is all there is
-/// to do: what comes after takes seconds for the same bytes.
+/// Where nothing changed, this is all there is to do.
 fn cargo_build(project: &Project, options: &Options) -> Command {
     let mut command = process::command("cargo");
     if options.panic == Panic::Unwind {
         let flags = env::var("RUSTFLAGS").unwrap_or_default();
-        command.env("RUSTFLAGS", format!("{flags} -Cpanic=unwind").trim_start()).arg("+nightly");
+        command.env("RUSTFLAGS", format!("{flags} -Cpanic=unwind").trim_start()).arg(format!("+{NIGHTLY}"));
     }
     command.args(["build", "--lib", "--target", TARGET]);
     if options.release {
         command.arg("--release");
+    } else {
+        // Nothing that a worker prints has line numbers in it; without them it is packed in a third of the time.
+        command.args(["--config", "profile.dev.debug=false", "--config", "profile.dev.opt-level=1"]);
     }
     if options.panic == Panic::Unwind {
+        // Panics that unwind want a std that does; it is built small while at it.
         command.args(["-Z", "build-std=std,panic_unwind"]);
+        command.args(["-Z", "build-std-features=panic-unwind,optimize_for_size"]);
     }
-    command.args(build_std(options));
+    // Its macro then needs no other crate for futures.
     command.env("WASM_BINDGEN_USE_JS_SYS", "1").env("CARGO_TARGET_DIR", &project.target_dir);
     command.current_dir(&project.dir);
-    command
-}
-
-fn worker_build(project: &Project, tools: &BuildTools, options: &Options) -> Command {
-    let mut command = process::command(&tools.cargo.worker_build);
-    command.arg(if options.release { "--release" } else { "--dev" });
-    if options.panic == Panic::Unwind {
-        command.arg("--panic-unwind");
-    }
-    // It would keep the names of all functions, a quarter of the file; `optimize` runs instead.
-    command.args(["--no-opt", "."]);
-    command.args(build_std(options));
-    // With these set, worker-build downloads nothing.
-    command.env("WASM_BINDGEN_BIN", &tools.cargo.wasm_bindgen);
-    command.env("ESBUILD_BIN", &tools.npm.esbuild);
-    command.env("CARGO_TARGET_DIR", &project.target_dir);
-    command.current_dir(&project.dir);
-    command
-}
-
-/// Panics that unwind want a std that does; it is built small while at it.
-fn build_std(options: &Options) -> &'static [&'static str] {
-    match options.panic {
-        Panic::Unwind => &["-Z", "build-std-features=optimize_for_size"],
-        Panic::Abort => &[],
-    }
-}
-
-fn optimize(tools: &BuildTools, wasm: &Path) -> Command {
-    // A native one, where the user has it, is several times as fast.
-    let mut command =
-        process::command(env::var_os("WASM_OPT_BIN").map_or_else(|| tools.npm.wasm_opt.clone(), PathBuf::from));
-    command.args(["-O", "--strip-debug", "--strip-producers"]);
-    command.arg(wasm).arg("-o").arg(wasm);
     command
 }
 
@@ -194,15 +174,11 @@ impl Stamp {
 }
 
 /// The compiled worker, the tools that pack it and how.
-fn stamp(project: &Project, tools: &BuildTools, options: &Options) -> Result<String> {
-    let profile = options.profile();
-    let wasm = compiled(project, options)?;
+fn stamp(packing: &Packing<'_>, wasm: &[u8]) -> String {
     let mut hash = Sha256::new();
-    hash.update(format!("{profile} {:?} {} {tools:?} ", options.panic, options.wasm_opt));
-    // The manifest has settings for the tools.
-    hash.update(fs::read(project.dir.join("Cargo.toml"))?);
+    hash.update(format!("{} {packing:?} ", pack::fingerprint()));
     hash.update(wasm);
-    Ok(hex::encode(hash.finalize()))
+    hex::encode(hash.finalize())
 }
 
 fn compiled(project: &Project, options: &Options) -> Result<Vec<u8>> {
@@ -234,6 +210,21 @@ impl Artifacts {
     }
 }
 
+impl Artifacts {
+    /// `812 KiB, 301 KiB gzipped (2.1 KiB more than before)`
+    fn sizes(&self, before: Option<&Self>) -> String {
+        let change = before.map_or_else(String::new, |before| {
+            let (now, before) = (self.gzip_bytes, before.gzip_bytes);
+            match now.cmp(&before) {
+                Ordering::Less => format!(" ({} less than before)", kib(before - now)),
+                Ordering::Equal => " (as before)".to_owned(),
+                Ordering::Greater => format!(" ({} more than before)", kib(now - before)),
+            }
+        });
+        format!("{}, {} gzipped{change}", kib(self.raw_bytes), kib(self.gzip_bytes))
+    }
+}
+
 fn gzip_size(content: &[u8]) -> Result<u64> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(content)?;
@@ -241,7 +232,9 @@ fn gzip_size(content: &[u8]) -> Result<u64> {
 }
 
 fn kib(bytes: u64) -> String {
-    format!("{} KiB", bytes.div_ceil(1024))
+    #[expect(clippy::cast_precision_loss, reason = "for people")]
+    let kib = bytes as f64 / 1024.0;
+    format!("{kib:.1} KiB")
 }
 
 #[cfg(test)]
@@ -257,6 +250,21 @@ mod tests {
         assert!(stamp("one").holds() && !stamp("two").holds());
         stamp("two").remove();
         assert!(!stamp("one").holds());
+    }
+
+    #[test]
+    fn the_change_in_size_is_told() {
+        let of = |gzip_bytes| Artifacts {
+            dir: PathBuf::new(),
+            js: PathBuf::new(),
+            wasm: PathBuf::new(),
+            raw_bytes: 4096,
+            gzip_bytes,
+        };
+        assert_eq!(of(1024).sizes(None), "4.0 KiB, 1.0 KiB gzipped");
+        assert_eq!(of(1024).sizes(Some(&of(1024))), "4.0 KiB, 1.0 KiB gzipped (as before)");
+        assert_eq!(of(1024).sizes(Some(&of(1536))), "4.0 KiB, 1.0 KiB gzipped (0.5 KiB less than before)");
+        assert_eq!(of(1536).sizes(Some(&of(1024))), "4.0 KiB, 1.5 KiB gzipped (0.5 KiB more than before)");
     }
 
     #[test]

@@ -34,10 +34,10 @@ struct BuildArgs {
     /// The worker's folder
     #[arg(long, value_name = "PATH", default_value = ".")]
     dir: PathBuf,
-    /// Optimize, as for a deployment (the default)
+    /// Optimize, as for a deployment (the default, except under `wrangler dev`)
     #[arg(long, conflicts_with = "dev")]
     release: bool,
-    /// Build quickly, without optimizing
+    /// Build quickly, without optimizing (the default under `wrangler dev`)
     #[arg(long)]
     dev: bool,
     /// Leave wasm-opt out: ready sooner, about a fifth larger
@@ -95,10 +95,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<()> {
     match Cli::parse_from(without_cargo(arguments)).command {
         Command::Build(args) => {
             let panic = if args.abort { Panic::Abort } else { Panic::Unwind };
+            let release = args.release || !(args.dev || build::is_for_dev());
             let options = build::Options {
-                release: !args.dev,
+                release,
                 panic,
-                wasm_opt: !args.no_opt,
+                wasm_opt: release && !args.no_opt,
                 ..build::Options::release(args.dir)
             };
             build::build(&options).map(drop)

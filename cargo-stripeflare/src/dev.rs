@@ -63,7 +63,7 @@ pub fn run(options: &Options) -> Result<()> {
     check_port(options.port, "--port")?;
     let tools = provision::for_build(&project, Panic::Unwind)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(serve(options, &project.dir, &tools.npm))
+    runtime.block_on(serve(options, &project.dir, &tools))
 }
 
 async fn serve(options: &Options, dir: &Path, tools: &NpmTools) -> Result<()> {

@@ -2,10 +2,12 @@
 
 use std::env;
 use std::ffi::OsStr;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, anyhow, bail};
+
+use crate::progress;
 
 /// How much of a failed program's output an error repeats.
 const TAIL_LINES: usize = 40;
@@ -49,6 +51,9 @@ pub(crate) fn capture(command: &mut Command) -> Result<String> {
 
 /// Runs a command to its end, its output going where ours goes.
 pub(crate) fn inherit(command: &mut Command) -> Result<()> {
+    if progress::is_under_wrangler() {
+        command.stderr(io::stdout());
+    }
     let status = command.stdin(Stdio::null()).status().map_err(|error| cannot_start(command, &error))?;
     if !status.success() {
         bail!("`{}` ended with {status}", shown(command));

@@ -1,6 +1,5 @@
 //! Installs what is missing, from package registries only, and nothing twice.
 
-mod cargo_tools;
 mod npm;
 mod toolchain;
 
@@ -10,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-pub use cargo_tools::CargoTools;
 pub use npm::NpmTools;
+pub(crate) use toolchain::NIGHTLY;
 
 use crate::progress;
 use crate::project::Project;
@@ -25,23 +24,14 @@ pub enum Panic {
     Abort,
 }
 
-/// Everything that building a worker needs.
-#[derive(Debug, Clone)]
-pub struct BuildTools {
-    /// Programs written in Rust.
-    pub cargo: CargoTools,
-    /// Programs from npm packages.
-    pub npm: NpmTools,
-}
-
 /// Sets up all that `build` needs for a project.
 ///
 /// # Errors
 /// Says what is missing, why it could not be installed and what to do.
-pub fn for_build(project: &Project, panic: Panic) -> Result<BuildTools> {
+pub fn for_build(project: &Project, panic: Panic) -> Result<NpmTools> {
     let _lock = Lock::take()?;
     toolchain::provision(&project.dir, panic)?;
-    Ok(BuildTools { cargo: cargo_tools::provision(project)?, npm: npm::provision(&project.dir)? })
+    npm::provision(Some(&project.workspace_root))
 }
 
 /// Sets up the toolchain alone, which compiles a worker.
@@ -53,13 +43,14 @@ pub fn toolchain(project: &Project, panic: Panic) -> Result<()> {
     toolchain::provision(&project.dir, panic)
 }
 
-/// Sets up the npm packages alone: workerd and wrangler.
+/// Sets up the npm packages alone: workerd and wrangler, as for a worker in this folder.
 ///
 /// # Errors
 /// Says what is missing, why it could not be installed and what to do.
 pub fn npm(dir: &Path) -> Result<NpmTools> {
     let _lock = Lock::take()?;
-    npm::provision(dir)
+    // Where cargo has its lock file is the workspace; what lies above is not the user's choice.
+    npm::provision(dir.ancestors().find(|dir| dir.join("Cargo.lock").is_file()))
 }
 
 /// `$CARGO_HOME/stripeflare`: shared between projects, a folder per tool and version.

@@ -14,7 +14,8 @@ use crate::{process, progress};
 /// What wrangler 4 asks for.
 const NODE: (u32, u32) = (20, 3);
 
-/// A `package.json` that names all of these is kept installed where it is; else the set in our own folder is.
+/// A `package.json` in the workspace's root that names all of these is kept installed there, locked as it is; else the set in
+/// our own folder is.
 const PACKAGES: [&str; 3] = ["binaryen", "esbuild", "wrangler"];
 
 const MANIFEST: &str = include_str!("../../npm/package.json");
@@ -54,10 +55,10 @@ struct Package {
     optional: bool,
 }
 
-pub(super) fn provision(dir: &Path) -> Result<NpmTools> {
+pub(super) fn provision(workspace: Option<&Path>) -> Result<NpmTools> {
     check_node()?;
-    let root = match root_above(dir) {
-        Some(root) => root,
+    let root = match workspace.filter(|dir| names_all_packages(dir)) {
+        Some(root) => root.to_owned(),
         None => own_root()?,
     };
     if !is_installed(&root)? {
@@ -78,18 +79,15 @@ fn check_node() -> Result<()> {
     at_least(&version, NODE, "Node.js").context(advice)
 }
 
-fn root_above(dir: &Path) -> Option<PathBuf> {
-    dir.ancestors().find(|dir| dir.join("package-lock.json").is_file() && names_all_packages(dir)).map(Path::to_owned)
-}
-
 fn names_all_packages(dir: &Path) -> bool {
     let manifest = fs::read_to_string(dir.join("package.json")).ok();
     let manifest = manifest.and_then(|text| serde_json::from_str::<Manifest>(&text).ok());
-    manifest.is_some_and(|manifest| {
-        let names =
-            |name: &str| manifest.dev_dependencies.contains_key(name) || manifest.dependencies.contains_key(name);
-        PACKAGES.into_iter().all(names)
-    })
+    dir.join("package-lock.json").is_file()
+        && manifest.is_some_and(|manifest| {
+            let names =
+                |name: &str| manifest.dev_dependencies.contains_key(name) || manifest.dependencies.contains_key(name);
+            PACKAGES.into_iter().all(names)
+        })
 }
 
 /// Our own folder with our own lock, for a project that has no `package.json` of its own.
@@ -179,6 +177,27 @@ mod tests {
         assert!(satisfies(&wanted, &lock(r#"{"packages": {"node_modules/a": {"version": "1.0.0"}}}"#)));
         assert!(!satisfies(&wanted, &lock(r#"{"packages": {"node_modules/a": {"version": "0.9.0"}}}"#)));
         assert!(!satisfies(&wanted, &lock(r#"{"packages": {}}"#)));
+    }
+
+    #[test]
+    fn every_package_is_checked_by_its_hash() {
+        let lock: serde_json::Value = serde_json::from_str(LOCK).unwrap();
+        for (path, package) in lock["packages"].as_object().unwrap().iter().filter(|(path, _)| !path.is_empty()) {
+            assert!(package["integrity"].as_str().is_some_and(|hash| hash.starts_with("sha512-")), "{path}");
+        }
+    }
+
+    #[test]
+    fn only_a_workspace_root_with_all_packages_and_a_lock_is_used() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("package.json"), MANIFEST).unwrap();
+        assert!(!names_all_packages(dir.path()), "nothing is locked");
+        fs::write(dir.path().join("package-lock.json"), LOCK).unwrap();
+        assert!(names_all_packages(dir.path()));
+        fs::create_dir(dir.path().join("worker")).unwrap();
+        assert!(!names_all_packages(&dir.path().join("worker")));
+        fs::write(dir.path().join("package.json"), r#"{"dependencies": {"esbuild": "*"}}"#).unwrap();
+        assert!(!names_all_packages(dir.path()));
     }
 
     #[test]

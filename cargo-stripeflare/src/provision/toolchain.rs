@@ -1,7 +1,6 @@
 //! Rust toolchains, their wasm target and the sources of `std`.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
@@ -9,32 +8,28 @@ use super::Panic;
 use crate::{process, progress};
 
 const TARGET: &str = "wasm32-unknown-unknown";
-const NIGHTLY: &str = "nightly";
+
+/// Builds `std` so that it unwinds, which no stable compiler does. Not every nightly can: try one before naming it here.
+pub(crate) const NIGHTLY: &str = "nightly-2026-05-20";
 
 /// Looks first; asks rustup only for what is missing.
 pub(super) fn provision(dir: &Path, panic: Panic) -> Result<()> {
-    if !has_target(dir, None) {
-        rustup(dir, &["target", "add", TARGET], "workers are WebAssembly")?;
+    match panic {
+        Panic::Unwind => provision_nightly(dir).context(
+            "the nightly compiler could not be set up. `cargo stripeflare build --abort` does without it, but then a panic \
+             ends all requests that its isolate is answering",
+        ),
+        Panic::Abort if has_target(dir) => Ok(()),
+        Panic::Abort => rustup(dir, &["target", "add", TARGET], "workers are WebAssembly"),
     }
-    if panic == Panic::Unwind {
-        provision_nightly(dir)?;
-    }
-    Ok(())
 }
 
 fn provision_nightly(dir: &Path) -> Result<()> {
-    if sysroot(dir, Some(NIGHTLY)).is_none() {
-        let arguments = ["toolchain", "install", NIGHTLY, "--profile", "minimal"];
-        rustup(dir, &arguments, "so that a panic ends its own request only")?;
+    if has_sources(dir) {
+        return Ok(());
     }
-    if !has_sources(dir) {
-        let arguments = ["component", "add", "rust-src", "--toolchain", NIGHTLY];
-        rustup(dir, &arguments, "std is built from source to unwind")?;
-    }
-    if !has_target(dir, Some(NIGHTLY)) {
-        rustup(dir, &["target", "add", TARGET, "--toolchain", NIGHTLY], "workers are WebAssembly")?;
-    }
-    Ok(())
+    let arguments = ["toolchain", "install", NIGHTLY, "--profile", "minimal", "--component", "rust-src"];
+    rustup(dir, &arguments, "so that a panic ends its own request only")
 }
 
 fn rustup(dir: &Path, arguments: &[&str], why: &str) -> Result<()> {
@@ -45,29 +40,18 @@ fn rustup(dir: &Path, arguments: &[&str], why: &str) -> Result<()> {
     .with_context(|| format!("this needs rustup (https://rustup.rs) and its server; try `{spelled}` by hand"))
 }
 
-fn has_target(dir: &Path, toolchain: Option<&str>) -> bool {
-    let mut rustc = rustc(dir, toolchain);
-    let libraries = process::first_line(rustc.args(["--print", "target-libdir", "--target", TARGET]));
-    libraries.is_ok_and(|path| Path::new(&path).is_dir())
+fn has_target(dir: &Path) -> bool {
+    let mut rustc = process::command("rustc");
+    let libraries = rustc.args(["--print", "target-libdir", "--target", TARGET]).current_dir(dir);
+    process::first_line(libraries).is_ok_and(|path| Path::new(&path).is_dir())
 }
 
 fn has_sources(dir: &Path) -> bool {
-    sysroot(dir, Some(NIGHTLY)).is_some_and(|root| root.join("lib/rustlib/src/rust/library/Cargo.lock").is_file())
-}
-
-fn sysroot(dir: &Path, toolchain: Option<&str>) -> Option<PathBuf> {
-    let root = process::first_line(rustc(dir, toolchain).args(["--print", "sysroot"])).ok()?;
-    Some(PathBuf::from(root)).filter(|root| root.is_dir())
-}
-
-fn rustc(dir: &Path, toolchain: Option<&str>) -> Command {
     let mut rustc = process::command("rustc");
-    rustc.current_dir(dir);
-    if let Some(toolchain) = toolchain {
-        // Wins over RUSTUP_TOOLCHAIN, which an outer cargo sets.
-        rustc.arg(format!("+{toolchain}"));
-    }
-    rustc
+    // Wins over RUSTUP_TOOLCHAIN, which an outer cargo sets. Where it is missing, rustup may install it, but not its sources.
+    let sysroot = rustc.arg(format!("+{NIGHTLY}")).args(["--print", "sysroot"]).current_dir(dir);
+    process::first_line(sysroot)
+        .is_ok_and(|root| Path::new(&root).join("lib/rustlib/src/rust/library/Cargo.lock").is_file())
 }
 
 /// Refuses a version below `least`, both as `major.minor…`.

@@ -91,6 +91,11 @@ async fn panic() -> String {
     panic!("a handler panicked on purpose")
 }
 
+#[get("/abort")]
+async fn abort() -> String {
+    std::process::abort()
+}
+
 #[get("/exception")]
 #[priced(cents = 1)]
 async fn exception() -> Result<String> {
@@ -284,7 +289,7 @@ fn plain_router() -> Router {
 fn app() -> App<User> {
     App::new()
         .routes(routes![
-            free, whoami, ok, row, fraction, echo, large, error, err, panic, exception, slow, outlive, dynamic,
+            free, whoami, ok, row, fraction, echo, large, error, err, panic, abort, exception, slow, outlive, dynamic,
             metered, charge, name
         ])
         .routes(routes![drain, stream, counted, said_twice, meter_without_maximum, meter_without_price])

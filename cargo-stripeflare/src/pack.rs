@@ -1,0 +1,190 @@
+//! Makes of a compiled worker what Cloudflare runs: the JavaScript around it, bundled, and the WebAssembly made small.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use wasm_bindgen_cli_support::Bindgen;
+
+use crate::process;
+use crate::progress;
+use crate::project::Project;
+use crate::provision::{NpmTools, Panic};
+
+/// The crate leaves notes in a compiled worker that only its tools of the same version can read.
+const WASM_BINDGEN: &str = "0.2.130";
+
+/// What goes around the JavaScript that wasm-bindgen writes.
+const ENTRY: &str = include_str!("entry.js");
+
+/// Cloudflare's events that a worker may handle.
+const EVENTS: [&str; 5] = ["fetch", "scheduled", "queue", "email", "connect"];
+
+/// Without its inlining, which made the quickstart 50 KiB larger.
+const WASM_OPT: [&str; 9] = ["-O", "-aimfs", "0", "-fimfs", "0", "-ocimfs", "0", "--strip-debug", "--strip-producers"];
+
+/// How to pack.
+#[derive(Debug)]
+pub(crate) struct Packing<'a> {
+    pub(crate) tools: &'a NpmTools,
+    pub(crate) panic: Panic,
+    pub(crate) wasm_opt: bool,
+}
+
+impl Packing<'_> {
+    /// Writes `index.js` and `index_bg.wasm` into a folder.
+    pub(crate) fn pack(&self, wasm: Vec<u8>, dir: &Path) -> Result<()> {
+        let scratch = dir.join(".tmp");
+        // What a killed build left.
+        let _ = fs::remove_dir_all(&scratch);
+        let mut bindgen = Bindgen::new();
+        bindgen.input_bytes("index", wasm).module(true)?.typescript(false);
+        bindgen.reset_state_function(true).force_enable_abort_handler(true);
+        bindgen.generate(&scratch).context("wasm-bindgen cannot read what was compiled")?;
+
+        let glue = fs::read_to_string(scratch.join("index.js"))?;
+        // Cloudflare hands out a compiled module by a plain import.
+        fs::write(scratch.join("wasm.js"), glue.replace("import source ", "import "))?;
+        fs::write(scratch.join("entry.js"), entry(&glue)?)?;
+        process::capture(&mut self.bundle(&scratch))?;
+        if self.wasm_opt {
+            progress::step("wasm-opt", "to make it smaller", || process::capture(&mut self.optimize(&scratch)))?;
+        }
+        for file in ["index.js", "index_bg.wasm"] {
+            fs::rename(scratch.join(file), dir.join(file)).with_context(|| format!("cannot replace {file}"))?;
+        }
+        fs::remove_dir_all(&scratch).with_context(|| format!("cannot remove {}", scratch.display()))
+    }
+
+    fn bundle(&self, dir: &Path) -> Command {
+        let mut esbuild = process::command(&self.tools.esbuild);
+        esbuild.args(["entry.js", "--bundle", "--format=esm", "--minify", "--log-level=warning"]);
+        esbuild.args(["--outfile=index.js", "--allow-overwrite"]);
+        esbuild.args(["--external:./index_bg.wasm", "--external:cloudflare:*"]);
+        esbuild.arg(format!("--define:PANIC_ABORTS={}", self.panic == Panic::Abort));
+        esbuild.current_dir(dir);
+        esbuild
+    }
+
+    fn optimize(&self, dir: &Path) -> Command {
+        // A native one, where the user has it, is several times as fast.
+        let program = env::var_os("WASM_OPT_BIN").map_or_else(|| self.tools.wasm_opt.clone(), PathBuf::from);
+        let mut wasm_opt = process::command(program);
+        wasm_opt.args(WASM_OPT).args(["index_bg.wasm", "-o", "index_bg.wasm"]).current_dir(dir);
+        wasm_opt
+    }
+}
+
+/// Changes whenever the same worker would be packed otherwise.
+pub(crate) fn fingerprint() -> String {
+    format!("{WASM_BINDGEN} {WASM_OPT:?} {ENTRY}")
+}
+
+/// Refuses a worker that is compiled for another version of wasm-bindgen.
+pub(crate) fn check_version(project: &Project) -> Result<()> {
+    let found = project.locked_version("wasm-bindgen")?;
+    if found != WASM_BINDGEN {
+        bail!(
+            "the worker's Cargo.lock has wasm-bindgen {found}, and this cargo-stripeflare packs {WASM_BINDGEN} only: \
+             install the cargo-stripeflare of the worker's stripeflare, or run `cargo update wasm-bindgen --precise \
+             {WASM_BINDGEN}`"
+        );
+    }
+    Ok(())
+}
+
+/// The entry module, for what the generated module exports.
+fn entry(glue: &str) -> Result<String> {
+    let (mut handlers, mut objects) = (Vec::new(), String::new());
+    for (local, name) in exports(glue) {
+        if EVENTS.contains(&name) {
+            handlers.push(format!("{name}: wasm.{name}"));
+        } else if is_constructible(glue, local) {
+            objects += &format!("export const {name} = durable(wasm.{name});\n");
+        }
+    }
+    if handlers.is_empty() {
+        bail!("the worker handles no event: it needs a function with `#[stripeflare::main]`");
+    }
+    Ok(format!("{ENTRY}\nexport default entrypoint({{ {} }});\n{objects}", handlers.join(", ")))
+}
+
+/// Local and exported name of all that wasm-bindgen exports: `export function a(`, `export class B {`,
+/// `export { c2 as c }`.
+fn exports(glue: &str) -> impl Iterator<Item = (&str, &str)> {
+    glue.lines().filter_map(|line| {
+        let rest = line.strip_prefix("export ")?;
+        if let Some(renamed) = rest.strip_prefix('{') {
+            return renamed.trim_end_matches([';', ' ', '}']).trim().split_once(" as ");
+        }
+        let named = rest.strip_prefix("function ").or_else(|| rest.strip_prefix("class "))?;
+        let name = named.split([' ', '(']).next()?;
+        Some((name, name))
+    })
+}
+
+/// Whether JavaScript can make instances of a class, as Cloudflare does of a Durable Object: the helpers of `worker` have no
+/// constructor.
+fn is_constructible(glue: &str, class: &str) -> bool {
+    let body = glue.split_once(&format!("class {class} {{")).and_then(|(_, rest)| rest.split_once("\n}"));
+    body.is_some_and(|(body, _)| body.contains("\n    constructor("))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GLUE: &str = "
+export class DORM {
+    call() {
+    }
+    constructor(state, env) {
+    }
+}
+class Hidden {
+    constructor() {
+    }
+}
+export class MinifyConfig {
+    free() {
+    }
+}
+class Cache2 {
+    constructor(state, env) {
+    }
+}
+export { Cache2 as Cache }
+export function __stripeflare_start() {
+}
+function fetch2(request, env, context) {
+}
+export { fetch2 as fetch }
+export function queue(batch, env, context) {
+}
+";
+
+    #[test]
+    fn handlers_and_objects_are_exported_and_nothing_else() {
+        let entry = entry(GLUE).unwrap();
+        let ours = entry.strip_prefix(ENTRY).unwrap();
+        let expected = "
+export default entrypoint({ fetch: wasm.fetch, queue: wasm.queue });
+export const DORM = durable(wasm.DORM);
+export const Cache = durable(wasm.Cache);
+";
+        assert_eq!(ours, expected);
+    }
+
+    #[test]
+    fn a_library_without_a_handler_is_no_worker() {
+        assert!(entry("export function add(a, b) {\n}").unwrap_err().to_string().contains("stripeflare::main"));
+    }
+
+    #[test]
+    fn the_version_is_that_of_the_linked_tool() {
+        let manifest = include_str!("../Cargo.toml");
+        assert!(manifest.contains(&format!("wasm-bindgen-cli-support = \"={WASM_BINDGEN}\"")));
+    }
+}
