@@ -17,5 +17,6 @@ pub mod guard;
 pub mod project;
 pub mod provision;
 pub mod schema;
+pub mod seller;
 pub mod stripe;
 pub mod workerd;
