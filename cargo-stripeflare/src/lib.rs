@@ -14,6 +14,7 @@ pub mod cli;
 pub mod dev;
 pub mod dev_vars;
 pub mod guard;
+pub mod new;
 pub mod project;
 pub mod provision;
 pub mod schema;
