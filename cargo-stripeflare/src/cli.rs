@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::build;
 use crate::dev;
+use crate::new;
 use crate::provision::Panic;
 use crate::schema;
 
@@ -20,6 +21,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Make a new project, and with Stripe's keys also its product, payment link and webhook endpoint
+    New(NewArgs),
     /// Build a worker: leaves build/index.js and build/index_bg.wasm in its folder
     Build(BuildArgs),
     /// Look at the versions of a worker's columns, and record those that are released
@@ -27,6 +30,45 @@ enum Command {
     Schema(SchemaCommand),
     /// Run a worker on this machine, with a local stand-in for Stripe
     Dev(DevArgs),
+}
+
+#[derive(Args)]
+struct NewArgs {
+    /// The project's name, which is also its folder's and the worker's
+    name: Option<String>,
+    /// Where the worker will answer, such as api.example.com
+    #[arg(long)]
+    domain: Option<String>,
+    /// What people see on the page and at the payment; by default the name
+    #[arg(long)]
+    title: Option<String>,
+    /// The currency of prices and payments; by default usd
+    #[arg(long)]
+    currency: Option<String>,
+    /// What one payment is, in the currency's smallest unit; by default the customer chooses
+    #[arg(long, value_name = "CENTS", value_parser = clap::value_parser!(u32).range(1..))]
+    amount: Option<u32>,
+    /// Let Stripe make an invoice of each payment
+    #[arg(long)]
+    invoices: bool,
+    /// Let Stripe add the tax
+    #[arg(long)]
+    tax: bool,
+    /// Use live keys, for real money
+    #[arg(long)]
+    live: bool,
+    /// Stripe's secret key; better in the environment or in ~/.stripeflare.dev.vars, as STRIPE_SECRET
+    #[arg(long, value_name = "KEY")]
+    stripe_secret: Option<String>,
+    /// Stripe's publishable key; otherwise STRIPE_PUBLISHABLE_KEY, from the same places
+    #[arg(long, value_name = "KEY")]
+    stripe_publishable_key: Option<String>,
+    /// Depend on the crate stripeflare in this folder
+    #[arg(long, value_name = "PATH")]
+    stripeflare: Option<PathBuf>,
+    /// A stand-in for Stripe, for tests
+    #[arg(long, value_name = "URL", hide = true)]
+    stripe_api_base: Option<String>,
 }
 
 #[derive(Args)]
@@ -93,6 +135,20 @@ struct DevArgs {
 /// What went wrong and what to do about it, for the user to read.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<()> {
     match Cli::parse_from(without_cargo(arguments)).command {
+        Command::New(args) => new::run(&new::Options {
+            name: args.name,
+            domain: args.domain,
+            title: args.title,
+            currency: args.currency,
+            amount: args.amount,
+            invoices: args.invoices,
+            tax: args.tax,
+            live: args.live,
+            stripe_secret: args.stripe_secret,
+            stripe_publishable_key: args.stripe_publishable_key,
+            stripeflare: args.stripeflare,
+            stripe_api: args.stripe_api_base,
+        }),
         Command::Build(args) => {
             let panic = if args.abort { Panic::Abort } else { Panic::Unwind };
             let release = args.release || !(args.dev || build::is_for_dev());

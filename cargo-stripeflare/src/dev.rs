@@ -103,6 +103,7 @@ fn worker_dir(options: &Options) -> Result<PathBuf> {
 #[derive(Deserialize)]
 struct WranglerConfig {
     main: Option<String>,
+    vars: Option<toml::Table>,
 }
 
 #[derive(Deserialize)]
@@ -110,10 +111,19 @@ struct Manifest {
     package: Option<toml::Table>,
 }
 
+fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> Option<T> {
+    toml::from_str(&fs::read_to_string(path).ok()?).ok()
+}
+
+/// What the worker will take payments in: `.dev.vars` goes before `wrangler.toml`.
+fn currency(dir: &Path, vars: &DevVars) -> String {
+    let config: Option<WranglerConfig> = read(&dir.join("wrangler.toml"));
+    let table = config.and_then(|config| config.vars);
+    let configured = table.as_ref().and_then(|table| table.get("STRIPE_CURRENCY")?.as_str());
+    vars.get("STRIPE_CURRENCY").or(configured).unwrap_or("usd").trim().to_ascii_lowercase()
+}
+
 fn is_worker(dir: &Path) -> bool {
-    fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> Option<T> {
-        toml::from_str(&fs::read_to_string(path).ok()?).ok()
-    }
     let config: Option<WranglerConfig> = read(&dir.join("wrangler.toml"));
     let manifest: Option<Manifest> = read(&dir.join("Cargo.toml"));
     config.is_some_and(|config| config.main.is_some()) && manifest.is_some_and(|manifest| manifest.package.is_some())
@@ -159,7 +169,7 @@ async fn start_stripe(options: &Options, dir: &Path) -> Result<Option<StandIn>> 
         secret_key,
         webhook_secret,
         webhook_url: Some(format!("http://127.0.0.1:{}/stripe-webhook", options.port)),
-        currency: vars.get("STRIPE_CURRENCY").unwrap_or("usd").to_ascii_lowercase(),
+        currency: currency(dir, &vars),
         after_payment: Some(format!("http://localhost:{}{AFTER_PAYMENT}", options.port)),
         settle_after: Some(SETTLE_AFTER),
         ..StandInOptions::default()
@@ -332,6 +342,17 @@ mod tests {
         assert!(!is_worker(dir.path()), "a workspace's root is none");
         fs::write(dir.path().join("Cargo.toml"), "[package]\nname = \"x\"").unwrap();
         assert!(is_worker(dir.path()));
+    }
+
+    #[test]
+    fn the_stand_in_takes_the_workers_currency() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut vars = DevVars::empty(dir.path());
+        assert_eq!(currency(dir.path(), &vars), "usd");
+        fs::write(dir.path().join("wrangler.toml"), "[vars]\nSTRIPE_CURRENCY = \"EUR\"").unwrap();
+        assert_eq!(currency(dir.path(), &vars), "eur");
+        vars.set(&BTreeMap::from([("STRIPE_CURRENCY".to_owned(), "jpy".to_owned())]));
+        assert_eq!(currency(dir.path(), &vars), "jpy");
     }
 
     #[test]

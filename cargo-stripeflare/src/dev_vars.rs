@@ -1,9 +1,9 @@
-//! `.dev.vars`: the variables and secrets that `wrangler dev` gives a worker.
+//! `.dev.vars`, the variables and secrets that `wrangler dev` gives a worker, and files of the same form.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io::{ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -16,22 +16,41 @@ pub struct DevVars {
 }
 
 impl DevVars {
-    /// Reads the file in a worker's folder; `None` if there is none.
+    /// Reads `.dev.vars` in a worker's folder; `None` if there is none.
     ///
     /// # Errors
-    /// If it cannot be read.
+    /// If it cannot be read, or kept from others.
     pub fn read(dir: &Path) -> Result<Option<Self>> {
-        let path = dir.join(".dev.vars");
-        match fs::read_to_string(&path) {
+        Self::read_file(dir.join(".dev.vars"))
+    }
+
+    /// Reads a file of any name; `None` if there is none. From then on it is its owner's alone to read.
+    ///
+    /// # Errors
+    /// If it cannot be read, or kept from others.
+    pub fn read_file(path: PathBuf) -> Result<Option<Self>> {
+        let read = || {
+            let mode = fs::metadata(&path)?.permissions().mode();
+            if mode & 0o077 != 0 {
+                fs::set_permissions(&path, Permissions::from_mode(mode & 0o700))?;
+            }
+            fs::read_to_string(&path)
+        };
+        match read() {
             Ok(text) => Ok(Some(Self { path, lines: text.lines().map(str::to_owned).collect() })),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
+            Err(error) => Err(error).with_context(|| format!("cannot read {} and keep it private", path.display())),
         }
     }
 
-    /// One without a line, not yet written.
+    /// A `.dev.vars` without a line, not yet written.
     pub fn empty(dir: &Path) -> Self {
-        Self { path: dir.join(".dev.vars"), lines: Vec::new() }
+        Self::empty_file(dir.join(".dev.vars"))
+    }
+
+    /// A file without a line, not yet written.
+    pub fn empty_file(path: PathBuf) -> Self {
+        Self { path, lines: Vec::new() }
     }
 
     /// Where the file is.
@@ -94,8 +113,6 @@ fn assignment(line: &str) -> Option<(&str, &str)> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
     use super::*;
 
     #[test]
@@ -110,6 +127,16 @@ mod tests {
         assert_eq!(mode & 0o777, 0o600);
         let read = DevVars::read(dir.path()).unwrap().unwrap();
         assert_eq!(read.get("A"), Some("1=2"));
+    }
+
+    #[test]
+    fn a_file_that_others_can_read_is_tightened() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(".dev.vars");
+        fs::write(&path, "A=1\n").unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+        DevVars::read(dir.path()).unwrap().unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     }
 
     #[test]

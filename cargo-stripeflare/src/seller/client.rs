@@ -1,0 +1,150 @@
+//! Stripe's API, as far as setting up an account needs it.
+
+use std::fmt;
+
+use anyhow::{Context, Result, bail};
+use reqwest::{Client, Method, StatusCode};
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::stripe::API_VERSION;
+
+const STRIPE: &str = "https://api.stripe.com";
+
+/// What Stripe gives at most in one answer.
+const PAGE: &str = "100";
+
+/// The keys of one mode of a Stripe account. Printing them shows which mode, never a key.
+#[derive(Clone)]
+pub struct Keys {
+    pub(super) secret: String,
+    pub(super) publishable: String,
+}
+
+impl Keys {
+    /// Looks at the keys before Stripe does.
+    ///
+    /// # Errors
+    /// Says which one is no key of the mode that is wanted.
+    pub fn new(secret: &str, publishable: &str, live: bool) -> Result<Self> {
+        let (secret, publishable) = (secret.trim(), publishable.trim());
+        let mode = if live { "live" } else { "test" };
+        let (other, advice) =
+            if live { ("test", "leave --live out for test mode") } else { ("live", "add --live for live payments") };
+        let is = |mode: &str| secret.starts_with(&format!("sk_{mode}_")) || secret.starts_with(&format!("rk_{mode}_"));
+        if is(other) {
+            bail!("STRIPE_SECRET is a {other} key; {advice}, or give the {mode} key (sk_{mode}_…)");
+        }
+        if !is(mode) {
+            bail!("STRIPE_SECRET is no secret or restricted key of Stripe (sk_{mode}_… or rk_{mode}_…)");
+        }
+        if !publishable.starts_with(&format!("pk_{mode}_")) {
+            bail!("STRIPE_PUBLISHABLE_KEY is no publishable key of the same mode (pk_{mode}_…)");
+        }
+        Ok(Self { secret: secret.to_owned(), publishable: publishable.to_owned() })
+    }
+}
+
+impl fmt::Debug for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mode = self.publishable.split('_').nth(1).unwrap_or_default();
+        f.debug_struct("Keys").field("mode", &mode).finish_non_exhaustive()
+    }
+}
+
+/// Speaks for one account in one mode.
+#[derive(Debug)]
+pub(super) struct Stripe {
+    http: Client,
+    base: String,
+    keys: Keys,
+}
+
+#[derive(Deserialize)]
+struct List {
+    data: Vec<Value>,
+    has_more: bool,
+}
+
+#[derive(Deserialize)]
+struct Failure {
+    error: Reason,
+}
+
+#[derive(Deserialize)]
+struct Reason {
+    message: Option<String>,
+}
+
+impl Stripe {
+    pub(super) fn new(keys: Keys, base: Option<&str>) -> Result<Self> {
+        // A key must not follow a redirect to somebody else.
+        let mut http = Client::builder().redirect(reqwest::redirect::Policy::none());
+        if base.is_some() {
+            http = http.no_proxy();
+        }
+        let base = base.unwrap_or(STRIPE).trim_end_matches('/').to_owned();
+        Ok(Self { http: http.build()?, base, keys })
+    }
+
+    pub(super) fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
+    pub(super) async fn create(&self, kind: &str, fields: &[(&str, &str)]) -> Result<Value> {
+        self.send(Method::POST, kind, fields).await
+    }
+
+    /// The first object of a kind that fits, newest first.
+    pub(super) async fn find(
+        &self,
+        kind: &str,
+        filter: &[(&str, &str)],
+        fits: impl Fn(&Value) -> bool,
+    ) -> Result<Option<Value>> {
+        let mut after: Option<String> = None;
+        loop {
+            let mut query = filter.to_vec();
+            query.push(("limit", PAGE));
+            if let Some(after) = &after {
+                query.push(("starting_after", after));
+            }
+            let answer = self.send(Method::GET, kind, &query).await?;
+            let list: List = serde_json::from_value(answer).with_context(|| format!("Stripe's list of {kind}"))?;
+            let last = list.data.last().and_then(|object| object["id"].as_str()).map(str::to_owned);
+            if let Some(found) = list.data.into_iter().find(&fits) {
+                return Ok(Some(found));
+            }
+            match last {
+                Some(last) if list.has_more => after = Some(last),
+                _ => return Ok(None),
+            }
+        }
+    }
+
+    async fn send(&self, method: Method, kind: &str, fields: &[(&str, &str)]) -> Result<Value> {
+        let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        let mut url = format!("{}/v1/{kind}", self.base);
+        let creates = method == Method::POST;
+        if !creates {
+            url = format!("{url}?{form}");
+        }
+        let mut request = self.http.request(method, url).bearer_auth(&self.keys.secret);
+        request = request.header("Stripe-Version", API_VERSION);
+        if creates {
+            request = request.header("Content-Type", "application/x-www-form-urlencoded").body(form);
+        }
+        let answer = request.send().await.with_context(|| format!("Stripe cannot be reached at {}", self.base))?;
+        let status = answer.status();
+        let body = answer.bytes().await.context("Stripe's answer broke off")?;
+        if status.is_success() {
+            return serde_json::from_slice(&body).context("Stripe answered something that is no JSON");
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            // Stripe's own message repeats a part of the key.
+            bail!("Stripe does not know the key in STRIPE_SECRET: copy it again from dashboard.stripe.com/apikeys");
+        }
+        let said = serde_json::from_slice::<Failure>(&body).ok().and_then(|failure| failure.error.message);
+        bail!("Stripe answered {} to {kind}: {}", status.as_u16(), said.as_deref().unwrap_or("nothing more"))
+    }
+}
