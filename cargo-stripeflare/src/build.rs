@@ -139,8 +139,8 @@ fn cargo_build(project: &Project, options: &Options) -> Command {
     if options.release {
         command.arg("--release");
     } else {
-        // Nothing that a worker prints has line numbers in it; without them it is packed in a third of the time.
-        command.args(["--config", "profile.dev.debug=false", "--config", "profile.dev.opt-level=1"]);
+        // No worker can print the lines it panicked at, and it is packed sooner without them.
+        command.args(["--config", "profile.dev.debug=false"]);
     }
     if options.panic == Panic::Unwind {
         // Panics that unwind want a std that does; it is built small while at it.

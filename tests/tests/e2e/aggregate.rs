@@ -90,7 +90,7 @@ async fn a_dead_aggregate_keeps_nobody_waiting_and_hears_of_all_when_it_is_back(
     assert_eq!(world.balance(&customer).await, 590.0, "payments and calls do not need it");
     let failed = |times: usize| {
         let log = world.workerd.log();
-        log.matches("Mirror failed").count() >= times
+        log.matches("mirror failed").count() >= times
     };
     let wait = async {
         while !failed(2) {

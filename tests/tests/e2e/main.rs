@@ -18,6 +18,7 @@ mod panel;
 mod paying;
 mod return_page;
 mod reversals;
+mod size;
 mod statement;
 mod streaming;
 mod sweeping;
