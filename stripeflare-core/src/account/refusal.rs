@@ -17,7 +17,7 @@ pub enum Refusal {
         #[serde(with = "units")]
         available: Cents,
     },
-    /// [`MAX_HOLDS`] are open.
+    /// `MAX_HOLDS` are open.
     TooManyHolds {
         #[serde(with = "units")]
         available: Cents,

@@ -80,7 +80,7 @@ pub struct Caps {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct NewToken {
     pub id: TokenId,
-    /// As in its [`Proof`].
+    /// As in its [`Proof`](crate::identity::Proof).
     pub hash: String,
     pub label: String,
     pub manage: bool,
