@@ -1,7 +1,6 @@
 //! What somebody may try who wants another's money, one test per attack.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Result;
@@ -9,8 +8,9 @@ use cargo_stripeflare::stripe::{ApiFault, DisputeEnd, DisputeRequest, Method as 
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use tests::audit::audit_at_rest;
+use tests::secrets::{Secrets, files, objects_with};
 use tests::visitor::Visitor;
-use tests::{Customer, DEADLINE, Reply, World};
+use tests::{Customer, DB_SECRET, DEADLINE, Reply, World};
 
 /// A request that carries a cookie header and comes from one of our own pages.
 fn with_cookies(world: &World, path: &str, cookies: &str) -> RequestBuilder {
@@ -239,92 +239,6 @@ async fn header_injection_through_names_and_emails_from_stripe() -> Result<()> {
     Ok(())
 }
 
-/// What must be nowhere, and what it is.
-struct Secrets(Vec<(String, Vec<u8>)>);
-
-impl Secrets {
-    fn of(world: &World) -> Self {
-        let mut secrets = Self(Vec::new());
-        secrets.add("DB_SECRET", DB_SECRET);
-        secrets.add("DB_SECRET, as a browser sends it", "YSBzZWNyZXQgdGhhdCBvbmx5IHRoZXNlIHRlc3RzIGV2ZXIgdXNl");
-        for (name, value) in world.stripe.vars() {
-            // The others are public.
-            if ["STRIPE_SECRET", "STRIPE_WEBHOOK_SIGNING_SECRET"].contains(&name.as_str()) {
-                secrets.add(&name, &value);
-            }
-        }
-        secrets
-    }
-
-    fn add(&mut self, what: &str, secret: &str) {
-        assert!(secret.len() >= 16, "{what} is too short to be looked for: {secret}");
-        self.0.push((what.to_owned(), secret.as_bytes().to_vec()));
-    }
-
-    /// A token's secret in its spelling and as bytes.
-    fn add_token(&mut self, what: &str, token: &str) {
-        let secret = token.split_once('.').map(|(_, secret)| secret).unwrap_or_default();
-        self.add(what, secret);
-        self.0.push((format!("{what}, as bytes"), bytes_of(secret)));
-    }
-
-    fn found_in(&self, content: &[u8]) -> Vec<&str> {
-        self.0.iter().filter(|(_, secret)| contains(content, secret)).map(|(what, _)| what.as_str()).collect()
-    }
-
-    fn must_not_be_in(&self, where_: &str, content: &[u8]) {
-        let found = self.found_in(content);
-        assert!(found.is_empty(), "{where_} tells {found:?}");
-    }
-}
-
-/// Lowercase base32.
-fn bytes_of(text: &str) -> Vec<u8> {
-    let (mut bits, mut count, mut bytes) = (0_u32, 0, Vec::new());
-    for character in text.bytes() {
-        let value = if character.is_ascii_digit() { character - b'2' + 26 } else { character - b'a' };
-        bits = (bits << 5 | u32::from(value)) & 0xfff;
-        count += 5;
-        if count >= 8 {
-            count -= 8;
-            bytes.push(u8::try_from(bits >> count & 0xff).unwrap());
-        }
-    }
-    bytes
-}
-
-/// All files below a folder, but the configuration, which has the variables in it.
-fn files(dir: &Path) -> Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(dir)? {
-        let path = entry?.path();
-        if path.is_dir() {
-            found.extend(files(&path)?);
-        } else if path.file_name().is_none_or(|name| name != "config.capnp") {
-            found.push(path);
-        }
-    }
-    Ok(found)
-}
-
-fn contains(content: &[u8], part: &[u8]) -> bool {
-    content.windows(part.len()).any(|window| window == part)
-}
-
-/// How many objects have it in a file of theirs.
-fn objects_with(world: &World, part: &[u8]) -> Result<usize> {
-    let mut objects = BTreeSet::new();
-    for file in files(&world.workerd.objects_dir())? {
-        if contains(&std::fs::read(&file)?, part) {
-            objects.insert(file.with_extension(""));
-        }
-    }
-    Ok(objects.len())
-}
-
-/// As the worker of the tests has it.
-const DB_SECRET: &str = "a secret that only these tests ever use";
-
 /// One customer's whole life, with everything that may go wrong in it; collects the secrets and what was answered.
 async fn live(world: &World, secrets: &mut Secrets, merges: bool) -> Result<(Vec<(String, Reply)>, String)> {
     let mut answers: Vec<(String, Reply)> = Vec::new();
@@ -422,15 +336,6 @@ async fn secrets_and_session_ids_are_in_no_log_error_page_or_file() -> Result<()
     assert!(log.contains("webhook refused"), "there is a log: {log}");
     secrets.must_not_be_in("the log", log.as_bytes());
     Ok(())
-}
-
-#[test]
-fn a_secret_that_is_told_would_be_found() {
-    let mut secrets = Secrets(Vec::new());
-    secrets.add_token("a token", &format!("{}.{}", "b".repeat(26), "mfrggzdfmztwq2lknnwg23tpobyxe43u"));
-    assert_eq!(secrets.found_in(b"x abcdefghijklmnopqrst x"), ["a token, as bytes"]);
-    assert_eq!(secrets.found_in(b"mfrggzdfmztwq2lknnwg23tpobyxe43u"), ["a token"]);
-    assert!(secrets.found_in(b"abc").is_empty());
 }
 
 /// A payment by somebody whose reference it is not, with a card of theirs.
