@@ -35,8 +35,6 @@ pub enum Refusal {
     },
     /// The account has as many tokens as it may have.
     TooManyTokens,
-    /// The account went into another one.
-    Merged,
     /// Without this token nobody could get at the account's money.
     LastToken,
     /// There is money left.

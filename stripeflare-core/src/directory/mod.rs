@@ -7,7 +7,7 @@ mod placements;
 mod sessions;
 mod unique_values;
 
-pub use card_owners::{claim, hand_on, owner, release};
+pub use card_owners::{claim, owner, release};
 pub use parked::{LeftBehind, arrived, find_or_park, left_behind, park, unpark};
 pub use password_guesses::guess;
 pub use placements::{find, place};

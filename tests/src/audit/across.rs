@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Audit;
-use super::account::{Account, Transfer};
+use super::account::Account;
 use super::aggregate::{Aggregate, Unclaimed, mirrored};
 use super::directory::Places;
 
@@ -27,10 +27,8 @@ pub(super) fn across(accounts: &BTreeMap<String, Account>, places: &Places, aggr
             }
         }
         mirrored(account, aggregate, audit);
-        merged(account, accounts, audit);
         carded(account, places, audit);
     }
-    received(accounts, audit);
     unique(accounts, audit);
     for (card, (owner, _)) in &places.owners {
         if !accounts.get(owner).is_some_and(|account| account.cards.iter().any(|it| it.id == *card)) {
@@ -65,22 +63,10 @@ pub(super) fn across(accounts: &BTreeMap<String, Account>, places: &Places, aggr
     }
 }
 
-/// Whether an account went into one that is there, and was before it.
-fn merged(account: &Account, accounts: &BTreeMap<String, Account>, audit: &mut Audit) {
-    let Some(into) = &account.merged_into else { return };
-    match accounts.get(into) {
-        None => audit.unfinished(&account.id, format!("it went into {into}, which is not there")),
-        Some(into) if (into.registered_at, &into.id) >= (account.registered_at, &account.id) => {
-            audit.violation(&account.id, format!("it went into {}, which is younger", into.id));
-        }
-        Some(_) => {}
-    }
-}
-
-/// Whether no value of a unique column is in two accounts; one that went into another keeps what it had.
+/// Whether no value of a unique column is in two accounts.
 fn unique(accounts: &BTreeMap<String, Account>, audit: &mut Audit) {
     let mut owners = BTreeMap::new();
-    for account in accounts.values().filter(|account| account.merged_into.is_none()) {
+    for account in accounts.values() {
         for (name, value) in &account.columns {
             if !account.unique.contains(name) || value == "NULL" {
                 continue;
@@ -103,33 +89,5 @@ fn carded(account: &Account, places: &Places, audit: &mut Audit) {
                 audit.unfinished(&account.id, format!("it owns {}, and the directory has it at {owner}", card.label));
             }
         }
-    }
-}
-
-/// Whether all that came from another account left that one, and arrived once.
-fn received(accounts: &BTreeMap<String, Account>, audit: &mut Audit) {
-    let mut arrived: BTreeMap<(&str, i64), Vec<(&str, i64)>> = BTreeMap::new();
-    for account in accounts.values() {
-        for entry in account.entries.iter().filter(|entry| entry.kind == "transfer") {
-            let parts = entry.key.strip_prefix("transfer:").and_then(|rest| rest.rsplit_once(':'));
-            if let Some((from, n)) = parts.filter(|(from, _)| *from != "out")
-                && let Ok(n) = n.parse()
-            {
-                arrived.entry((from, n)).or_default().push((&account.id, entry.amount));
-            }
-        }
-    }
-    for account in accounts.values() {
-        for Transfer { n, amount, .. } in &account.transfers {
-            let there = arrived.remove(&(account.id.as_str(), *n)).unwrap_or_default();
-            match there[..] {
-                [] => audit.unfinished(&account.id, format!("transfer {n} of {amount} has arrived nowhere")),
-                [(to, there)] if there == *amount && account.merged_into.as_deref() == Some(to) => {}
-                _ => audit.violation(&account.id, format!("transfer {n} of {amount} arrived as {there:?}")),
-            }
-        }
-    }
-    for ((from, n), there) in arrived {
-        audit.unfinished(from, format!("transfer {n} arrived as {there:?}, and it did not leave"));
     }
 }

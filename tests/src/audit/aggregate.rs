@@ -14,7 +14,6 @@ pub(super) struct Mirrored {
     pub(super) revision: i64,
     pub(super) balance: i64,
     pub(super) frozen: i64,
-    pub(super) merged_into: Option<String>,
     pub(super) columns: Columns,
 }
 
@@ -38,11 +37,11 @@ pub(super) struct Unclaimed {
 impl Aggregate {
     pub(super) fn read(&mut self, sql: &Connection, audit: &mut Audit) -> rusqlite::Result<()> {
         let mut columns = columns(sql)?;
-        let users = rows(sql, "SELECT account_id, revision, balance, frozen, merged_into FROM users", |row| {
+        let users = rows(sql, "SELECT account_id, revision, balance, frozen FROM users", |row| {
             let id: String = row.get(0)?;
-            let (revision, balance, frozen, merged_into) = (row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?);
+            let (revision, balance, frozen) = (row.get(1)?, row.get(2)?, row.get(3)?);
             let columns = columns.remove(&id).unwrap_or_default();
-            Ok((id, Mirrored { revision, balance, frozen, merged_into, columns }))
+            Ok((id, Mirrored { revision, balance, frozen, columns }))
         })?;
         self.accounts.extend(users);
         let select = "SELECT key, payment_intent, amount, taken, frozen, account_id FROM all_payments";
@@ -94,9 +93,6 @@ pub(super) fn mirrored(account: &Account, aggregate: &Aggregate, audit: &mut Aud
         }
         if known.is_some_and(|known| known.columns != account.columns) {
             audit.violation(id, "the aggregate has other columns");
-        }
-        if known.is_some_and(|known| known.merged_into != account.merged_into) {
-            audit.violation(id, "the aggregate has it in another account");
         }
         let payments = account.payments.iter().map(|payment| (payment.key.clone(), payment.clone())).collect();
         if *aggregate.payments.get(id).unwrap_or(&BTreeMap::new()) != payments {

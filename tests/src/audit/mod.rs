@@ -65,10 +65,6 @@ pub struct Figures {
     pub charged: i64,
     /// Sum of what refunds and disputes took, less what they gave back.
     pub taken: i64,
-    /// Sum of what came from accounts that went into it, less what went on to the one it went into.
-    pub moved: i64,
-    /// The account that it went into.
-    pub merged_into: Option<String>,
     /// Labels of the cards it owns.
     pub cards: BTreeSet<String>,
     /// Entries of each kind.

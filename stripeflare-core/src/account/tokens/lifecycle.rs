@@ -246,9 +246,6 @@ mod tests {
 
         sql.execute("UPDATE tokens SET hash = NULL WHERE id = 'first'", []).unwrap();
         assert_eq!(opens(&sql, NOW, &first()), Err(Denied::Wrong), "it has ended");
-        sql.execute("UPDATE users SET merged_into = account_id", []).unwrap();
-        assert_eq!(opens(&sql, NOW, &proof("further")), Err(Denied::Merged));
-        assert_eq!(opens(&sql, NOW, &proof("stranger")), Err(Denied::Wrong));
     }
 
     #[test]

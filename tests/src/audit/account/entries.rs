@@ -78,10 +78,6 @@ fn is_key(kind: &str, key: &str) -> bool {
             .is_some_and(|(id, units)| {
                 !id.is_empty() && units.parse::<i64>().is_ok_and(|units| (0..=MAX_UNITS).contains(&units))
             }),
-        "transfer" => key
-            .strip_prefix("transfer:")
-            .and_then(|rest| rest.rsplit_once(':'))
-            .is_some_and(|(from, n)| !from.is_empty() && n.parse::<i64>().is_ok_and(|n| n > 0)),
         _ => false,
     }
 }

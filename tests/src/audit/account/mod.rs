@@ -1,8 +1,8 @@
 //! An account as it is stored, and what its own file can show.
 
+mod cards;
 mod entries;
 mod holds;
-mod merging;
 mod payments;
 mod read;
 mod tokens;
@@ -20,20 +20,15 @@ pub(super) struct Account {
     pub(super) frozen: i64,
     pub(super) revision: i64,
     pub(super) sent_revision: i64,
-    pub(super) registered_at: i64,
-    pub(super) merged_into: Option<String>,
     pub(super) holds: Vec<Hold>,
     pub(super) usage: Usage,
     pub(super) entries: Vec<Entry>,
     pub(super) payments: Vec<Payment>,
     pub(super) reversals: Vec<Reversal>,
     pub(super) keys: Vec<IdempotencyKey>,
-    pub(super) transfers: Vec<Transfer>,
     pub(super) cards: Vec<Card>,
     /// Payments whose claims are gone.
     pub(super) disowned: BTreeSet<String>,
-    /// What it has yet to tell the account that it went into.
-    pub(super) untold: usize,
     pub(super) tokens: Vec<Token>,
     pub(super) columns: Columns,
     /// Those columns of which no two accounts have one value.
@@ -91,12 +86,6 @@ pub(super) struct IdempotencyKey {
     free: bool,
 }
 
-pub(super) struct Transfer {
-    pub(super) n: i64,
-    pub(super) amount: i64,
-    pub(super) arrived: bool,
-}
-
 pub(super) struct Card {
     pub(super) id: String,
     pub(super) label: String,
@@ -124,9 +113,7 @@ impl Account {
         self.check_payments(&mut wrong);
         self.check_holds(now, &mut wrong);
         self.check_usage(&mut wrong);
-        self.check_transfers(&mut wrong);
-        self.check_cards(&mut wrong);
-        self.check_rest(now, audit);
+        self.check_cards(&mut wrong, audit);
         self.check_tokens(&mut wrong);
         for what in wrong {
             audit.violation(&self.id, what);
@@ -144,7 +131,6 @@ impl Account {
             match entry.kind.as_str() {
                 "credit" => figures.credited = figures.credited.saturating_add(entry.amount),
                 "refund" | "dispute" => figures.taken = figures.taken.saturating_sub(entry.amount),
-                "transfer" => figures.moved = figures.moved.saturating_add(entry.amount),
                 _ => figures.charged = figures.charged.saturating_sub(entry.amount),
             }
             if entry.kind == "capture" {
@@ -159,7 +145,6 @@ impl Account {
         figures.open = open.iter().map(|hold| (hold.id.clone(), hold.amount)).collect();
         figures.reported = open.iter().filter_map(|hold| Some((hold.id.clone(), hold.reported?))).collect();
         figures.expired = expired.len();
-        figures.merged_into.clone_from(&self.merged_into);
         let owned = self.cards.iter().filter(|card| card.state == "owned");
         figures.cards = owned.map(|card| card.label.clone()).collect();
         figures

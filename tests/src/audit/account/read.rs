@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rusqlite::{Connection, Row};
 use serde_json::Value;
 
-use super::{Account, Card, Columns, Entry, Hold, IdempotencyKey, Payment, Reversal, Token, Transfer};
+use super::{Account, Card, Columns, Entry, Hold, IdempotencyKey, Payment, Reversal, Token};
 use crate::audit::files::rows;
 
 impl Payment {
@@ -46,7 +46,7 @@ fn usage(value: &Value) -> Option<((i64, String), (i64, i64))> {
 
 /// The application's columns of each row.
 pub(in crate::audit) fn columns(sql: &Connection) -> rusqlite::Result<BTreeMap<String, Columns>> {
-    const WALLETS: [&str; 15] = [
+    const WALLETS: [&str; 14] = [
         "account_id",
         "registered_at",
         "updated_at",
@@ -60,7 +60,6 @@ pub(in crate::audit) fn columns(sql: &Connection) -> rusqlite::Result<BTreeMap<S
         "email",
         "card_fingerprint",
         "verified_email",
-        "merged_into",
         "recent_updates",
     ];
     let names: Vec<String> = rows(sql, "SELECT name FROM pragma_table_info('users')", |row| row.get(0))?;
@@ -78,7 +77,7 @@ impl Account {
     pub(in crate::audit) fn read(sql: &Connection) -> rusqlite::Result<(Self, Vec<String>)> {
         let mut unreadable = Vec::new();
         let select = "SELECT account_id, balance, frozen, revision, sent_revision, holds, usage,
-            registered_at, merged_into FROM users";
+            registered_at FROM users";
         let users = rows(sql, select, |row| {
             let (holds, counted): (String, String) = (row.get(5)?, row.get(6)?);
             let holds = list(&holds, hold);
@@ -94,18 +93,14 @@ impl Account {
                 frozen: row.get(2)?,
                 revision: row.get(3)?,
                 sent_revision: row.get(4)?,
-                registered_at: row.get(7)?,
-                merged_into: row.get(8)?,
                 holds: holds.unwrap_or_default(),
                 usage: counted.unwrap_or_default().into_iter().collect(),
                 entries: Vec::new(),
                 payments: Vec::new(),
                 reversals: Vec::new(),
                 keys: Vec::new(),
-                transfers: Vec::new(),
                 cards: Vec::new(),
                 disowned: BTreeSet::new(),
-                untold: 0,
                 tokens: Vec::new(),
                 columns: Columns::new(),
                 unique: BTreeSet::new(),
@@ -149,9 +144,6 @@ impl Account {
             let key = key.rsplit_once(' ').map_or(key.as_str(), |(key, _)| key).to_owned();
             Ok(IdempotencyKey { key, hold: row.get(1)?, answered: row.get(2)?, free })
         })?;
-        account.transfers = rows(sql, "SELECT n, amount, arrived FROM transfers", |row| {
-            Ok(Transfer { n: row.get(0)?, amount: row.get(1)?, arrived: row.get(2)? })
-        })?;
         account.cards = rows(sql, "SELECT id, label, payment, claim, state FROM cards", |row| {
             Ok(Card {
                 id: row.get(0)?,
@@ -161,10 +153,7 @@ impl Account {
                 state: row.get(4)?,
             })
         })?;
-        let disowned: Vec<(String, bool)> =
-            rows(sql, "SELECT payment, told FROM disowned", |row| Ok((row.get(0)?, row.get(1)?)))?;
-        account.untold = disowned.iter().filter(|(_, told)| !told).count();
-        account.disowned = disowned.into_iter().map(|(payment, _)| payment).collect();
+        account.disowned = rows(sql, "SELECT payment FROM disowned", |row| row.get(0))?.into_iter().collect();
         let select = "SELECT id, hash, manage, cap_day, cap_total, spent_day, spent_total FROM tokens";
         account.tokens = rows(sql, select, |row| {
             Ok(Token {
