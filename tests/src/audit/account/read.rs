@@ -76,8 +76,7 @@ impl Account {
     /// The account, and what of it could not be read.
     pub(in crate::audit) fn read(sql: &Connection) -> rusqlite::Result<(Self, Vec<String>)> {
         let mut unreadable = Vec::new();
-        let select = "SELECT account_id, balance, frozen, revision, sent_revision, holds, usage,
-            registered_at FROM users";
+        let select = "SELECT account_id, balance, frozen, revision, sent_revision, holds, usage FROM users";
         let users = rows(sql, select, |row| {
             let (holds, counted): (String, String) = (row.get(5)?, row.get(6)?);
             let holds = list(&holds, hold);
