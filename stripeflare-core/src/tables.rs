@@ -38,6 +38,8 @@ const USERS: &str = "CREATE TABLE users (
         email TEXT,
         card_fingerprint TEXT,
         verified_email TEXT,
+        locked INTEGER NOT NULL DEFAULT 0,
+        closed INTEGER NOT NULL DEFAULT 0,
         recent_updates TEXT NOT NULL DEFAULT '[]'
     ) WITHOUT ROWID";
 
@@ -79,7 +81,34 @@ const ACCOUNT: &[&str] = &[
         taken INTEGER NOT NULL DEFAULT 0,
         frozen INTEGER NOT NULL DEFAULT 0,
         at INTEGER NOT NULL,
+        revision INTEGER NOT NULL,
+        payer_name TEXT,
+        payer_email TEXT,
+        to_account TEXT,
+        moved INTEGER NOT NULL DEFAULT 0,
+        reversed_before INTEGER,
+        told INTEGER NOT NULL DEFAULT 0
+    ) WITHOUT ROWID",
+    // Payments of other accounts that moved here, as those said it last.
+    "CREATE TABLE moved_in (
+        payment TEXT PRIMARY KEY,
+        from_account TEXT NOT NULL,
+        moved INTEGER NOT NULL,
+        taken INTEGER NOT NULL,
+        frozen INTEGER NOT NULL,
         revision INTEGER NOT NULL
+    ) WITHOUT ROWID",
+    "CREATE TABLE logins (
+        payment TEXT PRIMARY KEY,
+        from_account TEXT NOT NULL,
+        card TEXT NOT NULL,
+        claim INTEGER NOT NULL,
+        state TEXT NOT NULL,
+        at INTEGER NOT NULL,
+        matures_at INTEGER NOT NULL,
+        expires_at INTEGER NOT NULL,
+        approved_by TEXT,
+        token TEXT
     ) WITHOUT ROWID",
     "CREATE TABLE idempotency (
         key TEXT PRIMARY KEY,
@@ -105,8 +134,6 @@ const ACCOUNT: &[&str] = &[
         id TEXT PRIMARY KEY,
         identity TEXT NOT NULL,
         label TEXT NOT NULL,
-        name TEXT,
-        email TEXT,
         token TEXT NOT NULL,
         payment TEXT NOT NULL,
         claim INTEGER NOT NULL,
@@ -134,8 +161,20 @@ const DIRECTORY: &[&str] = &[
         PRIMARY KEY (identity, account)
     ) WITHOUT ROWID",
     "CREATE INDEX released_at ON released (at)",
-    "CREATE TABLE sessions (session TEXT PRIMARY KEY, cookie TEXT NOT NULL, at INTEGER NOT NULL) WITHOUT ROWID",
-    "CREATE INDEX sessions_at ON sessions (at)",
+    // Who came back from which Checkout Session: of each at most two marks, empty for a browser without one.
+    "CREATE TABLE sessions (
+        session TEXT PRIMARY KEY,
+        kept_until INTEGER NOT NULL,
+        first_mark TEXT,
+        other_mark TEXT,
+        asked_at INTEGER NOT NULL DEFAULT 0,
+        account TEXT,
+        mark TEXT,
+        to_account TEXT,
+        told INTEGER NOT NULL DEFAULT 0
+    ) WITHOUT ROWID",
+    "CREATE INDEX sessions_kept_until ON sessions (kept_until)",
+    "CREATE INDEX sessions_contested ON sessions (told) WHERE other_mark IS NOT NULL AND told = 0",
     "CREATE TABLE unique_values (key TEXT PRIMARY KEY, account TEXT NOT NULL, at INTEGER NOT NULL) WITHOUT ROWID",
 ];
 
@@ -149,7 +188,11 @@ const AGGREGATE: &[&str] = &[
         taken INTEGER NOT NULL,
         frozen INTEGER NOT NULL,
         at INTEGER NOT NULL,
-        revision INTEGER NOT NULL
+        revision INTEGER NOT NULL,
+        payer_name TEXT,
+        payer_email TEXT,
+        to_account TEXT,
+        moved INTEGER NOT NULL DEFAULT 0
     ) WITHOUT ROWID",
     "CREATE TABLE all_usage (
         day INTEGER NOT NULL,

@@ -47,5 +47,7 @@ pub const RESERVED_NAMES: &[&str] = &[
     "updated_at",
     "usage",
     "verified_email",
+    "locked",
+    "closed",
     "version",
 ];

@@ -1,4 +1,4 @@
-//! Cards and Link accounts that log their payer in to an account.
+//! Cards and Link accounts that open an account to whoever pays with them.
 //!
 //! Who owns an identity is for the directory to say. The account writes first what it is about to do (`claiming`,
 //! `releasing`), then the directory is asked, then the row ends as `owned` or is gone: whatever a crash leaves half done is
@@ -72,9 +72,6 @@ impl State {
 pub struct CardRow {
     pub id: String,
     pub card: Card,
-    /// The payer's, as Stripe told them with the payment.
-    pub name: Option<String>,
-    pub email: Option<String>,
     /// The token whose bearer claimed it.
     pub token: TokenId,
     /// The key of the payment that claimed it.
@@ -85,120 +82,73 @@ pub struct CardRow {
     pub at: Millis,
 }
 
-/// A payer who came back from Stripe.
+/// A payer who came back from Stripe to the browser that left to pay.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Login {
+pub struct Homecoming {
     /// The key of the payment.
     pub payment: String,
     pub name: Option<String>,
     pub email: Option<String>,
     pub card: Option<Card>,
-    /// How sure it is that the payer wants the card to open this account.
-    pub consent: Consent,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Consent {
-    /// The browser came with a payment, and may have been sent by somebody else who made it.
-    None,
-    /// It left for the payment page from a page of ours.
-    Left,
-    /// The payer was asked.
-    Given,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum LoginOutcome {
+pub enum HomecomingOutcome {
     /// Nothing is left to do.
     Done,
     /// The directory is to be asked, under this number of the claim.
     Claiming { claim: i64 },
-    /// The payer is to be asked first, lest somebody else's card gets in.
-    Ask,
 }
 
-const SELECT: &str = "SELECT id, identity, label, name, email, token, payment, claim, state, at FROM cards";
+const SELECT: &str = "SELECT id, identity, label, token, payment, claim, state, at FROM cards";
 
 impl Wallet<'_> {
-    /// Somebody who holds this account's token has paid with a card: begins to claim it.
-    pub fn log_in(&mut self, login: &Login, token: &TokenId) -> Result<LoginOutcome, WalletError> {
-        let disowned = self.is_disowned(&login.payment)?;
-        let Some(card) = login.card.as_ref().filter(|_| !disowned) else {
-            if !disowned {
-                self.introduce(login.name.as_deref(), login.email.as_deref(), false)?;
-            }
-            return Ok(LoginOutcome::Done);
+    /// The caller, who manages this account, has paid into it: its row shows who, and the card is about to be claimed.
+    pub fn come_home(&mut self, home: &Homecoming, token: &TokenId) -> Result<HomecomingOutcome, WalletError> {
+        if self.is_disowned(&home.payment)? {
+            return Ok(HomecomingOutcome::Done);
+        }
+        self.introduce(home.name.as_deref(), home.email.as_deref())?;
+        let Some(card) = home.card.as_ref().filter(|_| !self.account.locked) else {
+            return Ok(HomecomingOutcome::Done);
         };
         let id = card.id();
         match self.card(&id)? {
-            Some(known) if known.state == State::Owned => {
-                self.introduce(login.name.as_deref(), login.email.as_deref(), true)?;
-                return Ok(LoginOutcome::Done);
+            Some(known) if known.state == State::Owned => return Ok(HomecomingOutcome::Done),
+            Some(known) if known.state == State::Claiming => {
+                return Ok(HomecomingOutcome::Claiming { claim: known.claim });
             }
-            Some(known) if known.state == State::Claiming => return Ok(LoginOutcome::Claiming { claim: known.claim }),
+            _ if self.cards()?.len() >= MAX_CARDS => return Ok(HomecomingOutcome::Done),
             _ => {}
-        }
-        let asks = match login.consent {
-            Consent::None => true,
-            // What was there before is to be got at by nobody who only paid in.
-            Consent::Left => self.has_history(&login.payment)?,
-            Consent::Given => false,
-        };
-        if asks {
-            return Ok(LoginOutcome::Ask);
-        }
-        if self.cards()?.len() >= MAX_CARDS {
-            return Ok(LoginOutcome::Done);
         }
         let claim = self.next_claim()?;
         self.put(&CardRow {
             id,
             card: card.clone(),
-            name: login.name.clone(),
-            email: login.email.clone(),
             token: token.clone(),
-            payment: login.payment.clone(),
+            payment: home.payment.clone(),
             claim,
             state: State::Claiming,
             at: self.now,
         })?;
-        Ok(LoginOutcome::Claiming { claim })
+        Ok(HomecomingOutcome::Claiming { claim })
     }
 
     /// The directory has said whose it is.
     pub fn claimed(&mut self, id: &str, claim: i64, owned: bool) -> Result<(), WalletError> {
         let claiming = |row: &CardRow| row.claim == claim && row.state == State::Claiming;
-        let Some(row) = self.card(id)?.filter(claiming) else { return Ok(()) };
-        if owned {
-            self.set_state("id", id, State::Owned)?;
-            self.introduce(row.name.as_deref(), row.email.as_deref(), true)
-        } else {
-            self.forget_card(id, claim)
+        if !self.card(id)?.as_ref().is_some_and(claiming) {
+            return Ok(());
         }
+        if owned { self.set_card_state(id, State::Owned) } else { self.forget_card(id, claim) }
     }
 
-    /// Begins to give up a card; `None`: there is no such card.
+    /// Begins to give up a card, and ends the logins by it; `None`: there is no such card.
     pub fn release_card(&mut self, id: &str) -> Result<Option<CardRow>, WalletError> {
-        self.set_state("id", id, State::Releasing)?;
+        if self.card(id)?.is_some() {
+            self.revoke_card(id)?;
+        }
         Ok(self.card(id)?)
-    }
-
-    /// Begins to give up what the bearers of a token claimed: it is revoked.
-    pub fn release_cards_of(&mut self, token: &TokenId) -> Result<(), WalletError> {
-        self.set_state("token", token.as_str(), State::Releasing)
-    }
-
-    /// Begins to give up all that was claimed, and is about to be, but by the bearers of one token.
-    pub(crate) fn release_cards_but(&mut self, token: Option<&TokenId>) -> Result<(), WalletError> {
-        let update = "UPDATE cards SET state = ? WHERE token IS NOT ?";
-        self.sql.run(update, &[State::Releasing.name().into(), token.map(TokenId::as_str).into()])?;
-        self.show_cards()
-    }
-
-    /// Begins to give up what a payment claimed: its payer was not entitled to it.
-    pub fn disown(&mut self, payment: &str) -> Result<(), WalletError> {
-        self.sql.run("INSERT INTO disowned (payment) VALUES (?) ON CONFLICT DO NOTHING", &[payment.into()])?;
-        self.set_state("payment", payment, State::Releasing)
     }
 
     /// The directory has forgotten it.
@@ -214,19 +164,19 @@ impl Wallet<'_> {
         self.select("WHERE state = 'owned' ORDER BY at, id", &[])
     }
 
+    /// What this account owns, and what it is about to claim or to give up.
+    pub(crate) fn all_cards(&self) -> Result<Vec<CardRow>, WalletError> {
+        self.select("ORDER BY at, id", &[])
+    }
+
     /// Some of the claims and releases that are to be finished.
     pub fn unfinished_cards(&self, most: usize) -> Result<Vec<CardRow>, WalletError> {
         self.select("WHERE state <> 'owned' ORDER BY at, id LIMIT ?", &[(most as i64).into()])
     }
 
-    fn is_disowned(&self, payment: &str) -> Result<bool, SqlError> {
-        Ok(!self.sql.run("SELECT 1 FROM disowned WHERE payment = ?", &[payment.into()])?.is_empty())
-    }
-
-    /// Whether there is anything that somebody could want to get at with a card of his own: other payments, or cards.
-    fn has_history(&self, payment: &str) -> Result<bool, SqlError> {
-        let select = "SELECT 1 WHERE EXISTS (SELECT 1 FROM payments WHERE key <> ?) OR EXISTS (SELECT 1 FROM cards)";
-        Ok(!self.sql.run(select, &[payment.into()])?.is_empty())
+    /// A card that this account owns.
+    pub(crate) fn owned_card(&self, id: &str) -> Result<Option<CardRow>, SqlError> {
+        Ok(self.card(id)?.filter(|row| row.state == State::Owned))
     }
 
     /// The number of a new claim, past all that this account has seen.
@@ -247,14 +197,12 @@ impl Wallet<'_> {
 
     fn put(&mut self, row: &CardRow) -> Result<(), WalletError> {
         self.sql.run(
-            "INSERT OR REPLACE INTO cards (id, identity, label, name, email, token, payment, claim, state, at)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO cards (id, identity, label, token, payment, claim, state, at)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             &[
                 row.id.as_str().into(),
                 row.card.identity.as_str().into(),
                 row.card.label.as_str().into(),
-                row.name.clone().into(),
-                row.email.clone().into(),
                 row.token.as_str().into(),
                 row.payment.as_str().into(),
                 row.claim.into(),
@@ -265,10 +213,8 @@ impl Wallet<'_> {
         self.show_cards()
     }
 
-    /// `column` is one of ours, never a stranger's text.
-    fn set_state(&mut self, column: &'static str, value: &str, state: State) -> Result<(), WalletError> {
-        self.sql
-            .run(&format!("UPDATE cards SET state = ? WHERE {column} = ?"), &[state.name().into(), value.into()])?;
+    pub(crate) fn set_card_state(&mut self, id: &str, state: State) -> Result<(), WalletError> {
+        self.sql.run("UPDATE cards SET state = ? WHERE id = ?", &[state.name().into(), id.into()])?;
         self.show_cards()
     }
 
@@ -291,15 +237,13 @@ impl Wallet<'_> {
         Ok(())
     }
 
-    /// Lets the row show who paid; without a claim only where nothing is known yet.
-    fn introduce(&mut self, name: Option<&str>, email: Option<&str>, claimed: bool) -> Result<(), WalletError> {
-        let pick = |known: &Option<String>, told: Option<&str>| match (known, told) {
-            (Some(known), Some(_)) if !claimed => Some(known.clone()),
-            (known, None) => known.clone(),
-            (_, Some(told)) => Some(told.to_owned()),
-        };
-        self.account.name = pick(&self.account.name, name);
-        self.account.email = pick(&self.account.email, email);
+    /// Lets the row show who paid last, as far as the payment tells.
+    fn introduce(&mut self, name: Option<&str>, email: Option<&str>) -> Result<(), WalletError> {
+        for (known, told) in [(&mut self.account.name, name), (&mut self.account.email, email)] {
+            if let Some(told) = told {
+                *known = Some(told.to_owned());
+            }
+        }
         let (name, email) = (self.account.name.clone(), self.account.email.clone());
         self.sql.run("UPDATE users SET name = ?, email = ?", &[name.into(), email.into()])?;
         self.touch();
@@ -313,8 +257,6 @@ impl CardRow {
         Ok(Self {
             id: row.text()?,
             card: Card { identity: row.text()?, label: row.text()? },
-            name: row.optional_text()?,
-            email: row.optional_text()?,
             token: row.text()?.into(),
             payment: row.text()?,
             claim: row.integer()?,
@@ -369,7 +311,13 @@ mod tests {
 
     fn pay(sql: &rusqlite::Connection, key: &str) {
         let (account, amount) = (AccountId::from_hash(&[7; 32]), Cents::new(5));
-        let credit = Credit { account, key: key.into(), amount, payment_intent: Some(format!("pi_{key}")) };
+        let credit = Credit {
+            account,
+            key: key.into(),
+            amount,
+            payment_intent: Some(format!("pi_{key}")),
+            payer: Default::default(),
+        };
         at(sql, |wallet| wallet.credit(&credit));
     }
 
@@ -387,17 +335,17 @@ mod tests {
         Card::of_fingerprint("print", "visa •••• 4242".into())
     }
 
-    fn login(card: Option<Card>) -> Login {
+    fn home(card: Option<Card>) -> Homecoming {
         let (name, email) = (Some("Petra".into()), Some("form@example.com".into()));
-        Login { payment: "first".into(), name, email, card, consent: Consent::Left }
+        Homecoming { payment: "first".into(), name, email, card }
     }
 
-    fn log_in(sql: &rusqlite::Connection, login: &Login) -> LoginOutcome {
-        at(sql, |wallet| wallet.log_in(login, &"token".to_owned().into()))
+    fn come_home(sql: &rusqlite::Connection, home: &Homecoming) -> HomecomingOutcome {
+        at(sql, |wallet| wallet.come_home(home, &browser()))
     }
 
-    fn claiming(claim: i64) -> LoginOutcome {
-        LoginOutcome::Claiming { claim }
+    fn claiming(claim: i64) -> HomecomingOutcome {
+        HomecomingOutcome::Claiming { claim }
     }
 
     fn row(sql: &rusqlite::Connection) -> Vec<Option<String>> {
@@ -414,7 +362,7 @@ mod tests {
     }
 
     fn claim(sql: &rusqlite::Connection, card: &Card, number: i64) {
-        assert_eq!(log_in(sql, &Login { consent: Consent::Given, ..login(Some(card.clone())) }), claiming(number));
+        assert_eq!(come_home(sql, &home(Some(card.clone()))), claiming(number));
         at(sql, |wallet| wallet.claimed(&card.id(), number, true));
     }
 
@@ -422,10 +370,9 @@ mod tests {
     fn a_card_is_owned_when_the_directory_said_so_and_not_before() {
         let sql = account();
         for _ in 0..2 {
-            assert_eq!(log_in(&sql, &login(Some(visa()))), claiming(1));
-            assert_eq!((owned(&sql).len(), row(&sql)), (0, vec![None; 4]));
+            assert_eq!(come_home(&sql, &home(Some(visa()))), claiming(1), "a second visit joins the first");
+            assert_eq!((owned(&sql).len(), row(&sql)[2].clone()), (0, None));
         }
-        assert_eq!(log_in(&sql, &login(Some(visa()))), claiming(1), "a second visit joins the first");
         at(&sql, |wallet| wallet.claimed(&visa().id(), 2, false));
         for _ in 0..2 {
             at(&sql, |wallet| wallet.claimed(&visa().id(), 1, true));
@@ -433,46 +380,33 @@ mod tests {
         }
         let text = |text: &str| Some(text.to_owned());
         assert_eq!(row(&sql), [text("Petra"), text("form@example.com"), text("print"), None]);
-        assert_eq!(log_in(&sql, &login(Some(visa()))), LoginOutcome::Done);
+        assert_eq!(come_home(&sql, &home(Some(visa()))), HomecomingOutcome::Done);
         assert!(at(&sql, |wallet| wallet.unfinished_cards(9)).is_empty());
-    }
-
-    #[test]
-    fn what_another_account_owns_leaves_no_trace() {
-        let sql = account();
-        log_in(&sql, &login(Some(visa())));
-        at(&sql, |wallet| wallet.claimed(&visa().id(), 1, false));
-        assert_eq!(row(&sql), vec![None; 4]);
-        assert!(at(&sql, |wallet| wallet.unfinished_cards(9)).is_empty());
-    }
-
-    #[test]
-    fn a_further_card_is_claimed_only_when_its_payer_was_asked() {
-        let sql = account();
-        claim(&sql, &visa(), 1);
-        let other = Card::of_link("Petra@Link.Example", "Link p•••@link.example".into());
-        assert_eq!(log_in(&sql, &login(Some(other.clone()))), LoginOutcome::Ask);
-        assert_eq!(owned(&sql).len(), 1);
-        claim(&sql, &other, 2);
-        assert_eq!(owned(&sql), ["Link p•••@link.example", "visa •••• 4242"]);
+        let link = Card::of_link("Petra@Link.Example", "Link p•••@link.example".into());
+        claim(&sql, &link, 2);
         assert_eq!(row(&sql)[3].as_deref(), Some("petra@link.example"));
-
-        let sql = account();
-        pay(&sql, "second");
-        assert_eq!(log_in(&sql, &login(Some(visa()))), LoginOutcome::Ask, "there is somebody's money already");
-
-        let sql = account();
-        let lured = Login { consent: Consent::None, ..login(Some(visa())) };
-        assert_eq!(log_in(&sql, &lured), LoginOutcome::Ask, "who has not left to pay may not have paid");
     }
 
     #[test]
-    fn without_an_identity_a_payment_tells_a_name_where_none_is_known() {
+    fn what_another_account_owns_leaves_only_who_paid() {
         let sql = account();
-        let told = |name: &str| Login { name: Some(name.into()), email: None, ..login(None) };
-        assert_eq!(log_in(&sql, &told("Petra")), LoginOutcome::Done);
-        assert_eq!(log_in(&sql, &told("Mallory")), LoginOutcome::Done);
-        assert_eq!(row(&sql), [Some("Petra".to_owned()), None, None, None]);
+        come_home(&sql, &home(Some(visa())));
+        at(&sql, |wallet| wallet.claimed(&visa().id(), 1, false));
+        assert_eq!(row(&sql)[2..], [None, None]);
+        assert!(at(&sql, |wallet| wallet.unfinished_cards(9)).is_empty());
+    }
+
+    #[test]
+    fn the_row_shows_who_came_home_last_as_far_as_the_payment_tells() {
+        let sql = account();
+        let told = |name: Option<&str>, email: Option<&str>| Homecoming {
+            name: name.map(str::to_owned),
+            email: email.map(str::to_owned),
+            ..home(None)
+        };
+        come_home(&sql, &told(Some("Petra"), None));
+        come_home(&sql, &told(None, Some("p@example.com")));
+        assert_eq!(row(&sql)[..2], [Some("Petra".to_owned()), Some("p@example.com".to_owned())]);
     }
 
     #[test]
@@ -483,13 +417,14 @@ mod tests {
         }
         let ways: [Act; 3] = [
             |wallet| wallet.release_card(&visa().id()).map(drop),
-            |wallet| wallet.release_cards_of(&"token".to_owned().into()),
+            |wallet| wallet.revoke(&browser()).map(drop),
             |wallet| wallet.reverse("pi_first", &dispute(true)),
         ];
         for (index, way) in ways.into_iter().enumerate() {
             let sql = account();
+            mint(&sql);
             claim(&sql, &visa(), 1);
-            at(&sql, |wallet| wallet.release_cards_of(&"another token".to_owned().into()));
+            at(&sql, |wallet| wallet.revoke(&"another token".to_owned().into())).unwrap();
             at(&sql, |wallet| wallet.reverse("pi_first", &dispute(false)));
             assert_eq!(owned(&sql).len(), 1);
             at(&sql, way);
@@ -500,8 +435,8 @@ mod tests {
             assert_eq!(at(&sql, |wallet| wallet.unfinished_cards(9)).len(), 1, "of an earlier claim");
             at(&sql, |wallet| wallet.released(&visa().id(), 1));
             assert!(at(&sql, |wallet| wallet.unfinished_cards(9)).is_empty());
-            let again = log_in(&sql, &Login { consent: Consent::Given, ..login(Some(visa())) });
-            assert_eq!(again, if index == 2 { LoginOutcome::Done } else { claiming(2) }, "{index}");
+            let again = come_home(&sql, &home(Some(visa())));
+            assert_eq!(again, if index == 2 { HomecomingOutcome::Done } else { claiming(2) }, "{index}");
         }
     }
 
@@ -513,5 +448,16 @@ mod tests {
         claim(&sql, &visa(), 2);
         at(&sql, |wallet| wallet.released(&visa().id(), 1));
         assert_eq!(owned(&sql).len(), 1);
+    }
+
+    #[test]
+    fn a_locked_account_gives_up_its_cards_and_claims_none() {
+        let sql = account();
+        claim(&sql, &visa(), 1);
+        at(&sql, |wallet| wallet.lock(true));
+        assert_eq!(owned(&sql).len(), 0);
+        assert_eq!(come_home(&sql, &home(Some(visa()))), HomecomingOutcome::Done);
+        at(&sql, |wallet| wallet.lock(false));
+        assert_eq!(come_home(&sql, &home(Some(visa()))), claiming(2));
     }
 }

@@ -13,7 +13,8 @@ impl Wallet<'_> {
         Ok(self.amount_of(&entry_key(key))?.is_some())
     }
 
-    /// Closes the account: its tokens end, its money is forfeited, and what it knew of a person is forgotten. The ledger
+    /// Closes the account: its tokens and cards end, its money is forfeited, and what it knew of a person, its payers too, is
+    /// forgotten, here and in the aggregate. The ledger
     /// stays, and what refunds and disputes need.
     ///
     /// Checked in this order: that no calls run, that no money is left, unless it is to be forfeited. What disputes freeze
@@ -32,17 +33,19 @@ impl Wallet<'_> {
             return Ok(Err(Refusal::MoneyLeft { amount: left }));
         }
         self.write("close", &entry_key(key), -left, None)?;
-        for token in self.tokens()? {
-            self.end_token(&token.id)?;
-        }
-        self.release_cards_but(None)?;
+        self.end_all_but_the_caller()?;
+        // Now the caller's own.
+        self.caller = None;
+        self.end_all_but_the_caller()?;
         // The answers that it holds are the person's, too.
         self.sql.run("DELETE FROM idempotency", &[])?;
         self.account.hide_person();
+        self.account.closed = true;
+        self.sql.run("UPDATE payments SET payer_name = NULL, payer_email = NULL", &[])?;
         self.account.columns = schema.initial_row();
         let columns: String = schema.quoted_names().map(|name| format!(", {name} = ?")).collect();
         let update = format!(
-            "UPDATE users SET name = NULL, email = NULL, card_fingerprint = NULL, verified_email = NULL{columns}"
+            "UPDATE users SET closed = 1, name = NULL, email = NULL, card_fingerprint = NULL, verified_email = NULL{columns}"
         );
         let values: Vec<Value> = self.account.columns.clone();
         self.sql.run(&update, &values)?;
@@ -82,7 +85,8 @@ mod tests {
         let sql = database();
         migrate(&sql, Role::Account, &SCHEMA).unwrap();
         let (account, amount) = (AccountId::from_hash(&[7; 32]), Cents::new(cents));
-        let credit = Credit { account, key: "cs".into(), amount, payment_intent: Some("pi".into()) };
+        let credit =
+            Credit { account, key: "cs".into(), amount, payment_intent: Some("pi".into()), payer: Default::default() };
         at(&sql, |wallet| wallet.credit(&credit).unwrap());
         sql
     }

@@ -144,6 +144,7 @@ mod tests {
             key: "cs".into(),
             amount: Cents::new(1_000),
             payment_intent: None,
+            payer: Default::default(),
         };
         at(&sql, first, |wallet| wallet.credit(&credit).unwrap());
         for minute in 0..40 {

@@ -15,6 +15,14 @@ pub struct Credit {
     #[serde(with = "units")]
     pub amount: Cents,
     pub payment_intent: Option<String>,
+    pub payer: Payer,
+}
+
+/// Who paid, as typed into the checkout form: nobody has verified it, and only the operator sees it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Payer {
+    pub name: Option<String>,
+    pub email: Option<String>,
 }
 
 impl Wallet<'_> {
@@ -26,7 +34,7 @@ impl Wallet<'_> {
             return Ok(false);
         }
         self.write("credit", &key, credit.amount, credit.payment_intent.as_deref())?;
-        self.record_payment(&credit.key, credit.amount, credit.payment_intent.as_deref())?;
+        self.record_payment(&credit.key, credit.amount, credit.payment_intent.as_deref(), &credit.payer)?;
         Ok(true)
     }
 
@@ -36,10 +44,22 @@ impl Wallet<'_> {
         key: &str,
         amount: Cents,
         payment_intent: Option<&str>,
+        payer: &Payer,
     ) -> Result<(), SqlError> {
+        // An account that its owner has ended forgets who pays into it all the same.
+        let payer = if self.account.closed { &Payer::default() } else { payer };
         self.sql.run(
-            "INSERT INTO payments (key, payment_intent, amount, at, revision) VALUES (?, ?, ?, ?, ?)",
-            &[key.into(), payment_intent.into(), amount.units().into(), self.now.into(), self.next_revision().into()],
+            "INSERT INTO payments (key, payment_intent, amount, at, revision, payer_name, payer_email)
+             VALUES (?, ?, ?, ?, ?, ?, ?)",
+            &[
+                key.into(),
+                payment_intent.into(),
+                amount.units().into(),
+                self.now.into(),
+                self.next_revision().into(),
+                payer.name.clone().into(),
+                payer.email.clone().into(),
+            ],
         )?;
         Ok(())
     }

@@ -35,6 +35,10 @@ pub enum Refusal {
     },
     /// The account has as many tokens as it may have.
     TooManyTokens,
+    /// No login waits by this name, or it has ended.
+    NoLogin,
+    /// As many logins wait as may.
+    TooManyLogins,
     /// Without this token nobody could get at the account's money.
     LastToken,
     /// There is money left.

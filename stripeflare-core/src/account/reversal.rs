@@ -2,10 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::account::moved::Share;
 use crate::account::wallet::Wallet;
 use crate::error::WalletError;
+use crate::identity::AccountId;
 use crate::money::{Cents, units};
-use crate::sql::{Reader, Value};
+use crate::sql::{Reader, Row, SqlError, Value};
 
 /// All that is known of one refund or dispute. Facts about the same one are merged, so they may come in any order and
 /// any number of times: each field only ever grows.
@@ -71,11 +73,41 @@ impl Reversal {
 }
 
 /// A payment as far as it may go back.
-struct Payment {
-    key: String,
-    amount: Cents,
-    taken: Cents,
-    frozen: Cents,
+pub(crate) struct Payment {
+    pub(crate) key: String,
+    pub(crate) amount: Cents,
+    /// By refunds and disputes, wherever the money is by now.
+    pub(crate) taken: Cents,
+    pub(crate) frozen: Cents,
+    pub(crate) revision: i64,
+    /// The account that a login by it began in.
+    pub(crate) to: Option<AccountId>,
+    /// So much of it went there.
+    pub(crate) moved: Cents,
+    /// What was taken and frozen when it moved; `None`: it has not moved.
+    pub(crate) reversed_before: Option<Cents>,
+}
+
+impl Payment {
+    pub(crate) const COLUMNS: &str = "key, amount, taken, frozen, revision, to_account, moved, reversed_before";
+
+    pub(crate) fn read(row: Row) -> Result<Self, SqlError> {
+        let mut row = Reader::new(row);
+        Ok(Self {
+            key: row.text()?,
+            amount: row.cents()?,
+            taken: row.cents()?,
+            frozen: row.cents()?,
+            revision: row.integer()?,
+            to: row.optional_account()?,
+            moved: row.cents()?,
+            reversed_before: row.optional_cents()?,
+        })
+    }
+
+    pub(crate) fn reversed(&self) -> Share {
+        Share { taken: self.taken, frozen: self.frozen }
+    }
 }
 
 impl Wallet<'_> {
@@ -114,15 +146,16 @@ impl Wallet<'_> {
             "UPDATE payments SET taken = ?, frozen = ?, revision = ? WHERE key = ?",
             &[taken.units().into(), frozen.units().into(), self.next_revision().into(), payment.key.as_str().into()],
         )?;
-        if taken != payment.taken {
+        let (before, after) = (payment.borne_here(payment.reversed()), payment.borne_here(Share { taken, frozen }));
+        if after.taken != before.taken {
             let mut key = format!("{}:{}", reversal.key(), reversal.takes().units());
             // Its claim rises once and then only falls, unless Stripe raises what a dispute is about.
             if self.amount_of(&key)?.is_some() {
                 key = format!("{key}.{}", self.next_revision());
             }
-            self.write(reversal.kind.name(), &key, payment.taken - taken, Some(payment_intent))?;
+            self.write(reversal.kind.name(), &key, before.taken - after.taken, Some(payment_intent))?;
         }
-        self.freeze(frozen - payment.frozen)?;
+        self.freeze(after.frozen - before.frozen)?;
         if fact.disowned {
             self.disown(&payment.key)?;
         }
@@ -135,10 +168,13 @@ impl Wallet<'_> {
     }
 
     fn payment(&self, payment_intent: &str) -> Result<Option<Payment>, WalletError> {
-        let select = "SELECT key, amount, taken, frozen FROM payments WHERE payment_intent = ?";
-        let Some(row) = self.sql.run(select, &[payment_intent.into()])?.pop() else { return Ok(None) };
-        let mut row = Reader::new(row);
-        Ok(Some(Payment { key: row.text()?, amount: row.cents()?, taken: row.cents()?, frozen: row.cents()? }))
+        self.payment_where("payment_intent", payment_intent)
+    }
+
+    /// `column` is one of ours, never a stranger's text.
+    pub(crate) fn payment_where(&self, column: &'static str, value: &str) -> Result<Option<Payment>, WalletError> {
+        let select = format!("SELECT {} FROM payments WHERE {column} = ?", Payment::COLUMNS);
+        Ok(self.sql.run(&select, &[value.into()])?.pop().map(Payment::read).transpose()?)
     }
 
     fn known(&self, key: &str) -> Result<Option<Reversal>, WalletError> {

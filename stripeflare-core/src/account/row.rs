@@ -29,6 +29,12 @@ pub struct AccountRow {
     pub email: Option<String>,
     pub card_fingerprint: Option<String>,
     pub verified_email: Option<String>,
+    /// No card opens it, and none is claimed.
+    pub locked: bool,
+    /// Its owner has ended it.
+    pub closed: bool,
+    /// Logins that wait for the owner, or for their time; counted where the row is [read](Wallet::read) alone.
+    pub pending_logins: usize,
     /// The owner's columns.
     pub columns: Row,
     /// Which columns they are: while a new deploy replaces an old one, the two sides of a call may not agree.
@@ -36,7 +42,7 @@ pub struct AccountRow {
 }
 
 impl AccountRow {
-    pub(crate) const SELECT: &str = "SELECT account_id, registered_at, revision, sent_revision, balance, frozen, holds, usage, name, email, card_fingerprint, verified_email";
+    pub(crate) const SELECT: &str = "SELECT account_id, registered_at, revision, sent_revision, balance, frozen, holds, usage, name, email, card_fingerprint, verified_email, locked, closed";
 
     pub(crate) fn read(row: Row, schema: &Schema) -> Result<Self, SqlError> {
         let mut row = Reader::new(row);
@@ -53,6 +59,9 @@ impl AccountRow {
             email: row.optional_text()?,
             card_fingerprint: row.optional_text()?,
             verified_email: row.optional_text()?,
+            locked: row.integer()? != 0,
+            closed: row.integer()? != 0,
+            pending_logins: 0,
             columns: row.rest(),
             layout: schema.layout(),
         })
@@ -73,6 +82,9 @@ impl AccountRow {
             email: None,
             card_fingerprint: None,
             verified_email: None,
+            locked: false,
+            closed: false,
+            pending_logins: 0,
             columns: schema.initial_row(),
             layout: schema.layout(),
         }
@@ -81,6 +93,7 @@ impl AccountRow {
     /// Takes out what only a token that manages may see.
     pub fn hide_person(&mut self) {
         (self.name, self.email, self.card_fingerprint, self.verified_email) = (None, None, None, None);
+        self.pending_logins = 0;
     }
 
     pub fn is_registered(&self) -> bool {

@@ -3,11 +3,13 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::account::payment::Payer;
 use crate::account::row::AccountRow;
 use crate::account::usage::Usage;
 use crate::account::wallet::Wallet;
 use crate::clock::{DAY_MS, Millis};
 use crate::error::WalletError;
+use crate::identity::AccountId;
 use crate::money::{Cents, units};
 use crate::sql::{Reader, Row, SqlError};
 
@@ -35,6 +37,12 @@ pub struct SentPayment {
     pub frozen: Cents,
     pub at: Millis,
     pub revision: i64,
+    pub payer: Payer,
+    /// The account that a login by it began in.
+    pub to: Option<AccountId>,
+    /// So much of it went there.
+    #[serde(with = "units")]
+    pub moved: Cents,
 }
 
 impl Wallet<'_> {
@@ -44,7 +52,8 @@ impl Wallet<'_> {
             return Ok(None);
         }
         let rows = self.sql.run(
-            "SELECT key, payment_intent, amount, taken, frozen, at, revision FROM payments
+            "SELECT key, payment_intent, amount, taken, frozen, at, revision, payer_name, payer_email, to_account, moved
+             FROM payments
              WHERE revision > ? ORDER BY revision LIMIT ?",
             &[self.account.sent_revision.into(), BATCH.into()],
         )?;
@@ -81,6 +90,9 @@ impl SentPayment {
             frozen: row.cents()?,
             at: row.integer()?,
             revision: row.integer()?,
+            payer: Payer { name: row.optional_text()?, email: row.optional_text()? },
+            to: row.optional_account()?,
+            moved: row.cents()?,
         })
     }
 }

@@ -1,5 +1,6 @@
 use crate::account::Snapshot;
 use crate::aggregate::unclaimed;
+use crate::identity::AccountId;
 use crate::schema::Schema;
 use crate::sql::{Sql, SqlError, Value};
 /// In the aggregate: takes a message in, unless a newer one was there before.
@@ -19,6 +20,8 @@ pub fn mirror(sql: &dyn Sql, schema: &Schema, snapshot: &Snapshot) -> Result<(),
         ("email", account.email.clone().into()),
         ("card_fingerprint", account.card_fingerprint.clone().into()),
         ("verified_email", account.verified_email.clone().into()),
+        ("locked", i64::from(account.locked).into()),
+        ("closed", i64::from(account.closed).into()),
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .into();
@@ -35,10 +38,12 @@ pub fn mirror(sql: &dyn Sql, schema: &Schema, snapshot: &Snapshot) -> Result<(),
 
     for payment in &snapshot.payments {
         sql.run(
-            "INSERT INTO all_payments (key, account_id, payment_intent, amount, taken, frozen, at, revision)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+            "INSERT INTO all_payments (key, account_id, payment_intent, amount, taken, frozen, at, revision, payer_name,
+             payer_email, to_account, moved)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
              ON CONFLICT (key) DO UPDATE SET taken = excluded.taken, frozen = excluded.frozen,
-             revision = excluded.revision WHERE excluded.revision > all_payments.revision",
+             revision = excluded.revision, payer_name = excluded.payer_name, payer_email = excluded.payer_email,
+             to_account = excluded.to_account, moved = excluded.moved WHERE excluded.revision > all_payments.revision",
             &[
                 payment.key.as_str().into(),
                 account.id.as_str().into(),
@@ -48,9 +53,19 @@ pub fn mirror(sql: &dyn Sql, schema: &Schema, snapshot: &Snapshot) -> Result<(),
                 payment.frozen.units().into(),
                 payment.at.into(),
                 payment.revision.into(),
+                payment.payer.name.clone().into(),
+                payment.payer.email.clone().into(),
+                payment.to.as_ref().map(AccountId::as_str).into(),
+                payment.moved.units().into(),
             ],
         )?;
         unclaimed::credited(sql, &payment.key, &account.id, payment.amount)?;
+    }
+    if account.closed {
+        // It has forgotten who paid; a late message about one payment brings nobody back.
+        let forget = "UPDATE all_payments SET payer_name = NULL, payer_email = NULL
+            WHERE account_id = ? AND (payer_name IS NOT NULL OR payer_email IS NOT NULL)";
+        sql.run(forget, &[account.id.as_str().into()])?;
     }
     for usage in &account.usage {
         // Totals of a day only grow, so the larger one is the newer.
@@ -112,6 +127,7 @@ mod tests {
             key: key.into(),
             amount: Cents::new(100),
             payment_intent: None,
+            payer: Default::default(),
         };
         at(&account, NOW, |wallet| wallet.credit(&credit("a")).unwrap());
         let early = at(&account, NOW, |wallet| wallet.unsent().unwrap().unwrap());
@@ -161,7 +177,13 @@ mod tests {
         };
         unclaimed::record_unclaimed(&aggregate, &unclaimed, NOW).unwrap();
         let (key, amount) = ("cs".to_owned(), Cents::new(400));
-        let credit = Credit { account: AccountId::from_hash(&[7; 32]), key, amount, payment_intent: None };
+        let credit = Credit {
+            account: AccountId::from_hash(&[7; 32]),
+            key,
+            amount,
+            payment_intent: None,
+            payer: Default::default(),
+        };
         at(&account, NOW, |wallet| wallet.credit(&credit).unwrap());
         let snapshot = at(&account, NOW, |wallet| wallet.unsent().unwrap().unwrap());
         mirror(&aggregate, &SCHEMA, &snapshot).unwrap();
@@ -179,6 +201,7 @@ mod tests {
             key: "a".into(),
             amount: Cents::new(100),
             payment_intent: None,
+            payer: Default::default(),
         };
         at(&account, NOW, |wallet| wallet.credit(&credit).unwrap());
         let mut snapshot = at(&account, NOW, |wallet| wallet.unsent().unwrap().unwrap());
@@ -194,7 +217,13 @@ mod tests {
         migrate(&aggregate, Role::Aggregate, &SCHEMA).unwrap();
         for number in 0..250 {
             let (key, amount) = (format!("cs{number}"), Cents::new(1));
-            let credit = Credit { account: AccountId::from_hash(&[7; 32]), key, amount, payment_intent: None };
+            let credit = Credit {
+                account: AccountId::from_hash(&[7; 32]),
+                key,
+                amount,
+                payment_intent: None,
+                payer: Default::default(),
+            };
             at(&account, NOW, |wallet| wallet.credit(&credit).unwrap());
         }
         let mut messages = 0;

@@ -11,5 +11,5 @@ pub use card_owners::{claim, owner, release};
 pub use parked::{LeftBehind, arrived, find_or_park, left_behind, park, unpark};
 pub use password_guesses::guess;
 pub use placements::{find, place};
-pub use sessions::bind;
+pub use sessions::{Arrival, Contested, arrive, begin, credited, may_take, told_contest, untold_contests};
 pub use unique_values::{Owner, claim as claim_value, free as free_value};

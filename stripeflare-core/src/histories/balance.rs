@@ -456,6 +456,7 @@ impl Real {
                 key: format!("cs{payment}"),
                 amount: Cents::from_units(units),
                 payment_intent: Some(format!("pi{payment}")),
+                payer: Default::default(),
             })?),
             Step::Reserve { hold, units, seconds, token } => {
                 come_by(wallet, token);

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::histories;
-use crate::account::{Card, Consent, Credit, Login, LoginOutcome, State, TokenId, Wallet};
+use crate::account::{Card, Credit, Homecoming, HomecomingOutcome, State, TokenId, Wallet};
 use crate::clock::Millis;
 use crate::directory;
 use crate::error::WalletError;
@@ -91,7 +91,15 @@ impl World {
             let now = NOW + account as Millis;
             let mut wallet = Wallet::load_or_register(&sql, &SCHEMA, now, &id(account)).unwrap();
             let (key, payment_intent) = (account.to_string(), Some(format!("pi_{account}")));
-            wallet.credit(&Credit { account: id(account), key, amount: Cents::new(5), payment_intent }).unwrap();
+            wallet
+                .credit(&Credit {
+                    account: id(account),
+                    key,
+                    amount: Cents::new(5),
+                    payment_intent,
+                    payer: Default::default(),
+                })
+                .unwrap();
             wallet.save().unwrap();
             sql
         };
@@ -115,15 +123,10 @@ impl World {
     fn step(&mut self, step: &Step) {
         match *step {
             Step::LogIn { account, card: number } => {
-                let login = Login {
-                    payment: account.to_string(),
-                    name: None,
-                    email: None,
-                    card: Some(card(number)),
-                    consent: Consent::Given,
-                };
-                let outcome = self.at(account, |wallet| wallet.log_in(&login, &token()));
-                if let LoginOutcome::Claiming { claim } = outcome {
+                let home =
+                    Homecoming { payment: account.to_string(), name: None, email: None, card: Some(card(number)) };
+                let outcome = self.at(account, |wallet| wallet.come_home(&home, &token()));
+                if let HomecomingOutcome::Claiming { claim } = outcome {
                     self.messages.push(Message::Claim { account, card: number, claim });
                 }
             }
@@ -132,7 +135,7 @@ impl World {
                     self.messages.push(Message::Forget { account, card: number, claim: row.claim });
                 }
             }
-            Step::Revoke { account } => self.at(account, |wallet| wallet.release_cards_of(&token())),
+            Step::Revoke { account } => self.at(account, |wallet| wallet.revoke(&token()).map(drop)),
             Step::Disown { payment } => {
                 self.disowned.insert(payment);
                 self.at(payment.into(), |wallet| wallet.disown(&payment.to_string()));

@@ -3,10 +3,11 @@ use sha2::Sha256;
 
 use super::{decode, encode};
 use crate::identity::id::AccountId;
+use crate::identity::mark::is_mark;
 
 const TAG_BYTES: usize = 10;
 
-/// Signs and reads client reference ids: `<account id>-<tag>`.
+/// Signs and reads client reference ids: `<account id>-<tag>`, and `<account id>-<tag>-<mark>` of a browser that left to pay.
 ///
 /// A reference says where money goes. The payer can edit it, so the tag only shows that this deployment and version made it.
 #[derive(Clone)]
@@ -40,7 +41,17 @@ impl ReferenceKey {
         format!("{account}-{}", encode(&tag[..TAG_BYTES]))
     }
 
-    /// The account a reference names, if this key made it, or the one before.
+    /// The account that a payment's reference names, and the mark of the browser that left to pay.
+    pub fn verify_paid(&self, reference: &str) -> Option<(AccountId, Option<String>)> {
+        let (unmarked, mark) = match reference.match_indices('-').nth(1) {
+            Some((at, _)) => (&reference[..at], Some(&reference[at + 1..])),
+            None => (reference, None),
+        };
+        let account = self.verify(unmarked)?;
+        Some((account, mark.filter(|mark| is_mark(mark)).map(str::to_owned)))
+    }
+
+    /// The account a reference without a mark names, if this key made it, or the one before.
     pub fn verify(&self, reference: &str) -> Option<AccountId> {
         let (account, tag) = reference.split_once('-')?;
         let account: AccountId = account.parse().ok()?;
@@ -79,6 +90,11 @@ mod tests {
         assert_eq!(rotated.verify(&after.sign(&account)), Some(account.clone()));
         assert_eq!(rotated.sign(&account), after.sign(&account));
         assert_eq!(after.or_before("a secret of at least thirty-two characters", "2").verify(&reference), None);
+        let mark = crate::identity::PayingSecret::generate().mark();
+        assert_eq!(key.verify_paid(&reference), Some((account.clone(), None)));
+        assert_eq!(key.verify_paid(&format!("{reference}-{mark}")), Some((account.clone(), Some(mark.clone()))));
+        assert_eq!(key.verify_paid(&format!("{reference}-nonsense")), Some((account.clone(), None)), "the money stays");
+        assert_eq!(key.verify(&format!("{reference}-{mark}")), None, "only a payment's reference has a mark");
         for wrong in ["", "-", account.as_str(), &format!("{reference}x"), &reference.to_uppercase()] {
             assert_eq!(key.verify(wrong), None, "{wrong}");
         }

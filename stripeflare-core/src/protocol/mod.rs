@@ -3,11 +3,13 @@ use crate::error::WalletError;
 use serde::{Deserialize, Serialize};
 
 use crate::account::{
-    AccountRow, CardRow, Charge, Charged, Claim, Credit, Denied, Ending, HoldId, IdempotencyKey, KeptAnswer, Line,
-    Login, LoginOutcome, NewToken, Place, Refusal, Report, Reversal, Settled, Snapshot, TokenId, TokenInfo, Update,
+    AccountRow, CardOwner, CardRow, Charge, Charged, Claim, Credit, Denied, Ending, HoldId, Homecoming,
+    HomecomingOutcome, IdempotencyKey, KeptAnswer, Line, LoginRequest, MovedPayment, NewToken, PendingLogin, Place,
+    Refusal, Report, Reversal, Settled, Snapshot, Taken, TokenId, TokenInfo, Update,
 };
 use crate::aggregate::{Assignment, Page, Query, Sweep, Unclaimed};
-use crate::directory::Owner;
+use crate::clock::Millis;
+use crate::directory::{Arrival, Owner};
 use crate::identity::{AccountId, Proof};
 use crate::money::{Cents, units};
 use crate::read_only_sql::Table;
@@ -82,8 +84,28 @@ pub enum AccountCommand {
     Credit { credit: Credit },
     /// A fact about a refund or dispute.
     Reverse { payment_intent: String, reversal: Reversal },
-    /// Somebody came back from paying: takes a token that manages.
-    Login { login: Box<Login> },
+    /// The browser that left to pay came back: takes a token that manages.
+    ComeHome { home: Box<Homecoming> },
+    /// What a payer may see whose card this account has.
+    CardOwner { card: String, wait: Millis },
+    /// Remembers where a login by a payment begins: takes a token that manages.
+    HeadFor { payment: String, to: AccountId },
+    /// Begins a login by a payment to another account, or says what has become of it.
+    BeginLogin { request: LoginRequest },
+    /// The logins that wait: takes a token that manages.
+    PendingLogins,
+    /// Lets one in, or ends it: takes a token that manages.
+    DecideLogin { payment: String, approve: bool },
+    /// Takes a login whose time has come, for this token.
+    TakeLogin { payment: String, token: Box<NewToken> },
+    /// Moves what is left of a payment to where its payer has logged in.
+    MovePayment { payment: String },
+    /// What became of a payment that moved to this account.
+    Moved { moved: MovedPayment },
+    /// Nobody logs in by this payment.
+    Disown { payment: String },
+    /// No card opens the account, or cards may again: takes a token that manages.
+    Lock { locked: bool },
     /// What the directory said of a claim.
     CardClaimed { id: String, claim: i64, owned: bool },
     /// The cards of the account: takes a token that manages.
@@ -105,8 +127,14 @@ pub enum DirectoryCommand {
     OwnerOf { id: String },
     /// Forgets a card.
     ForgetCard { id: String, account: AccountId, claim: i64 },
-    /// Binds a Checkout Session to a cookie.
-    Bind { session: String, cookie: String },
+    /// A browser came back from paying.
+    Arrive { session: String, mark: String },
+    /// A session's payment was credited.
+    Credited { session: String, account: AccountId, mark: Option<String> },
+    /// A login by a session's payment begins in another account.
+    BeginLogin { session: String, to: AccountId, until: Millis },
+    /// May that login still be taken?
+    MayTake { session: String },
     /// Where a payment goes, unless it went elsewhere before.
     Place { payment_intent: String, account: AccountId },
     /// Where did this payment go?
@@ -218,11 +246,12 @@ pub enum Reply {
     Unknown(Vec<String>),
     Sweep(Sweep),
     Is(bool),
-    Login {
-        outcome: LoginOutcome,
-        /// Of the caller.
-        token: TokenId,
-    },
+    ComeHome(HomecomingOutcome),
+    CardOwner(Option<CardOwner>),
+    Login(Box<PendingLogin>),
+    PendingLogins(Vec<PendingLogin>),
+    Taken(Taken),
+    Arrived(Arrival),
     Cards(Vec<CardRow>),
     Page(Page),
     Count(i64),
@@ -274,13 +303,24 @@ impl AccountCommand {
             | Self::LogOutEverywhere { .. }
             | Self::Close { .. }
             | Self::Lines { .. }
-            | Self::Login { .. }
+            | Self::ComeHome { .. }
+            | Self::HeadFor { .. }
+            | Self::PendingLogins
+            | Self::DecideLogin { .. }
+            | Self::Lock { .. }
             | Self::Cards
             | Self::ReleaseCard { .. }
             | Self::Look { .. } => Right::Manage,
-            Self::Credit { .. } | Self::Reverse { .. } | Self::CardClaimed { .. } | Self::CardReleased { .. } => {
-                Right::Ours
-            }
+            Self::Credit { .. }
+            | Self::Reverse { .. }
+            | Self::CardClaimed { .. }
+            | Self::CardReleased { .. }
+            | Self::CardOwner { .. }
+            | Self::BeginLogin { .. }
+            | Self::TakeLogin { .. }
+            | Self::MovePayment { .. }
+            | Self::Moved { .. }
+            | Self::Disown { .. } => Right::Ours,
         }
     }
 
@@ -311,7 +351,15 @@ mod tests {
         let account = AccountId::from_hash(&[7; 32]);
         let first = Proof { hash: "first".into(), first: true };
         let mut wallet = Wallet::load_or_register(&sql, &schema, 1, &account).unwrap();
-        wallet.credit(&Credit { account, key: "cs".into(), amount: Cents::new(5), payment_intent: None }).unwrap();
+        wallet
+            .credit(&Credit {
+                account,
+                key: "cs".into(),
+                amount: Cents::new(5),
+                payment_intent: None,
+                payer: Default::default(),
+            })
+            .unwrap();
         let everywhere = AccountCommand::LogOutEverywhere { hash: "fresh".into() };
         let close = AccountCommand::Close { key: "k".into(), forfeit: true };
         assert!(!everywhere.was_done(&wallet).unwrap() && !close.was_done(&wallet).unwrap());

@@ -46,6 +46,14 @@ pub struct CheckoutSession {
     pub amount_total: Option<i64>,
     #[serde(default)]
     pub total_details: Option<TotalDetails>,
+    pub customer_details: Option<CustomerDetails>,
+}
+
+/// As typed into the checkout form.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct CustomerDetails {
+    pub name: Option<String>,
+    pub email: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::account::Card;
+use crate::account::{Card, Payer};
 use crate::stripe::event::CheckoutSession;
 
 /// Whoever came back from paying.
@@ -11,12 +11,20 @@ pub struct PaidSession {
     pub session: CheckoutSession,
     /// When the money was charged, in seconds since 1970.
     pub charged_at_s: Option<i64>,
-    /// As typed into the checkout form: nobody has verified it.
-    pub name: Option<String>,
-    /// As typed into the checkout form: nobody has verified it.
-    pub email: Option<String>,
     /// What shows who paid; without it the payment stands all the same.
     pub card: Option<Card>,
+}
+
+impl CheckoutSession {
+    /// Who paid, as typed into the checkout form.
+    pub fn payer(&self) -> Payer {
+        let typed = |text: &Option<String>| text.as_deref().and_then(tame);
+        let details = self.customer_details.as_ref();
+        Payer {
+            name: details.and_then(|details| typed(&details.name)),
+            email: details.and_then(|details| typed(&details.email)),
+        }
+    }
 }
 
 /// Whether a text from outside can be the id of a Checkout Session, and so a part of an address.
@@ -32,12 +40,10 @@ impl PaidSession {
     pub fn parse(body: &str) -> Result<Self, serde_json::Error> {
         let session: CheckoutSession = serde_json::from_str(body)?;
         let whole: Value = serde_json::from_str(body)?;
-        let (customer, intent) = (&whole["customer_details"], &whole["payment_intent"]);
+        let intent = &whole["payment_intent"];
         Ok(Self {
             session,
             charged_at_s: intent["latest_charge"]["created"].as_i64(),
-            name: customer["name"].as_str().and_then(tame),
-            email: customer["email"].as_str().and_then(tame),
             card: identity(&intent["latest_charge"]["payment_method_details"], &intent["payment_method"]),
         })
     }
@@ -120,8 +126,11 @@ mod tests {
             &json!(null),
         );
         assert_eq!((paid.session.id.as_str(), paid.charged_at_s), ("cs_test_1", Some(1_800_000_000)));
-        assert_eq!(paid.session.payment_intent.unwrap().0, "pi_1");
-        assert_eq!((paid.name.as_deref(), paid.email.as_deref()), (Some("Petra Payer"), Some("form@example.com")));
+        assert_eq!(paid.session.payment_intent.clone().unwrap().0, "pi_1");
+        assert_eq!(
+            paid.session.payer(),
+            Payer { name: Some("Petra Payer".into()), email: Some("form@example.com".into()) }
+        );
         assert_eq!(paid.card.unwrap().label, "visa •••• 4242");
     }
 
@@ -159,7 +168,7 @@ mod tests {
     fn a_session_without_a_charge_shows_nobody() {
         let session = json!({"id": "cs_test_1", "payment_intent": null, "customer_details": null});
         let paid = PaidSession::parse(&session.to_string()).unwrap();
-        assert!(paid.card.is_none() && paid.charged_at_s.is_none() && paid.name.is_none());
+        assert!(paid.card.is_none() && paid.charged_at_s.is_none() && paid.session.payer() == Payer::default());
     }
 
     #[test]

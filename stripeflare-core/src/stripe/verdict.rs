@@ -1,4 +1,4 @@
-use crate::account::Credit;
+use crate::account::{Credit, Payer};
 use crate::aggregate::Unclaimed;
 use crate::identity::{AccountId, ReferenceKey};
 use crate::money::Cents;
@@ -32,11 +32,14 @@ pub struct CreditTo {
     pub key: String,
     pub amount: Cents,
     pub payment_intent: Option<String>,
+    pub payer: Payer,
+    /// Of the browser that left to pay.
+    pub mark: Option<String>,
 }
 
 impl From<CreditTo> for Credit {
     fn from(to: CreditTo) -> Self {
-        Self { account: to.account, key: to.key, amount: to.amount, payment_intent: to.payment_intent }
+        Self { account: to.account, key: to.key, amount: to.amount, payment_intent: to.payment_intent, payer: to.payer }
     }
 }
 
@@ -72,7 +75,8 @@ impl Rules<'_> {
         must(self.our_link, "it was paid through another payment link")?;
         must(session.currency.as_deref() == Some(self.currency), "it was paid in another currency")?;
         let reference = session.client_reference_id.as_deref().ok_or("it names no account")?;
-        let account = self.references.verify(reference).ok_or("its client_reference_id is not one of ours")?;
+        let (account, mark) =
+            self.references.verify_paid(reference).ok_or("its client_reference_id is not one of ours")?;
         let details = session.total_details.clone().unwrap_or_default();
         let extra = |amount: Option<i64>| amount.unwrap_or(0).max(0);
         let net = total
@@ -82,7 +86,8 @@ impl Rules<'_> {
         let amount =
             net.checked_mul(10_000).and_then(Cents::checked_from_units).ok_or("it is more than an amount can hold")?;
         let payment_intent = session.payment_intent.as_ref().map(|intent| intent.0.clone());
-        Ok(CreditTo { account, key: session_key(&session.id), amount, payment_intent })
+        let key = session_key(&session.id);
+        Ok(CreditTo { account, key, amount, payment_intent, payer: session.payer(), mark })
     }
 }
 

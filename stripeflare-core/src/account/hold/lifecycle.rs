@@ -177,6 +177,7 @@ mod tests {
             key: key.into(),
             amount: Cents::new(cents),
             payment_intent: Some(format!("pi_{key}")),
+            payer: Default::default(),
         }
     }
 

@@ -1,6 +1,6 @@
 use super::{FIRST, OLD_MS};
-use crate::account::cards::CardRow;
 use crate::account::refusal::Refusal;
+use crate::account::revoking::Ending;
 use crate::account::tokens::{Caller, MAX_TOKENS, NewToken, TokenId, TokenInfo};
 use crate::account::wallet::Wallet;
 use crate::error::WalletError;
@@ -18,11 +18,15 @@ impl Wallet<'_> {
             return if same { Ok(Ok(())) } else { Err(SqlError("an id was used for two tokens".into()).into()) };
         }
         if self.is_full()? {
+            // Nothing hangs on them: only a token that manages makes others, and such a one has no time.
             self.sql.run("DELETE FROM tokens WHERE expires_at <= ?", &[self.now.into()])?;
         }
         if self.is_full()? && token.login {
-            let oldest = "SELECT id FROM tokens WHERE login = 1 ORDER BY last_used_day, created_at LIMIT 1";
-            self.sql.run(&format!("DELETE FROM tokens WHERE id IN ({oldest})"), &[])?;
+            let oldest =
+                "SELECT id FROM tokens WHERE login = 1 AND hash IS NOT NULL ORDER BY last_used_day, created_at LIMIT 1";
+            if let Some(row) = self.sql.run(oldest, &[])?.pop() {
+                self.retire(&TokenId(Reader::new(row).text()?))?;
+            }
         }
         if self.is_full()? {
             return Ok(Err(Refusal::TooManyTokens));
@@ -47,7 +51,7 @@ impl Wallet<'_> {
     }
 
     fn is_full(&self) -> Result<bool, SqlError> {
-        let mut rows = self.sql.run("SELECT COUNT(*) FROM tokens", &[])?;
+        let mut rows = self.sql.run("SELECT COUNT(*) FROM tokens WHERE hash IS NOT NULL OR id = ?", &[FIRST.into()])?;
         Ok(Reader::new(rows.pop().unwrap_or_default()).integer()? >= MAX_TOKENS as i64)
     }
 
@@ -66,24 +70,14 @@ impl Wallet<'_> {
         Ok(())
     }
 
-    /// Ends a token and those that were made with it, which may be in the same wrong hands; the caller's is not among these.
-    /// Refused, when it is the caller's own and the last way to the account's money.
+    /// Revokes a token, and with it all that came from it, which may be in the same wrong hands; the caller's own is not among
+    /// that. Refused, when it is the caller's own and the last way to the account's money.
     pub fn revoke(&mut self, id: &TokenId) -> Result<Result<(), Refusal>, WalletError> {
-        let mut living = self.tokens()?;
-        let mut ending = vec![id.clone()];
-        let mut next = 0;
-        while let Some(by) = ending.get(next).cloned() {
-            let made = |token: &TokenInfo| token.made_by.as_ref() == Some(&by) && !token.this;
-            ending.extend(living.iter().filter(|token| made(token)).map(|token| token.id.clone()));
-            living.retain(|token| !made(token));
-            next += 1;
-        }
-        if self.caller_id() == Some(id) && self.locks_out(&ending, false)? {
+        let ending = self.ending_with_tokens(std::slice::from_ref(id))?;
+        if self.caller_id() == Some(id) && self.locks_out(&ending)? {
             return Ok(Err(Refusal::LastToken));
         }
-        for id in &ending {
-            self.end_token(id)?;
-        }
+        self.end(&ending)?;
         Ok(Ok(()))
     }
 
@@ -92,51 +86,84 @@ impl Wallet<'_> {
     /// Refused, unless `forget`, when it is the last way to the account's money.
     pub fn log_out(&mut self, forget: bool) -> Result<Result<(), Refusal>, WalletError> {
         let Some(Caller { token, .. }) = &self.caller else { return Ok(Ok(())) };
-        if !forget && token.manage && self.locks_out(std::slice::from_ref(&token.id), true)? {
+        let (id, is_login) = (token.id.clone(), token.login);
+        if !forget && token.manage && self.is_last(&id)? {
             return Ok(Err(Refusal::LastToken));
         }
-        if token.login {
-            // The cards it claimed stay: nobody says that it was in the wrong hands.
-            self.sql.run("DELETE FROM tokens WHERE id = ?", &[token.id.as_str().into()])?;
+        if is_login {
+            self.retire(&id)?;
         }
         Ok(Ok(()))
     }
 
-    /// Gives the caller's token a new secret at once, and ends all others.
+    /// A token that a login gave opens nothing any more. Nobody says that it was in the wrong hands, so nothing ends with it;
+    /// what came from it still hangs on it, should that be said later.
+    fn retire(&self, id: &TokenId) -> Result<(), SqlError> {
+        self.sql.run("UPDATE tokens SET hash = NULL, old_hash = NULL WHERE id = ?", &[id.as_str().into()])?;
+        self.sql.run(
+            "DELETE FROM tokens WHERE hash IS NULL AND id <> ?
+             AND NOT EXISTS (SELECT 1 FROM tokens made WHERE made.made_by = tokens.id)
+             AND NOT EXISTS (SELECT 1 FROM cards WHERE cards.token = tokens.id)
+             AND NOT EXISTS (SELECT 1 FROM logins WHERE logins.approved_by = tokens.id AND logins.state <> 'ended')",
+            &[FIRST.into()],
+        )?;
+        Ok(())
+    }
+
+    /// Gives the caller's token a new secret at once, and ends all others, the logins that wait, and all cards but those that
+    /// the caller claimed.
     ///
     /// # Panics
     /// Without a caller.
     pub fn log_out_everywhere(&mut self, hash: &str) -> Result<(), WalletError> {
         let caller = self.caller_id().expect("whoever has a token").clone();
-        for token in self.tokens()?.into_iter().filter(|token| !token.this) {
-            self.end_token(&token.id)?;
-        }
-        // Also what tokens claimed that have ended before.
-        self.release_cards_but(Some(&caller))?;
+        self.end_all_but_the_caller()?;
         let parameters = [hash.into(), caller.as_str().into()];
         self.sql.run("UPDATE tokens SET hash = ?, old_hash = NULL WHERE id = ?", &parameters)?;
         Ok(())
     }
 
-    /// Ends a token, and all that hangs on it.
-    pub(crate) fn end_token(&mut self, id: &TokenId) -> Result<(), WalletError> {
-        if id.0 == FIRST {
-            self.store_first(None)?;
-        } else {
-            self.sql.run("DELETE FROM tokens WHERE id = ?", &[id.as_str().into()])?;
+    /// Ends every token, waiting login and card but the caller's own, also what came from tokens that ended before.
+    pub(crate) fn end_all_but_the_caller(&mut self) -> Result<(), WalletError> {
+        let others: Vec<TokenId> =
+            self.tokens()?.into_iter().filter(|token| !token.this).map(|token| token.id).collect();
+        let ending = self.ending_with_tokens(&others)?;
+        self.end(&ending)?;
+        for login in self.pending_logins()? {
+            self.end_login(&login.payment)?;
         }
-        self.release_cards_of(id)
+        let caller = self.caller_id().cloned();
+        for card in self.all_cards()?.into_iter().filter(|card| caller.as_ref() != Some(&card.token)) {
+            self.release_card(&card.id)?;
+        }
+        Ok(())
     }
 
-    /// Whether nobody could get at the account's money any more without these tokens, and what they claimed.
-    fn locks_out(&self, gone: &[TokenId], cards_stay: bool) -> Result<bool, WalletError> {
-        let lives = |token: &TokenInfo| {
-            token.manage && token.expires_at.is_none_or(|at| at > self.now) && !gone.contains(&token.id)
-        };
-        let logs_in = |card: &CardRow| cards_stay || !gone.contains(&card.token);
+    pub(crate) fn delete_token(&mut self, id: &TokenId) -> Result<(), SqlError> {
+        if id.0 == FIRST {
+            self.store_first(None)
+        } else {
+            self.sql.run("DELETE FROM tokens WHERE id = ?", &[id.as_str().into()]).map(drop)
+        }
+    }
+
+    /// Whether nobody could get at the account's money any more without what is to end.
+    fn locks_out(&self, ending: &Ending) -> Result<bool, WalletError> {
+        let lives = |token: &TokenInfo| self.manages(token) && !ending.has_token(&token.id);
         Ok(self.account.balance.is_positive()
             && !self.tokens()?.iter().any(lives)
-            && !self.cards()?.iter().any(logs_in))
+            && !self.cards()?.iter().any(|card| !ending.has_card(&card.id)))
+    }
+
+    /// The same when this token alone is gone.
+    fn is_last(&self, id: &TokenId) -> Result<bool, WalletError> {
+        Ok(self.account.balance.is_positive()
+            && self.cards()?.is_empty()
+            && !self.tokens()?.iter().any(|token| self.manages(token) && token.id != *id))
+    }
+
+    fn manages(&self, token: &TokenInfo) -> bool {
+        token.manage && token.expires_at.is_none_or(|at| at > self.now)
     }
 }
 
@@ -196,7 +223,13 @@ mod tests {
         let id = Token::generate("1").account().clone();
         let mut wallet = Wallet::load_or_register(&sql, &SCHEMA, NOW, &id).unwrap();
         wallet
-            .credit(&Credit { account: id, key: "cs".into(), amount: Cents::new(cents), payment_intent: None })
+            .credit(&Credit {
+                account: id,
+                key: "cs".into(),
+                amount: Cents::new(cents),
+                payment_intent: None,
+                payer: Default::default(),
+            })
             .unwrap();
         for token in tokens {
             wallet.mint(token).unwrap().unwrap();

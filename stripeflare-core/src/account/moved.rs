@@ -1,0 +1,213 @@
+//! A payment that moves to the account that its payer has logged in to: once, what is left of it then, and nothing else of
+//! the account. The account that was paid stays the payment's home. It decides what refunds and disputes take from which of
+//! the two, and tells the other one absolute figures under a revision, until that has acknowledged the newest.
+
+use serde::{Deserialize, Serialize};
+
+use crate::account::reversal::Payment;
+use crate::account::wallet::Wallet;
+use crate::error::WalletError;
+use crate::identity::AccountId;
+use crate::money::{Cents, units};
+use crate::sql::{Reader, SqlError};
+
+/// What the home of a payment tells the account that it moved to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MovedPayment {
+    /// The payment's key.
+    pub payment: String,
+    pub from: AccountId,
+    /// So much has moved; it is nothing before, and one sum ever after.
+    #[serde(with = "units")]
+    pub moved: Cents,
+    /// So much of that refunds and disputes have taken.
+    #[serde(with = "units")]
+    pub taken: Cents,
+    /// And so much they may yet take.
+    #[serde(with = "units")]
+    pub frozen: Cents,
+    /// Whoever paid had no right to, or it is not certain who did: the login by it ends.
+    pub disowned: bool,
+    pub revision: i64,
+}
+
+/// What refunds and disputes take and freeze in one of the two accounts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Share {
+    pub(crate) taken: Cents,
+    pub(crate) frozen: Cents,
+}
+
+impl Payment {
+    /// What the account that it moved to bears of so much taken and frozen: all that came after it moved, as far as what
+    /// moved goes.
+    fn borne_there(&self, all: Share) -> Share {
+        let since = all.taken + all.frozen - self.reversed_before.unwrap_or(Cents::ZERO);
+        let share = since.clamp(Cents::ZERO, self.moved);
+        let taken = all.taken.min(share);
+        Share { taken, frozen: share - taken }
+    }
+
+    /// The rest, which is borne here.
+    pub(crate) fn borne_here(&self, all: Share) -> Share {
+        let there = self.borne_there(all);
+        Share { taken: all.taken - there.taken, frozen: all.frozen - there.frozen }
+    }
+}
+
+fn out_key(payment: &str) -> String {
+    format!("moved:{payment}")
+}
+
+fn in_key(payment: &str) -> String {
+    format!("moved:in:{payment}")
+}
+
+impl Wallet<'_> {
+    /// Remembers where a payment's login begins, before anybody there hears of it. `false`: it began elsewhere, there is no
+    /// such payment, or nobody may log in by it.
+    pub fn head_for(&mut self, payment: &str, to: &AccountId) -> Result<bool, WalletError> {
+        if self.is_disowned(payment)? {
+            return Ok(false);
+        }
+        let revision = self.next_revision();
+        let select = "SELECT to_account FROM payments WHERE key = ?";
+        let Some(row) = self.sql.run(select, &[payment.into()])?.pop() else { return Ok(false) };
+        match Reader::new(row).optional_account()? {
+            Some(known) => return Ok(known == *to),
+            None => self.sql.run(
+                "UPDATE payments SET to_account = ?, revision = ?, told = ? WHERE key = ?",
+                &[to.as_str().into(), revision.into(), revision.into(), payment.into()],
+            )?,
+        };
+        self.touch();
+        Ok(true)
+    }
+
+    /// Moves what is left of a payment, and is here, to where its login began. Repeated, it is the same move.
+    pub fn move_payment(&mut self, key: &str) -> Result<(), WalletError> {
+        let payment = self.payment_where("key", key)?.ok_or(WalletError::UnknownPayment)?;
+        let (Some(to), None) = (&payment.to, payment.reversed_before) else { return Ok(()) };
+        let left = payment.amount - payment.taken - payment.frozen;
+        let moved = left.min(self.available()?.max(Cents::ZERO));
+        if moved.is_positive() {
+            self.write("moved", &out_key(key), -moved, Some(to.as_str()))?;
+        }
+        self.sql.run(
+            "UPDATE payments SET moved = ?, reversed_before = ?, revision = ? WHERE key = ?",
+            &[
+                moved.units().into(),
+                (payment.taken + payment.frozen).units().into(),
+                self.next_revision().into(),
+                key.into(),
+            ],
+        )?;
+        self.touch();
+        Ok(())
+    }
+
+    /// Some of what other accounts have yet to hear about payments that moved there.
+    pub fn untold_moves(&self, most: usize) -> Result<Vec<(AccountId, MovedPayment)>, WalletError> {
+        let select = format!(
+            "SELECT {} FROM payments WHERE to_account IS NOT NULL AND revision > told ORDER BY revision LIMIT ?",
+            Payment::COLUMNS
+        );
+        let rows = self.sql.run(&select, &[(most as i64).into()])?;
+        let mut moves = Vec::new();
+        for row in rows {
+            let payment = Payment::read(row)?;
+            let Some(to) = payment.to.clone() else { continue };
+            let share = payment.borne_there(payment.reversed());
+            let disowned = self.is_disowned(&payment.key)?;
+            let (from, moved, revision) = (self.account.id.clone(), payment.moved, payment.revision);
+            let (taken, frozen) = (share.taken, share.frozen);
+            moves.push((to, MovedPayment { payment: payment.key, from, moved, taken, frozen, disowned, revision }));
+        }
+        Ok(moves)
+    }
+
+    /// The other account has answered a message; what it did not accept comes back.
+    pub fn told_move(&mut self, moved: &MovedPayment, accepted: bool) -> Result<(), WalletError> {
+        let Some(payment) = self.payment_where("key", &moved.payment)? else { return Ok(()) };
+        self.sql.run(
+            "UPDATE payments SET told = MAX(told, ?) WHERE key = ?",
+            &[moved.revision.into(), moved.payment.as_str().into()],
+        )?;
+        if accepted || !payment.moved.is_positive() {
+            return Ok(());
+        }
+        let there = payment.borne_there(payment.reversed());
+        let back = payment.moved - there.taken;
+        self.write("moved", &format!("moved:back:{}", payment.key), back, payment.to.as_ref().map(AccountId::as_str))?;
+        self.freeze(there.frozen)?;
+        let revision = self.next_revision();
+        // It was told that nothing moved, which is what it has.
+        self.sql.run(
+            "UPDATE payments SET moved = 0, revision = ?, told = ? WHERE key = ?",
+            &[revision.into(), revision.into(), payment.key.into()],
+        )?;
+        Ok(())
+    }
+
+    /// In the other account: books what a payment's home tells, the credit first. `false`: it is closed, and has never had
+    /// any of it.
+    pub fn receive(&mut self, message: &MovedPayment) -> Result<bool, WalletError> {
+        let select = "SELECT moved, taken, frozen, revision FROM moved_in WHERE payment = ?";
+        let known = self.sql.run(select, &[message.payment.as_str().into()])?.pop();
+        let (moved, before, revision) = match known {
+            Some(row) => {
+                let mut row = Reader::new(row);
+                let moved = row.cents()?;
+                (moved, Share { taken: row.cents()?, frozen: row.cents()? }, row.integer()?)
+            }
+            None if self.account.closed => return Ok(false),
+            None => (Cents::ZERO, Share { taken: Cents::ZERO, frozen: Cents::ZERO }, -1),
+        };
+        if message.revision <= revision {
+            return Ok(true);
+        }
+        let from = Some(message.from.as_str());
+        if message.moved != moved {
+            self.write("moved", &in_key(&message.payment), message.moved - moved, from)?;
+        }
+        if message.taken != before.taken {
+            let key = format!("{}:{}", in_key(&message.payment), message.revision);
+            self.write("moved", &key, before.taken - message.taken, from)?;
+        }
+        self.freeze(message.frozen - before.frozen)?;
+        self.sql.run(
+            "INSERT OR REPLACE INTO moved_in (payment, from_account, moved, taken, frozen, revision)
+             VALUES (?, ?, ?, ?, ?, ?)",
+            &[
+                message.payment.as_str().into(),
+                message.from.as_str().into(),
+                message.moved.units().into(),
+                message.taken.units().into(),
+                message.frozen.units().into(),
+                message.revision.into(),
+            ],
+        )?;
+        if message.disowned {
+            self.disown(&message.payment)?;
+        }
+        Ok(true)
+    }
+
+    /// What a payment claimed, and every login by it, is over: its payer was not entitled to it, or two browsers say that
+    /// they are its payer's. That is final, also for what is not known here yet.
+    pub fn disown(&mut self, payment: &str) -> Result<(), WalletError> {
+        let insert = "INSERT INTO disowned (payment) VALUES (?) ON CONFLICT DO NOTHING RETURNING 1";
+        if self.sql.run(insert, &[payment.into()])?.is_empty() {
+            return Ok(());
+        }
+        // Whoever it was to move to hears of it.
+        let update = "UPDATE payments SET revision = ? WHERE key = ?";
+        self.sql.run(update, &[self.next_revision().into(), payment.into()])?;
+        self.touch();
+        self.revoke_what_a_payment_gave(payment)
+    }
+
+    pub(crate) fn is_disowned(&self, payment: &str) -> Result<bool, SqlError> {
+        Ok(!self.sql.run("SELECT 1 FROM disowned WHERE payment = ?", &[payment.into()])?.is_empty())
+    }
+}
