@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::account::refusal::Refusal;
+use crate::account::refusal::{NoLogin, NotBegun};
 use crate::account::tokens::{NewToken, TokenId};
 use crate::account::wallet::Wallet;
 use crate::clock::{DAY_MS, Millis};
@@ -152,18 +152,18 @@ impl Wallet<'_> {
     }
 
     /// Begins a login, or answers what has become of it.
-    pub fn begin_login(&mut self, wanted: &LoginRequest) -> Result<Result<PendingLogin, Refusal>, WalletError> {
+    pub fn begin_login(&mut self, wanted: &LoginRequest) -> Result<Result<PendingLogin, NotBegun>, WalletError> {
         if let Some(known) = self.login(&wanted.payment)? {
             return Ok(Ok(known));
         }
         let opens = |owner: Option<CardOwner>| owner.is_some_and(|owner| owner.claim == wanted.claim);
         if self.is_disowned(&wanted.payment)? || !opens(self.card_owner(&wanted.card, wanted.wait)?) {
-            return Ok(Err(Refusal::NoLogin));
+            return Ok(Err(NotBegun::NoLogin));
         }
         // What was final long ago can begin no more: its session is too old.
-        self.sql.run("DELETE FROM logins WHERE state = 'ended' AND expires_at < ?", &[(self.now - DAY_MS).into()])?;
+        self.sql.run("DELETE FROM logins WHERE state <> 'taken' AND expires_at < ?", &[(self.now - DAY_MS).into()])?;
         if self.pending_logins()?.len() >= MAX_LOGINS {
-            return Ok(Err(Refusal::TooManyLogins));
+            return Ok(Err(NotBegun::TooManyLogins));
         }
         let matures_at = self.now + wanted.wait;
         self.sql.run(
@@ -196,8 +196,8 @@ impl Wallet<'_> {
     }
 
     /// The caller, who manages the account, lets a login in or ends it. An approval hangs on the caller's token.
-    pub fn decide_login(&mut self, payment: &str, approve: bool) -> Result<Result<(), Refusal>, WalletError> {
-        let Some(login) = self.login(payment)? else { return Ok(Err(Refusal::NoLogin)) };
+    pub fn decide_login(&mut self, payment: &str, approve: bool) -> Result<Result<(), NoLogin>, WalletError> {
+        let Some(login) = self.login(payment)? else { return Ok(Err(NoLogin)) };
         if !approve {
             return self.end_login(payment).map(Ok);
         }
@@ -210,7 +210,7 @@ impl Wallet<'_> {
                 Ok(Ok(()))
             }
             LoginState::Approved | LoginState::Taken => Ok(Ok(())),
-            LoginState::Pending | LoginState::Ended => Ok(Err(Refusal::NoLogin)),
+            LoginState::Pending | LoginState::Ended => Ok(Err(NoLogin)),
         }
     }
 

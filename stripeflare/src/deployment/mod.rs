@@ -1,10 +1,10 @@
 //! The worker's side without HTTP: what is configured, and what it asks of objects and of Stripe.
 
-use stripeflare_core::protocol::{Command, Reply, Stats};
+use stripeflare_core::protocol::Stats;
+use stripeflare_core::protocol::account::ReadStats;
 
 use crate::error::Result;
 use crate::js;
-use crate::object::Address;
 pub(crate) mod charge_user;
 pub(crate) mod config;
 pub(crate) mod deliveries;
@@ -69,8 +69,5 @@ pub(crate) fn run_as(version: &'static str) {
 /// When the object could not be asked.
 pub async fn stats(env: &Env, account: &str) -> Result<Stats> {
     let deployment = Deployment::new(env, version()).map_err(std::io::Error::other)?;
-    match deployment.stubs.call(&Address::Account(account.parse()?), Command::Stats, Vec::new()).await? {
-        Reply::Stats(stats) => Ok(stats),
-        _ => Err(std::io::Error::other("the object answered with something else").into()),
-    }
+    Ok(deployment.stubs.as_system(&account.parse::<AccountId>()?).send(ReadStats).await?)
 }

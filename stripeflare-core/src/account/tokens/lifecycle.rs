@@ -1,5 +1,5 @@
 use super::{FIRST, OLD_MS};
-use crate::account::refusal::Refusal;
+use crate::account::refusal::{LastToken, TooManyTokens};
 use crate::account::revoking::Ending;
 use crate::account::tokens::{Caller, MAX_TOKENS, NewToken, TokenId, TokenInfo};
 use crate::account::wallet::Wallet;
@@ -12,7 +12,7 @@ impl Wallet<'_> {
     ///
     /// Where there are too many, those whose time is over make room; for a login so does the one of an earlier login that
     /// was not used for the longest time.
-    pub fn mint(&self, token: &NewToken) -> Result<Result<(), Refusal>, WalletError> {
+    pub fn mint(&self, token: &NewToken) -> Result<Result<(), TooManyTokens>, WalletError> {
         if let Some(known) = self.stored("WHERE id = ?", &[token.id.as_str().into()])?.pop() {
             let same = known.hash.as_ref() == Some(&token.hash);
             return if same { Ok(Ok(())) } else { Err(SqlError("an id was used for two tokens".into()).into()) };
@@ -29,7 +29,7 @@ impl Wallet<'_> {
             }
         }
         if self.is_full()? {
-            return Ok(Err(Refusal::TooManyTokens));
+            return Ok(Err(TooManyTokens));
         }
         self.sql.run(
             "INSERT INTO tokens (id, hash, label, manage, login, made_by, cap_day, cap_total, created_at, expires_at)
@@ -72,10 +72,10 @@ impl Wallet<'_> {
 
     /// Revokes a token, and with it all that came from it, which may be in the same wrong hands; the caller's own is not among
     /// that. Refused, when it is the caller's own and the last way to the account's money.
-    pub fn revoke(&mut self, id: &TokenId) -> Result<Result<(), Refusal>, WalletError> {
+    pub fn revoke(&mut self, id: &TokenId) -> Result<Result<(), LastToken>, WalletError> {
         let ending = self.ending_with_tokens(std::slice::from_ref(id))?;
         if self.caller_id() == Some(id) && self.locks_out(&ending)? {
-            return Ok(Err(Refusal::LastToken));
+            return Ok(Err(LastToken));
         }
         self.end(&ending)?;
         Ok(Ok(()))
@@ -84,11 +84,11 @@ impl Wallet<'_> {
     /// A browser forgets the caller's token. One that a login gave ends with it; others may be kept elsewhere, too.
     ///
     /// Refused, unless `forget`, when it is the last way to the account's money.
-    pub fn log_out(&mut self, forget: bool) -> Result<Result<(), Refusal>, WalletError> {
+    pub fn log_out(&mut self, forget: bool) -> Result<Result<(), LastToken>, WalletError> {
         let Some(Caller { token, .. }) = &self.caller else { return Ok(Ok(())) };
         let (id, is_login) = (token.id.clone(), token.login);
         if !forget && token.manage && self.is_last(&id)? {
-            return Ok(Err(Refusal::LastToken));
+            return Ok(Err(LastToken));
         }
         if is_login {
             self.retire(&id)?;
@@ -174,6 +174,7 @@ mod tests {
     use crate::account::hold::{DELIVERY_MS, Ending, HoldId, Outcome, Report, Settled};
     use crate::account::idempotency::IdempotencyKey;
     use crate::account::payment::Credit;
+    use crate::account::refusal::{NotCharged, NotReserved, Short};
     use crate::account::row::AccountRow;
     use crate::account::tokens::{Cap, Caps, Denied};
     use crate::clock::{DAY_MS, Millis};
@@ -242,7 +243,7 @@ mod tests {
         at(sql, now, |wallet| wallet.authenticate(proof).unwrap())
     }
 
-    fn reserve(sql: &rusqlite::Connection, now: Millis, name: &str, cents: i64) -> Result<HoldId, Refusal> {
+    fn reserve(sql: &rusqlite::Connection, now: Millis, name: &str, cents: i64) -> Result<HoldId, NotReserved> {
         at(sql, now, |wallet| {
             wallet.authenticate(&proof(name)).unwrap().unwrap();
             let hold = HoldId::generate(now);
@@ -318,7 +319,7 @@ mod tests {
             for number in 1..MAX_TOKENS {
                 wallet.mint(&token(&number.to_string())).unwrap().unwrap();
             }
-            assert_eq!(wallet.mint(&token("one more")).unwrap(), Err(Refusal::TooManyTokens));
+            assert_eq!(wallet.mint(&token("one more")).unwrap(), Err(TooManyTokens));
             assert_eq!(wallet.mint(&token("a")).unwrap(), Ok(()), "it is there already");
         });
         assert_eq!(number(&sql, "SELECT COUNT(*) FROM tokens"), MAX_TOKENS as i64);
@@ -328,7 +329,7 @@ mod tests {
     fn a_cap_counts_what_is_held_and_what_was_captured_late_too() {
         let sql = account(1_000, &[capped("day", Some(10), None), capped("total", Some(50), Some(15)), token("free")]);
         let refused =
-            |cap, limit, left| Err(Refusal::TokenCap { cap, limit: Cents::new(limit), left: Cents::new(left) });
+            |cap, limit, left| Err(Short::TokenCap { cap, limit: Cents::new(limit), left: Cents::new(left) }.into());
         let held = reserve(&sql, NOW, "day", 6).unwrap();
         assert_eq!(reserve(&sql, NOW, "day", 5).map(drop), refused(Cap::Day, 10, 10), "it is held");
         assert_eq!(reserve(&sql, NOW, "total", 15).map(drop), Ok(()), "each token for itself");
@@ -359,7 +360,7 @@ mod tests {
         let after = NOW + 60_000 + DELIVERY_MS;
         at(&sql, after, |wallet| wallet.expire().unwrap());
         let (limit, left) = (Cents::new(10), Cents::new(6));
-        let refused = Err(Refusal::TokenCap { cap: Cap::Day, limit, left });
+        let refused = Err(Short::TokenCap { cap: Cap::Day, limit, left }.into());
         assert_eq!(reserve(&sql, after, "day", 7).map(drop), refused);
     }
 
@@ -373,7 +374,9 @@ mod tests {
                 wallet.charge(&charge).unwrap().map(|charged| charged.already)
             })
         };
-        let cap = |left| Err(Refusal::TokenCap { cap: Cap::Total, limit: Cents::new(8), left: Cents::new(left) });
+        let cap = |left| {
+            Err(NotCharged::Short(Short::TokenCap { cap: Cap::Total, limit: Cents::new(8), left: Cents::new(left) }))
+        };
         assert_eq!(charge("a", 9, Overdraft::Allow), cap(8));
         assert_eq!(charge("a", 8, Overdraft::Allow), Ok(false));
         assert_eq!(charge("a", 8, Overdraft::Allow), Ok(true), "the same charge is no second one");
@@ -416,8 +419,8 @@ mod tests {
         assert_eq!(opens(&sql, NOW, &proof("c")), Ok(()));
         assert_eq!(opens(&sql, NOW, &proof("d")), Ok(()));
         assert_eq!(opens(&sql, NOW, &proof("c")), Err(Denied::Wrong), "the new one was used");
-        let left = Refusal::TokenCap { cap: Cap::Total, limit: Cents::new(8), left: Cents::new(3) };
-        assert_eq!(reserve(&sql, NOW, "d", 4).map(drop), Err(left), "caps and what was spent stay");
+        let left = Short::TokenCap { cap: Cap::Total, limit: Cents::new(8), left: Cents::new(3) };
+        assert_eq!(reserve(&sql, NOW, "d", 4).map(drop), Err(left.into()), "caps and what was spent stay");
 
         rotate(NOW, &first(), "e").unwrap();
         assert_eq!(opens(&sql, NOW, &proof("e")), Ok(()));
@@ -439,7 +442,7 @@ mod tests {
         assert_eq!(opens(&sql, NOW, &proof("spends")), Err(Denied::Wrong));
         assert_eq!(revoke(&proof("manages"), "first"), Ok(()));
         assert_eq!(opens(&sql, NOW, &first()), Err(Denied::Wrong));
-        assert_eq!(revoke(&proof("manages"), "id-manages"), Err(Refusal::LastToken));
+        assert_eq!(revoke(&proof("manages"), "id-manages"), Err(LastToken));
         assert_eq!(opens(&sql, NOW, &proof("manages")), Ok(()));
     }
 
@@ -480,19 +483,22 @@ mod tests {
     #[test]
     fn no_token_ends_itself_with_all_that_could_take_its_place() {
         let sql = account(10, &[]);
-        let first_does = |act: fn(&mut Wallet<'_>) -> Result<Result<(), Refusal>, WalletError>| {
+        let first_does = |act: fn(&mut Wallet<'_>) -> Result<Result<(), LastToken>, WalletError>| {
             at(&sql, NOW, |wallet| {
                 wallet.authenticate(&first()).unwrap().unwrap();
                 act(wallet).unwrap()
             })
         };
         let revoke = |wallet: &mut Wallet<'_>| wallet.revoke(&TokenId(FIRST.into()));
-        first_does(|wallet| wallet.mint(&NewToken { manage: true, ..token("made") })).unwrap();
-        assert_eq!(first_does(revoke), Err(Refusal::LastToken), "what it made would end with it");
+        at(&sql, NOW, |wallet| {
+            wallet.authenticate(&first()).unwrap().unwrap();
+            wallet.mint(&NewToken { manage: true, ..token("made") }).unwrap().unwrap();
+        });
+        assert_eq!(first_does(revoke), Err(LastToken), "what it made would end with it");
         let insert = "INSERT INTO cards (id, identity, label, token, payment, claim, state, at)
             VALUES ('c', 'c', 'visa', 'first', 'p', 1, 'owned', 1)";
         sql.execute(insert, []).unwrap();
-        assert_eq!(first_does(revoke), Err(Refusal::LastToken), "and so would its card");
+        assert_eq!(first_does(revoke), Err(LastToken), "and so would its card");
         sql.execute("UPDATE tokens SET hash = NULL WHERE id = 'id-made'", []).unwrap();
         assert_eq!(first_does(|wallet| wallet.log_out(false)), Ok(()), "its card stays, and logs in");
         sql.execute("UPDATE cards SET token = 'another'", []).unwrap();
@@ -514,7 +520,7 @@ mod tests {
         assert_eq!(opens(&sql, NOW, &proof("spends")), Ok(()), "no login gave it");
         assert_eq!(log_out(&proof("login"), false), Ok(()));
         assert_eq!(opens(&sql, NOW, &proof("login")), Err(Denied::Wrong));
-        assert_eq!(log_out(&first(), false), Err(Refusal::LastToken));
+        assert_eq!(log_out(&first(), false), Err(LastToken));
         assert_eq!(log_out(&first(), true), Ok(()));
         assert_eq!(opens(&sql, NOW, &first()), Ok(()), "somebody may have kept it");
 
@@ -540,12 +546,12 @@ mod tests {
                 let login = number == 50 || number == 60;
                 wallet.mint(&NewToken { login, ..token(&number.to_string()) }).unwrap().unwrap();
             }
-            assert_eq!(wallet.mint(&token("more")).unwrap(), Err(Refusal::TooManyTokens));
+            assert_eq!(wallet.mint(&token("more")).unwrap(), Err(TooManyTokens));
         });
         opens(&sql, NOW, &proof("50")).unwrap();
         at(&sql, NOW + 1, |wallet| {
             wallet.mint(&token("more")).unwrap().unwrap();
-            assert_eq!(wallet.mint(&token("and more")).unwrap(), Err(Refusal::TooManyTokens));
+            assert_eq!(wallet.mint(&token("and more")).unwrap(), Err(TooManyTokens));
             wallet.mint(&NewToken { login: true, ..token("login") }).unwrap().unwrap();
         });
         assert_eq!(opens(&sql, NOW, &proof("50")), Ok(()));
