@@ -14,11 +14,12 @@ use crate::identity::{AccountId, Proof};
 use crate::money::{Cents, units};
 use crate::protocol::{AnyCommand, Command, NotDone, Object, Right, Stats, codec};
 use crate::read_only_sql::Table;
-use crate::sql::{SqlError, Value};
+use crate::sql::Value;
 use crate::tables::Role;
 
 pub use super::logins::{
-    BeginLogin, ComeHome, DecideLogin, Disown, FindCardOwner, HeadFor, Lock, MovePayment, PendingLogins, TakeLogin,
+    BeginLogin, ComeHome, DecideLogin, Disown, FindCardOwner, HeadFor, Lock, MovePayment, PendingLogins, ReadLogin,
+    TakeLogin,
 };
 
 commands! {
@@ -49,6 +50,7 @@ commands! {
     FindCardOwner,
     HeadFor,
     BeginLogin,
+    ReadLogin,
     PendingLogins,
     DecideLogin,
     TakeLogin,
@@ -210,7 +212,8 @@ impl Handler for Read {
     const RIGHT: Right = Right::Spend;
 
     fn run(&self, wallet: &mut Wallet<'_>, _object: &dyn Object) -> Result<Self::Reply, WalletError> {
-        wallet.show()
+        let pending_logins = if wallet.may_manage() { wallet.pending_logins()?.len() } else { 0 };
+        Ok(AccountRow { pending_logins, ..wallet.show()? })
     }
 
     fn before_anybody_paid(&self, object: &dyn Object) -> Option<Self::Reply> {

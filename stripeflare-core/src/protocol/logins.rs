@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::account::{
     CardOwner, Homecoming, HomecomingOutcome, LoginRequest, MovedPayment, NewToken, NoLogin, NotBegun, PendingLogin,
-    Taken, TokenId, Wallet,
+    Taken, Wallet,
 };
 use crate::clock::Millis;
 use crate::error::WalletError;
@@ -76,6 +76,21 @@ impl Handler for BeginLogin {
 
     fn run(&self, wallet: &mut Wallet<'_>, _object: &dyn Object) -> Result<Self::Reply, WalletError> {
         wallet.begin_login(&self.request)
+    }
+}
+
+/// What has become of a login by a payment, if one began here.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct ReadLogin {
+    pub payment: String,
+}
+
+impl Handler for ReadLogin {
+    type Reply = Option<PendingLogin>;
+    const RIGHT: Right = Right::Ours;
+
+    fn run(&self, wallet: &mut Wallet<'_>, _object: &dyn Object) -> Result<Self::Reply, WalletError> {
+        wallet.login(&self.payment)
     }
 }
 

@@ -7,6 +7,9 @@ use wasm_bindgen::JsValue;
 use worker::Env;
 
 const STRIPE_API: &str = "https://api.stripe.com";
+/// How long a login waits where `LOGIN_WAIT` says nothing else, in seconds.
+const LOGIN_WAIT_S: i64 = 3_600;
+const MAX_LOGIN_WAIT_S: i64 = 7 * 86_400;
 
 /// The deployment's variables, read once per isolate.
 #[derive(Clone)]
@@ -20,6 +23,8 @@ pub(crate) struct Config {
     pub(crate) livemode: bool,
     /// On localhost, where a browser keeps no `__Host-` cookie.
     skip_login: bool,
+    /// How long a login by somebody else's payment waits before it may be taken.
+    pub(crate) login_wait_s: i64,
     /// Where a payer goes on: a path of this site.
     pub(crate) return_to: String,
     pub(crate) operator: Operator,
@@ -107,6 +112,12 @@ impl Config {
         )?;
         must("STRIPE_CURRENCY", is_supported(&currency), "is a currency with three decimals, which are not supported")?;
 
+        let login_wait_s = read("LOGIN_WAIT").map_or(Some(LOGIN_WAIT_S), |text| text.parse().ok());
+        let login_wait_s = login_wait_s.filter(|seconds| (0..=MAX_LOGIN_WAIT_S).contains(seconds));
+        let login_wait_s = login_wait_s
+            .ok_or(ConfigError { variable: "LOGIN_WAIT", problem: "is no number of seconds from 0 to 604800" })?;
+        must("LOGIN_WAIT", test || login_wait_s >= 60, "is less than 60 seconds, which is for test keys only")?;
+
         let return_to = read("STRIPE_RETURN_TO").unwrap_or_else(|| "/".to_owned());
         let of_this_site = return_to.starts_with('/') && !return_to.starts_with("//") && !return_to.contains('\\');
         must(
@@ -124,6 +135,7 @@ impl Config {
             currency,
             livemode: live,
             skip_login,
+            login_wait_s,
             return_to,
             operator: Operator::new(&db_secret),
             references,
@@ -206,6 +218,9 @@ mod tests {
             ("STRIPE_RETURN_TO", Some("/\\tell.example/")),
             ("STRIPE_RETURN_TO", Some("/\r\nx-tell: 1")),
             ("STRIPE_RETURN_TO", Some("tell")),
+            ("LOGIN_WAIT", Some("tell")),
+            ("LOGIN_WAIT", Some("-1")),
+            ("LOGIN_WAIT", Some("604801")),
             ("STRIPE_CURRENCY", Some("kwd")),
             ("STRIPE_CURRENCY", Some("tell")),
         ] {

@@ -46,7 +46,16 @@ impl Deployment {
     }
 
     pub(crate) fn payment_link(&self, account: &AccountId) -> String {
-        self.config.payment_link_for(&self.config.references.sign(account))
+        self.marked_payment_link(account, None)
+    }
+
+    /// The payment link of an account for a browser that leaves to pay, with its mark.
+    pub(crate) fn marked_payment_link(&self, account: &AccountId, mark: Option<&str>) -> String {
+        let reference = self.config.references.sign(account);
+        match mark {
+            Some(mark) => self.config.payment_link_for(&format!("{reference}-{mark}")),
+            None => self.config.payment_link_for(&reference),
+        }
     }
 }
 

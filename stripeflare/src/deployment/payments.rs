@@ -6,9 +6,9 @@ use stripeflare_core::aggregate::{Assignment, Unclaimed};
 use stripeflare_core::identity::AccountId;
 use stripeflare_core::protocol::account::Reverse;
 use stripeflare_core::protocol::aggregate::{Assign, RecordUnclaimed};
-use stripeflare_core::protocol::directory::{Find, FindOrPark, Park};
+use stripeflare_core::protocol::directory::{Credited, Find, FindOrPark, Park};
 use stripeflare_core::protocol::{Aggregate, Shard};
-use stripeflare_core::stripe::{CheckoutSession, ReversalFact, Rules, Verdict, session_key};
+use stripeflare_core::stripe::{CheckoutSession, CreditTo, ReversalFact, Rules, Verdict, session_key};
 
 use crate::deployment::Deployment;
 use crate::deployment::config::Config;
@@ -20,11 +20,19 @@ pub(crate) async fn credit(deployment: &Deployment, session: &CheckoutSession, c
     match judge(deployment, session, connected).await? {
         Verdict::Nothing => Ok(()),
         Verdict::Unclaimed(unclaimed) => record(deployment, unclaimed).await,
-        Verdict::Credit(credit) => {
-            deployment.stubs.credit(credit.into()).await?;
-            Ok(())
-        }
+        Verdict::Credit(credit) => credit_as_judged(deployment, credit).await.map(drop),
     }
+}
+
+/// Credits what was judged to be a credit, and lets the session's shard know whose it is. Answers whose.
+pub(crate) async fn credit_as_judged(deployment: &Deployment, credit: CreditTo) -> Result<AccountId> {
+    let (session, named, mark) = (credit.key.clone(), credit.account.clone(), credit.mark.clone());
+    let account = deployment.stubs.credit(credit.into()).await?;
+    // Money that went elsewhere than its reference says is nobody's login.
+    let mark = mark.filter(|_| account == named);
+    let shard = Shard::of(&session);
+    deployment.stubs.as_system(&shard).send(Credited { session, account: account.clone(), mark }).await?;
+    Ok(account)
 }
 
 /// What becomes of a session.

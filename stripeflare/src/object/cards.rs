@@ -42,7 +42,7 @@ impl Inner {
     }
 
     /// One transaction on this account.
-    fn note(&self, act: impl FnOnce(&mut Wallet<'_>) -> Result<(), WalletError>) -> Result<(), String> {
+    pub(super) fn note(&self, act: impl FnOnce(&mut Wallet<'_>) -> Result<(), WalletError>) -> Result<(), String> {
         let note = || -> Result<(), WalletError> {
             let Some(mut wallet) = self.existing(now())? else { return Ok(()) };
             act(&mut wallet)?;

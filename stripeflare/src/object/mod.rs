@@ -4,6 +4,7 @@ mod alarm;
 mod cards;
 mod class;
 mod credit;
+mod logins;
 mod storage;
 mod stubs;
 

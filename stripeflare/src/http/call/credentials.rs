@@ -73,8 +73,6 @@ pub(crate) struct Manner {
     pub(crate) navigation: bool,
     /// A browser sent it.
     pub(crate) browser: bool,
-    /// A page of this very site caused it, as the browser says.
-    pub(crate) from_here: bool,
     /// The browser sent our cookie along if it has one. Of what other sites cause, `SameSite=Lax` lets it do so only where
     /// a person follows a link.
     pub(crate) brings_cookies: bool,
@@ -98,7 +96,6 @@ impl Manner {
         Self {
             navigation,
             browser: headers.contains_key(&FETCH_SITE) || headers.contains_key(&FETCH_MODE),
-            from_here: is(&FETCH_SITE, "same-origin"),
             brings_cookies: same_site || (navigation && method == Method::GET),
             unasked: prefetch || !same_site,
         }

@@ -60,6 +60,8 @@ struct Me<'a> {
     card_fingerprint: Option<String>,
     verified_email: Option<String>,
     registered: bool,
+    /// Logins by payment that wait for the owner, or for their time.
+    pending_logins: usize,
     /// Those of the owner that are public.
     #[serde(flatten)]
     columns: PublicColumns<'a>,
@@ -86,6 +88,7 @@ async fn show_me(request: Request, schema: &Schema) -> Result<Response, Response
         card_fingerprint: row.card_fingerprint,
         verified_email: row.verified_email,
         registered,
+        pending_logins: row.pending_logins,
         columns,
     })
     .into_response())
@@ -101,10 +104,11 @@ async fn send_to_stripe(request: Request) -> Result<Response, Response> {
     context.give_cookie();
     // Asked, so that nobody pays into an account that the cookie opens no more.
     let account = context.row(&Schema::of::<()>()).await?.id;
-    let headers =
-        [(LOCATION, header(context.deployment.payment_link(&account))), (CACHE_CONTROL, header("private, no-store"))];
+    let (mark, cookie) = context.leaves_to_pay().unzip();
+    let link = context.deployment.marked_payment_link(&account, mark.as_deref());
+    let headers = [(LOCATION, header(link)), (CACHE_CONTROL, header("private, no-store"))];
     let mut response = (StatusCode::SEE_OTHER, headers).into_response();
-    response.headers_mut().extend(context.leaves_to_pay(&account).map(|cookie| (SET_COOKIE, header(cookie))));
+    response.headers_mut().extend(cookie.map(|cookie| (SET_COOKIE, header(cookie))));
     Ok(response)
 }
 

@@ -28,6 +28,8 @@ impl Inner {
             }),
             Work::CleanUp => self.in_account(|wallet| wallet.forget_answers()),
             Work::Cards => self.finish_cards().await,
+            Work::Moves => self.tell_moves().await,
+            Work::Contests => self.tell_contests().await,
             Work::Fold => self.in_account(|wallet| wallet.fold(stripeflare_core::account::FOLD_BATCH)),
             Work::Mirror => self.mirror().await,
             Work::Unpark => self.unpark().await,
@@ -118,7 +120,11 @@ impl Inner {
     }
 
     /// What waits in an object of this role; nothing in others.
-    fn in_role<T>(&self, role: Role, act: impl FnOnce() -> Result<Vec<T>, SqlError>) -> Result<Vec<T>, String> {
+    pub(super) fn in_role<T>(
+        &self,
+        role: Role,
+        act: impl FnOnce() -> Result<Vec<T>, SqlError>,
+    ) -> Result<Vec<T>, String> {
         let run = || if self.role()? == Some(role) { Ok::<_, WalletError>(act()?) } else { Ok(Vec::new()) };
         self.transaction(run)
     }
