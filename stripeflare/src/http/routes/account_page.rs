@@ -7,7 +7,8 @@ use axum::response::{IntoResponse, Response};
 use http::header::LOCATION;
 use http::{HeaderValue, StatusCode};
 use serde::Deserialize;
-use stripeflare_core::account::{AccountRow, CardRow, Denied, Line, Place, TokenInfo};
+use stripeflare_core::account::{LoginState, PendingLogin, letters, AccountRow, CardRow, Denied, Line, Place, TokenInfo};
+use stripeflare_core::clock::Millis;
 use stripeflare_core::money::Cents;
 use stripeflare_core::protocol::account::Tokens;
 use stripeflare_core::schema::Schema;
@@ -45,8 +46,11 @@ async fn show(request: Request) -> Result<Response, Response> {
                 let (lines, next) = context.lines(token, before, LINES).await?;
                 statement(&mut body, &lines, next);
                 list(&mut body, &tokens);
-                body.push_str(NEW_TOKEN);
-                cards(&mut body, &super::cards::owned(&context).await?, &tokens);
+                let seal = sealed(&context);
+                body.push_str(&NEW_TOKEN.replace("SEAL", &seal));
+                logins(&mut body, &super::logins::pending(&context).await?, &seal);
+                cards(&mut body, &super::cards::owned(&context).await?, &tokens, row.locked);
+                body.push_str(&if row.locked { UNLOCK } else { LOCK }.replace("SEAL", &seal));
                 body.push_str(LEAVING);
                 body.push_str(DELETING);
             }
@@ -146,8 +150,49 @@ fn list(body: &mut String, tokens: &[TokenInfo]) {
     );
 }
 
-fn cards(body: &mut String, cards: &[CardRow], tokens: &[TokenInfo]) {
-    body.push_str("<h2 id=\"cards\">Cards that log in</h2>");
+/// The hidden fields by which a button shows that a person pressed it, on a page that no script fetched.
+fn sealed(context: &Inner) -> String {
+    context.seal_form(PURPOSE).map_or_else(String::new, |(until, seal)| {
+        format!(
+            "<input type=\"hidden\" name=\"until\" value=\"{until}\"><input type=\"hidden\" name=\"seal\" value=\"{seal}\">"
+        )
+    })
+}
+
+fn logins(body: &mut String, logins: &[PendingLogin], seal: &str) {
+    if logins.is_empty() {
+        return;
+    }
+    body.push_str(
+        "<h2 id=\"logins\">Logins that wait</h2><p>Somebody paid with a card of yours and asks to use this account. Approve it \
+         only if that is you, and the letters are those that your other browser shows.</p>\
+         <table aria-labelledby=\"logins\"><thead><tr><th scope=\"col\">Letters</th><th scope=\"col\">Asked</th>\
+         <th scope=\"col\">Let in by itself from</th><td></td></tr></thead><tbody>",
+    );
+    for login in logins {
+        let (letters, asked) = (letters(&login.payment), at_minute(login.at));
+        let matures = match login.state {
+            LoginState::Approved => "approved".to_owned(),
+            _ => at_minute(login.matures_at),
+        };
+        let id = Escaped(&login.payment);
+        let _ = write!(
+            body,
+            "<tr><th scope=\"row\">{letters}</th><td>{asked}</td><td>{matures}</td><td>\
+             <form method=\"post\" action=\"/account\">{seal}<input type=\"hidden\" name=\"id\" value=\"{id}\">\
+             <button name=\"do\" value=\"approve-login\" aria-label=\"Approve {letters}\">Approve</button> \
+             <button name=\"do\" value=\"refuse-login\" aria-label=\"Refuse {letters}\">Refuse</button></form></td></tr>"
+        );
+    }
+    body.push_str("</tbody></table>");
+}
+
+fn cards(body: &mut String, cards: &[CardRow], tokens: &[TokenInfo], locked: bool) {
+    body.push_str("<h2 id=\"cards\">Cards that open this account</h2>");
+    if locked {
+        body.push_str("<p>None: this account is locked, so no card opens it, and none is added.</p>");
+        return;
+    }
     if cards.is_empty() {
         body.push_str("<p>None: pay with a card, and it logs in to this account in other browsers, too.</p>");
         return;
@@ -174,7 +219,7 @@ fn at_minute(at: stripeflare_core::clock::Millis) -> String {
     moment_text(at)[..16].replace('T', " ")
 }
 
-const NEW_TOKEN: &str = "<h3>New access token</h3><form method=\"post\" action=\"/account\">\
+const NEW_TOKEN: &str = "<h3>New access token</h3><form method=\"post\" action=\"/account\">SEAL\
     <label>Label <input name=\"label\" required maxlength=\"64\"></label>\
     <label>May <select name=\"rights\"><option value=\"spend\">spend</option>\
     <option value=\"manage\">manage: see and change everything here</option></select></label>\
@@ -193,6 +238,15 @@ const DELETING: &str = "<h2>Delete this account</h2><form method=\"post\" action
     <label><input type=\"checkbox\" name=\"forfeit\" value=\"true\"> Give up the money that is left</label>\
     <button name=\"do\" value=\"delete\">Delete the account</button></form>";
 
+const LOCK: &str = "<form method=\"post\" action=\"/account\">SEAL<p><button name=\"do\" value=\"lock\">Lock</button> No card \
+    opens this account any more, and who logged in by one is logged out.</p></form>";
+
+const UNLOCK: &str = "<form method=\"post\" action=\"/account\">SEAL<p><button name=\"do\" value=\"unlock\">Unlock</button> Cards \
+    that you pay with open this account again.</p></form>";
+
+/// What the seal of this page's forms is for.
+const PURPOSE: &str = "account";
+
 /// A button of the page.
 #[derive(Deserialize)]
 #[serde(default)]
@@ -206,6 +260,8 @@ struct Press {
     expires_at: String,
     forget: bool,
     forfeit: bool,
+    until: Millis,
+    seal: String,
 }
 
 impl Default for Press {
@@ -221,6 +277,8 @@ impl Default for Press {
             expires_at: empty(),
             forget: false,
             forfeit: false,
+            until: 0,
+            seal: empty(),
         }
     }
 }
@@ -233,8 +291,24 @@ async fn press(request: Request) -> Result<Response, Response> {
     context.spending_token()?;
     let form = Form::<Press>::from_request(Request::from_parts(parts, body), &()).await;
     let Form(press) = form.map_err(IntoResponse::into_response)?;
+    // What lasts beyond this browser's session is for a person's hand, and for no script on one of this site's pages.
+    let lasts = matches!(press.r#do.as_str(), "approve-login" | "refuse-login" | "lock" | "unlock")
+        || (press.r#do == "make" && press.rights == "manage");
+    if lasts && !context.is_sealed(PURPOSE, press.until, &press.seal) {
+        let message = "This form is too old, or was not made for this browser. Load the page again, and press the button there.";
+        return Err(Answer::new(StatusCode::FORBIDDEN, "seal", message).into());
+    }
     match press.r#do.as_str() {
         "make" => made(&context, press).await,
+        "approve-login" | "refuse-login" => {
+            super::logins::decide(&context, press.id, press.r#do == "approve-login").await?;
+            Ok(back())
+        }
+        "unlock" => context.lock(false).await.map(|()| back()),
+        "lock" => {
+            context.lock(true).await?;
+            Ok(locked(&context))
+        }
         "end" => {
             context.end_token(press.id.into()).await?;
             Ok(back())
@@ -256,6 +330,19 @@ async fn press(request: Request) -> Result<Response, Response> {
         }
         _ => Err(Answer::new(StatusCode::BAD_REQUEST, "form", "This form has no such button.").into()),
     }
+}
+
+/// Without a card, a lost cookie is a lost account: its owner gets to see the token.
+fn locked(context: &Inner) -> Response {
+    let token = context.cookie_token().map_or_else(String::new, |token| {
+        format!(
+            "<p>Whoever loses all access tokens of a locked account gets at it no more. This browser's is shown here: keep \
+             it.</p><p><code>{}</code></p>",
+            Escaped(token.expose())
+        )
+    });
+    let text = format!("<p>No card opens this account.</p>{token}<p><a href=\"/account\">Your account</a></p>");
+    page(StatusCode::OK, "Locked", &text)
 }
 
 /// To the account again, so that a reload presses nothing.

@@ -100,7 +100,7 @@ impl Inner {
     ///
     /// # Errors
     /// The answer to a visitor, to a token that does not do, and where nobody has paid.
-    async fn change<C: Command<To = AccountId>>(&self, command: C) -> Result<C::Reply, Response> {
+    pub(crate) async fn change<C: Command<To = AccountId>>(&self, command: C) -> Result<C::Reply, Response> {
         let token = self.spending_token()?;
         self.mark_personal();
         let Some(token) = token else { return Err(no_token()) };
@@ -215,6 +215,7 @@ async fn list(request: Request) -> Result<Response, Response> {
     #[derive(Serialize)]
     struct Tokens {
         tokens: Vec<Shown>,
+        pending_logins: Vec<logins::Shown>,
     }
     let context = Context::from(&request.into_parts().0)?;
     let token = context.token()?;
@@ -226,7 +227,8 @@ async fn list(request: Request) -> Result<Response, Response> {
         Err(ObjectError::Unregistered) => Vec::new(),
         Err(error) => return context.not_done(error).and_then(|()| Err(no_token())),
     };
-    Ok(Json(Tokens { tokens: tokens.into_iter().map(Shown::from).collect() }).into_response())
+    let pending_logins = logins::pending(&context).await?.into_iter().map(logins::Shown::from).collect();
+    Ok(Json(Tokens { tokens: tokens.into_iter().map(Shown::from).collect(), pending_logins }).into_response())
 }
 
 async fn make(request: Request) -> Result<Response, Response> {
@@ -251,6 +253,9 @@ async fn make(request: Request) -> Result<Response, Response> {
     context.spending_token()?;
     let body = to_bytes(body, MAX_BODY).await.map_err(|_| invalid("The body is too large".into()))?;
     let wanted: Wanted = serde_json::from_slice(&body).map_err(|error| invalid(error.to_string()))?;
+    if wanted.manage {
+        context.refuse_cookie()?;
+    }
     let (token, new) = context.make_token(wanted).await?;
     Ok((StatusCode::CREATED, Json(Made { id: new.id, access_token: token.expose() })).into_response())
 }
