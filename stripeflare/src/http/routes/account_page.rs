@@ -7,7 +7,8 @@ use axum::response::{IntoResponse, Response};
 use http::header::LOCATION;
 use http::{HeaderValue, StatusCode};
 use serde::Deserialize;
-use stripeflare_core::account::{AccountRow, CardRow, Denied, Line, Place, Refusal, TokenInfo};
+use stripeflare_core::account::{AccountRow, CardRow, Denied, Line, Place, Refusal, TokenId, TokenInfo};
+use stripeflare_core::identity::random_text;
 use stripeflare_core::money::Cents;
 use stripeflare_core::protocol::{AccountCommand, Reply};
 use stripeflare_core::schema::Schema;
@@ -117,14 +118,19 @@ fn statement(body: &mut String, lines: &[Line], next: Option<Place>) {
 fn list(body: &mut String, tokens: &[TokenInfo]) {
     body.push_str(
         "<h2 id=\"tokens\">Access tokens</h2><table aria-labelledby=\"tokens\"><thead><tr><th scope=\"col\">Label</th>\
-         <th scope=\"col\">May</th><th scope=\"col\">Caps, in cents</th><th scope=\"col\">Last used</th>\
+         <th scope=\"col\">Id</th><th scope=\"col\">Made with</th><th scope=\"col\">May</th><th scope=\"col\">Caps, in cents</th><th scope=\"col\">Last used</th>\
          <th scope=\"col\">Ends</th><td></td></tr></thead><tbody>",
     );
     for token in tokens {
         let label = Escaped(&token.label);
         let this = if token.this { " (this browser)" } else { "" };
         let may = if token.manage { "manage" } else { "spend" };
-        let _ = write!(body, "<tr><th scope=\"row\">{label}{this}</th><td>{may}</td><td>");
+        let (id, made_by) = (Escaped(&token.id), token.made_by.as_ref().map_or("–", TokenId::as_str));
+        let _ = write!(
+            body,
+            "<tr><th scope=\"row\">{label}{this}</th><td><code>{id}</code></td><td><code>{}</code></td><td>{may}</td><td>",
+            Escaped(made_by)
+        );
         for (cap, spent, per) in
             [(token.caps.day, token.spent_day, "today"), (token.caps.total, token.spent_total, "in all")]
         {
@@ -134,7 +140,6 @@ fn list(body: &mut String, tokens: &[TokenInfo]) {
         }
         let used = token.last_used_day.map_or_else(|| "never".to_owned(), day_text);
         let ends = token.expires_at.map_or_else(|| "–".to_owned(), at_minute);
-        let id = Escaped(&token.id);
         let _ = write!(
             body,
             "</td><td>{used}</td><td>{ends}</td><td><form method=\"post\" action=\"/account\">\

@@ -188,9 +188,11 @@ impl Inner {
 
 impl Wanted {
     fn check(self, hash: String) -> Result<NewToken, String> {
-        let length = self.label.chars().count();
-        if !(1..=MAX_LABEL).contains(&length) || self.label.chars().any(char::is_control) {
-            return Err(format!("A token's label is 1 to {MAX_LABEL} characters, none of them a line break."));
+        let length = self.label.trim().chars().count();
+        if !(1..=MAX_LABEL).contains(&length) || self.label.chars().any(is_invisible) {
+            return Err(format!(
+                "A token's label is 1 to {MAX_LABEL} characters, none of them a line break, invisible, or turning the direction of a text."
+            ));
         }
         let caps = Caps { day: self.cap_per_day, total: self.cap_total };
         if caps.day.iter().chain(&caps.total).any(|cap| !cap.is_positive()) {
@@ -223,6 +225,20 @@ async fn list(request: Request) -> Result<Response, Response> {
     let context = Context::from(&request.into_parts().0)?;
     let token = context.token()?.map(|(token, _)| token);
     let tokens = match context.ask_as_owner(token, AccountCommand::Tokens).await {
+/// Shows as nothing, or changes how what stands beside it shows: with such a label one token looks like another.
+///
+/// Unicode's controls, formats (bidirectional ones, joiners), blanks that are letters, and variation selectors.
+fn is_invisible(character: char) -> bool {
+    character.is_control()
+        || matches!(character,
+            '\u{ad}' | '\u{34f}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{890}'..='\u{891}'
+            | '\u{8e2}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}'
+            | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{110bd}' | '\u{110cd}'
+            | '\u{13430}'..='\u{1343f}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0000}'..='\u{e0fff}')
+}
+
         Ok(Reply::Tokens(tokens)) => tokens,
         Ok(_) => return Err(unexpected()),
         // Nobody has paid yet: there is nothing to list.
@@ -301,4 +317,26 @@ async fn close(request: Request) -> Result<Response, Response> {
 /// Whether the query has this pair.
 fn says(uri: &http::Uri, pair: &str) -> bool {
     uri.query().is_some_and(|query| query.split('&').any(|it| it == pair))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn token_labels_with_bidirectional_and_zero_width_characters() {
+        let check = |label: &str| Wanted { label: label.to_owned(), ..Wanted::default() }.check(String::new());
+        for good in ["agent", "Zoë's agent", "代理人", "وكيل", "a\u{a0}b", "🤖", &"a".repeat(MAX_LABEL)] {
+            assert!(check(good).is_ok(), "{good}");
+        }
+        for bad in ["", " ", "\u{a0}", "a\nb", "a\u{7f}", &"a".repeat(MAX_LABEL + 1)] {
+            assert!(check(bad).is_err(), "{bad:?}");
+        }
+        for invisible in
+            "\u{200b}\u{200d}\u{200f}\u{202e}\u{2066}\u{2069}\u{61c}\u{ad}\u{feff}\u{2060}\u{3164}\u{fe0f}\u{e0041}"
+                .chars()
+        {
+            assert!(check(&format!("first{invisible}")).is_err(), "{}", invisible.escape_unicode());
+        }
+    }
 }
