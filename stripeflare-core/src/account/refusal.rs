@@ -37,6 +37,8 @@ pub enum Refusal {
     TooManyTokens,
     /// The account went into another one.
     Merged,
+    /// The caller's secret has a successor, and only that may have another one.
+    Rotated,
     /// Without this token nobody could get at the account's money.
     LastToken,
     /// There is money left.

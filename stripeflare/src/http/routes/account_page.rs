@@ -47,12 +47,12 @@ async fn show(request: Request) -> Result<Response, Response> {
                 list(&mut body, &tokens);
                 body.push_str(NEW_TOKEN);
                 cards(&mut body, &super::cards::owned(&context).await?, &tokens);
-                body.push_str(LEAVING);
+                leaving(&mut body);
                 body.push_str(DELETING);
             }
             None => {
                 body.push_str("<p>The access token of this browser only spends: it shows no more.</p>");
-                body.push_str(LEAVING);
+                leaving(&mut body);
             }
         }
     } else {
@@ -189,7 +189,13 @@ const NEW_TOKEN: &str = "<h3>New access token</h3><form method=\"post\" action=\
     <label>Ends at the beginning of (UTC) <input name=\"expires_at\" type=\"date\"></label>\
     <button name=\"do\" value=\"make\">Make it</button></form>";
 
+fn leaving(body: &mut String) {
+    // Sent again, the form gives the same secret again.
+    body.push_str(&LEAVING.replace("KEY", &random_text::<16>()));
+}
+
 const LEAVING: &str = "<h2>This browser</h2><form method=\"post\" action=\"/account\">\
+    <input type=\"hidden\" name=\"key\" value=\"KEY\">\
     <p><button name=\"do\" value=\"rotate\">Change its access token</button> The old one stops working.</p>\
     <p><button name=\"do\" value=\"logout\">Log out</button> This browser forgets the account.</p>\
     <p><button name=\"do\" value=\"logout-everywhere\">Log out everywhere else</button> All other access tokens end.</p></form>";
@@ -205,6 +211,7 @@ const DELETING: &str = "<h2>Delete this account</h2><form method=\"post\" action
 struct Press {
     r#do: String,
     id: String,
+    key: String,
     label: String,
     rights: String,
     cap_per_day: String,
@@ -220,6 +227,7 @@ impl Default for Press {
         Self {
             r#do: empty(),
             id: empty(),
+            key: empty(),
             label: empty(),
             rights: empty(),
             cap_per_day: empty(),
@@ -239,6 +247,7 @@ async fn press(request: Request) -> Result<Response, Response> {
     context.spending_token()?;
     let form = Form::<Press>::from_request(Request::from_parts(parts, body), &()).await;
     let Form(press) = form.map_err(IntoResponse::into_response)?;
+    let key = Some(press.key.as_str()).filter(|key| !key.is_empty());
     match press.r#do.as_str() {
         "make" => made(&context, press).await,
         "end" => {
@@ -249,8 +258,8 @@ async fn press(request: Request) -> Result<Response, Response> {
             super::cards::give_up(&context, press.id).await?;
             Ok(back())
         }
-        "rotate" => context.rotate().await.map(|_| back()),
-        "logout-everywhere" => context.log_out_everywhere().await.map(|_| back()),
+        "rotate" => context.rotate(key).await.map(|_| back()),
+        "logout-everywhere" => context.log_out_everywhere(key).await.map(|_| back()),
         "logout" => logged_out(&context, press.forget).await,
         "delete" => {
             context.close_account(press.forfeit).await?;

@@ -13,6 +13,7 @@ use stripeflare_core::money::Cents;
 use stripeflare_core::protocol::{AccountCommand, Reply};
 
 use crate::http::call::context::{Context, Inner};
+use crate::http::call::idempotency;
 use crate::http::reply::answer::Answer;
 use crate::http::reply::date::{day_text, moment, moment_text};
 use crate::http::route::{Method, RouteDef, boxed};
@@ -141,10 +142,17 @@ impl Inner {
         }
     }
 
-    /// A new secret for the caller's token; `command` gets its hash.
-    async fn renew(&self, command: fn(String) -> AccountCommand) -> Result<Option<Token>, Response> {
-        let account = self.account()?;
-        let token = Token::further(account);
+    /// A new secret for the caller's token; `command` gets its hash. The same one again for the same key, lest an answer that
+    /// is lost takes the account along.
+    async fn renew(
+        &self,
+        key: Option<String>,
+        command: fn(String) -> AccountCommand,
+    ) -> Result<Option<Token>, Response> {
+        let token = match (self.spending_token()?, key) {
+            (Some(token), Some(key)) => self.deployment.config.seals.successor(token, &key),
+            _ => Token::further(self.account()?),
+        };
         self.change(command(token.proof(self.deployment.version).hash)).await?;
         // A cookie's scripts never see its token.
         if self.is_by_cookie() {
@@ -154,12 +162,12 @@ impl Inner {
         Ok(Some(token))
     }
 
-    pub(crate) async fn rotate(&self) -> Result<Option<Token>, Response> {
-        self.renew(|hash| AccountCommand::Rotate { hash }).await
+    pub(crate) async fn rotate(&self, key: Option<&str>) -> Result<Option<Token>, Response> {
+        self.renew(key.map(|key| format!("rotate {key}")), |hash| AccountCommand::Rotate { hash }).await
     }
 
-    pub(crate) async fn log_out_everywhere(&self) -> Result<Option<Token>, Response> {
-        self.renew(|hash| AccountCommand::LogOutEverywhere { hash }).await
+    pub(crate) async fn log_out_everywhere(&self, key: Option<&str>) -> Result<Option<Token>, Response> {
+        self.renew(key.map(|key| format!("everywhere {key}")), |hash| AccountCommand::LogOutEverywhere { hash }).await
     }
 
     pub(crate) async fn end_token(&self, id: TokenId) -> Result<(), Response> {
@@ -217,14 +225,6 @@ impl Wanted {
     }
 }
 
-async fn list(request: Request) -> Result<Response, Response> {
-    #[derive(Serialize)]
-    struct Tokens {
-        tokens: Vec<Shown>,
-    }
-    let context = Context::from(&request.into_parts().0)?;
-    let token = context.token()?.map(|(token, _)| token);
-    let tokens = match context.ask_as_owner(token, AccountCommand::Tokens).await {
 /// Shows as nothing, or changes how what stands beside it shows: with such a label one token looks like another.
 ///
 /// Unicode's controls, formats (bidirectional ones, joiners), blanks that are letters, and variation selectors.
@@ -239,6 +239,14 @@ fn is_invisible(character: char) -> bool {
             | '\u{e0000}'..='\u{e0fff}')
 }
 
+async fn list(request: Request) -> Result<Response, Response> {
+    #[derive(Serialize)]
+    struct Tokens {
+        tokens: Vec<Shown>,
+    }
+    let context = Context::from(&request.into_parts().0)?;
+    let token = context.token()?.map(|(token, _)| token);
+    let tokens = match context.ask_as_owner(token, AccountCommand::Tokens).await {
         Ok(Reply::Tokens(tokens)) => tokens,
         Ok(_) => return Err(unexpected()),
         // Nobody has paid yet: there is nothing to list.
@@ -282,13 +290,13 @@ async fn end(request: Request) -> Result<Response, Response> {
 }
 
 async fn rotate(request: Request) -> Result<Response, Response> {
-    let context = Context::from(&request.into_parts().0)?;
-    context.rotate().await.map(renewed)
+    let (parts, _) = request.into_parts();
+    Context::from(&parts)?.rotate(idempotency::key(&parts.headers)?).await.map(renewed)
 }
 
 async fn log_out_everywhere(request: Request) -> Result<Response, Response> {
-    let context = Context::from(&request.into_parts().0)?;
-    context.log_out_everywhere().await.map(renewed)
+    let (parts, _) = request.into_parts();
+    Context::from(&parts)?.log_out_everywhere(idempotency::key(&parts.headers)?).await.map(renewed)
 }
 
 fn renewed(token: Option<Token>) -> Response {
