@@ -30,6 +30,7 @@ use crate::http::reply::answer::{Answer, header};
 use crate::http::reply::date::{day_text, moment_text};
 use crate::http::reply::html::{Escaped, page};
 use crate::object::Address;
+use crate::http::reply::csv::is_formula;
 
 /// The operator's user name, and the address of the operator's panel.
 const OPERATOR: &str = "admin-readonly";
@@ -491,8 +492,7 @@ fn csv(table: &Table) -> String {
     let cell = |value: &Value| {
         let text = plain(value);
         // A spreadsheet would take a stranger's text for a formula.
-        let formula =
-            matches!(value, Value::Text(_)) && text.starts_with(['=', '+', '-', '@', '\t', '\r']) && !number(value);
+        let formula = matches!(value, Value::Text(_)) && is_formula(&text) && !number(value);
         format!("\"{}{}\"", if formula { "'" } else { "" }, text.replace('"', "\"\""))
     };
     let mut lines = vec![table.columns.iter().map(|name| cell(&name.as_str().into())).collect::<Vec<_>>().join(",")];
