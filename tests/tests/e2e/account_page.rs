@@ -24,6 +24,7 @@ async fn see(world: &World, customer: &Customer) -> String {
     assert_eq!((page.status, page.header("content-type").as_str()), (200, "text/html; charset=utf-8"), "{page:?}");
     assert_eq!(page.header("cache-control"), "private, no-store");
     assert!(page.header("content-security-policy").starts_with("default-src 'none'"));
+    assert_eq!(page.header("cross-origin-opener-policy"), "same-origin");
     assert!(!page.body.contains("<script"));
     page.body
 }
