@@ -40,7 +40,7 @@ pub(crate) fn routes(schema: Schema) -> Router {
                 .post(|request| SendFuture::new(stripe_return::decide(request))),
         ),
         ("/db/admin-readonly/assign", post(|request| SendFuture::new(panel::assign(request)))),
-        ("/db/{who}", get(|request| SendFuture::new(panel::show(request)))),
+        ("/db/{who}", get(move |request| SendFuture::new(panel::show(request, schema)))),
         ("/stripe-webhook", post(|request| SendFuture::new(webhook::receive(request)))),
     ];
     others.into_iter().fold(router, |router, (path, methods)| {
