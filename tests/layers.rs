@@ -166,6 +166,22 @@ fn the_picture_shows_this_order() -> Result<()> {
 }
 
 #[test]
+fn the_documentation_links_to_files_that_are_there() -> Result<()> {
+    let guides = fs::read_dir(repository().join("docs"))?.map(|entry| Ok(entry?.path()));
+    let mut files = guides.collect::<Result<Vec<_>>>()?;
+    files.extend(["README.md", "CONTRIBUTING.md", "CHANGELOG.md"].map(|name| repository().join(name)));
+    for file in files.iter().filter(|file| file.extension().is_some_and(|it| it == "md")) {
+        let text = fs::read_to_string(file)?;
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let path = link.split('#').next().unwrap_or_default();
+            let is_ours = !path.contains("://") && !path.is_empty();
+            assert!(!is_ours || file.with_file_name(path).exists(), "{}: {link} is not there", file.display());
+        }
+    }
+    Ok(())
+}
+
+#[test]
 fn a_made_up_house_in_disorder_is_seen_through() {
     let house = House { name: "made-up", what: "", rooms: &[("roof", ""), ("roof/sky.rs", ""), ("cellar", "")] };
     let faults = |list: &[(&str, &str)]| {
