@@ -17,19 +17,13 @@ use crate::http::call::context::{Context, Inner};
 use crate::http::reply::answer::Answer;
 use crate::http::reply::date::{day_text, moment_text};
 use crate::http::reply::html::{Escaped, page};
-use crate::http::route::{Method, RouteDef, boxed};
 use crate::http::routes::statement::{Wanted as WantedLines, what_for};
-use crate::http::routes::tokens::{Wanted, answered};
-
-pub(crate) const ROUTES: &[RouteDef] = &[
-    RouteDef::ours(Method::Get, "/account", |request| boxed(answered(show(request)))),
-    RouteDef::ours(Method::Post, "/account", |request| boxed(answered(press(request)))),
-];
+use crate::http::routes::tokens::Wanted;
 
 /// Lines of the statement on one page.
 const LINES: usize = 20;
 
-async fn show(request: Request) -> Result<Response, Response> {
+pub(super) async fn show(request: Request) -> Result<Response, Response> {
     let (parts, _) = request.into_parts();
     let context = Context::from(&parts)?;
     context.give_cookie();
@@ -239,7 +233,7 @@ impl Default for Press {
     }
 }
 
-async fn press(request: Request) -> Result<Response, Response> {
+pub(super) async fn press(request: Request) -> Result<Response, Response> {
     let (parts, body) = request.into_parts();
     let context = Context::from(&parts)?;
     context.mark_personal();

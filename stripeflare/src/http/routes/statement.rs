@@ -17,11 +17,6 @@ use crate::http::call::context::{Context, Inner};
 use crate::http::reply::answer::{Answer, header};
 use crate::http::reply::csv::is_formula;
 use crate::http::reply::date::moment_text;
-use crate::http::route::{Method, RouteDef, boxed};
-use crate::http::routes::tokens::answered;
-
-pub(crate) const ROUTES: &[RouteDef] =
-    &[RouteDef::ours(Method::Get, "/me/entries", |request| boxed(answered(entries(request))))];
 
 /// Lines of a page, unless the caller asks for another number.
 const PAGE: usize = 100;
@@ -113,7 +108,7 @@ impl Inner {
     }
 }
 
-async fn entries(request: Request) -> Result<Response, Response> {
+pub(super) async fn entries(request: Request) -> Result<Response, Response> {
     #[derive(Serialize)]
     struct Page<'a> {
         entries: Vec<Entry<'a>>,

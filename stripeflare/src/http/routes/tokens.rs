@@ -16,21 +16,6 @@ use crate::http::call::context::{Context, Inner};
 use crate::http::call::idempotency;
 use crate::http::reply::answer::Answer;
 use crate::http::reply::date::{day_text, moment, moment_text};
-use crate::http::route::{Method, RouteDef, boxed};
-
-pub(crate) const ROUTES: &[RouteDef] = &[
-    RouteDef::ours(Method::Get, "/tokens", |request| boxed(answered(list(request)))),
-    RouteDef::ours(Method::Post, "/tokens", |request| boxed(answered(make(request)))),
-    RouteDef::ours(Method::Delete, "/tokens/{id}", |request| boxed(answered(end(request)))),
-    RouteDef::ours(Method::Post, "/rotate-token", |request| boxed(answered(rotate(request)))),
-    RouteDef::ours(Method::Post, "/logout", |request| boxed(answered(log_out(request)))),
-    RouteDef::ours(Method::Post, "/logout-everywhere", |request| boxed(answered(log_out_everywhere(request)))),
-    RouteDef::ours(Method::Delete, "/me", |request| boxed(answered(close(request)))),
-];
-
-pub(crate) async fn answered(run: impl Future<Output = Result<Response, Response>>) -> Response {
-    run.await.unwrap_or_else(|answer| answer)
-}
 
 /// A JSON body that describes a token is small.
 const MAX_BODY: usize = 16 * 1024;
@@ -239,7 +224,7 @@ fn is_invisible(character: char) -> bool {
             | '\u{e0000}'..='\u{e0fff}')
 }
 
-async fn list(request: Request) -> Result<Response, Response> {
+pub(super) async fn list(request: Request) -> Result<Response, Response> {
     #[derive(Serialize)]
     struct Tokens {
         tokens: Vec<Shown>,
@@ -256,7 +241,7 @@ async fn list(request: Request) -> Result<Response, Response> {
     Ok(Json(Tokens { tokens: tokens.into_iter().map(Shown::from).collect() }).into_response())
 }
 
-async fn make(request: Request) -> Result<Response, Response> {
+pub(super) async fn make(request: Request) -> Result<Response, Response> {
     #[derive(Serialize)]
     struct Made {
         id: TokenId,
@@ -282,19 +267,19 @@ async fn make(request: Request) -> Result<Response, Response> {
     Ok((StatusCode::CREATED, Json(Made { id: new.id, access_token: token.expose() })).into_response())
 }
 
-async fn end(request: Request) -> Result<Response, Response> {
+pub(super) async fn end(request: Request) -> Result<Response, Response> {
     let (parts, _) = request.into_parts();
     let id = parts.uri.path().rsplit('/').next().unwrap_or_default().to_owned();
     Context::from(&parts)?.end_token(TokenId::from(id)).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-async fn rotate(request: Request) -> Result<Response, Response> {
+pub(super) async fn rotate(request: Request) -> Result<Response, Response> {
     let (parts, _) = request.into_parts();
     Context::from(&parts)?.rotate(idempotency::key(&parts.headers)?).await.map(renewed)
 }
 
-async fn log_out_everywhere(request: Request) -> Result<Response, Response> {
+pub(super) async fn log_out_everywhere(request: Request) -> Result<Response, Response> {
     let (parts, _) = request.into_parts();
     Context::from(&parts)?.log_out_everywhere(idempotency::key(&parts.headers)?).await.map(renewed)
 }
@@ -310,13 +295,13 @@ fn renewed(token: Option<Token>) -> Response {
     }
 }
 
-async fn log_out(request: Request) -> Result<Response, Response> {
+pub(super) async fn log_out(request: Request) -> Result<Response, Response> {
     let (parts, _) = request.into_parts();
     Context::from(&parts)?.log_out(says(&parts.uri, "forget=true")).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-async fn close(request: Request) -> Result<Response, Response> {
+pub(super) async fn close(request: Request) -> Result<Response, Response> {
     let (parts, _) = request.into_parts();
     Context::from(&parts)?.close_account(says(&parts.uri, "forfeit=true")).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
