@@ -12,91 +12,18 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::clock::Clock;
-use super::disputes::{DisputeEnd, DisputeRequest};
-use super::payments::{Paid, PayRequest};
-use super::refunds::RefundStatus;
-use super::server::{Inner, Knobs, router};
-use super::setup::{add_link, first_link};
-use super::state::{Account, Cause, State, text};
-use super::webhooks::{self, Delivery, DeliveryRecord, Progress};
-use super::{ids, signature};
-
-/// What a stripeflare worker wants to hear of.
-pub const WEBHOOK_EVENTS: [&str; 10] = [
-    "checkout.session.completed",
-    "checkout.session.async_payment_succeeded",
-    "checkout.session.async_payment_failed",
-    "refund.created",
-    "refund.updated",
-    "refund.failed",
-    "charge.dispute.created",
-    "charge.dispute.funds_withdrawn",
-    "charge.dispute.funds_reinstated",
-    "charge.dispute.closed",
-];
-
-/// How to start the stand-in.
-#[derive(Debug, Clone)]
-pub struct StandInOptions {
-    /// `None`: one that is free.
-    pub port: Option<u16>,
-    /// Anything else is answered 401. `sk_live_…` makes everything live mode.
-    pub secret_key: String,
-    /// Where webhooks go; can be set later.
-    pub webhook_url: Option<String>,
-    /// `whsec_…`
-    pub webhook_secret: String,
-    /// What is sent there; `*` is everything.
-    pub webhook_events: Vec<String>,
-    /// Of the payment link it starts with.
-    pub currency: String,
-    /// Where that link sends the payer afterwards, with `{CHECKOUT_SESSION_ID}` in it; `None`: a page that says thanks.
-    pub after_payment: Option<String>,
-    /// How long a bank debit takes; `None`: until [`StandIn::settle_delayed`].
-    pub settle_after: Option<Duration>,
-    /// How long the payer waits for the webhook's answer before being sent on.
-    pub redirect_wait: Duration,
-    /// How webhooks arrive.
-    pub delivery: Delivery,
-    /// The time on objects and signatures.
-    pub clock: Clock,
-    /// Fingerprints of cards depend on it: the same account, the same fingerprint, also tomorrow.
-    pub account: String,
-}
-
-impl Default for StandInOptions {
-    fn default() -> Self {
-        Self {
-            port: None,
-            secret_key: format!("sk_test_{}", ids::random(32)),
-            webhook_url: None,
-            webhook_secret: format!("whsec_{}", ids::random(32)),
-            webhook_events: WEBHOOK_EVENTS.map(str::to_owned).to_vec(),
-            currency: "usd".to_owned(),
-            after_payment: None,
-            settle_after: None,
-            redirect_wait: Duration::from_secs(10),
-            delivery: Delivery::default(),
-            clock: Clock::default(),
-            account: "acct_1StandInForStripe".to_owned(),
-        }
-    }
-}
-
-/// Trouble that the API is in; the payment page and webhooks go on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ApiFault {
-    /// Answers after a while.
-    Slow(Duration),
-    /// 429
-    RateLimited,
-    /// 500
-    Broken,
-    /// 200 with something that is no JSON.
-    Garbage,
-    /// The answer breaks off.
-    Disconnect,
-}
+use super::model::deliveries::{Delivery, DeliveryRecord, Progress};
+use super::model::events::Cause;
+use super::model::state::{Account, State};
+use super::options::{ApiFault, StandInOptions};
+use super::resources::disputes::{DisputeEnd, DisputeRequest};
+use super::resources::payment_links::{add_link, first_link};
+use super::resources::payments::{Paid, PayRequest};
+use super::resources::refunds::RefundStatus;
+use super::server::shared::{Inner, Knobs};
+use super::server::{router, webhooks};
+use super::wire::json::text;
+use super::wire::{ids, signature};
 
 /// A running stand-in. Dropping it ends it.
 #[derive(Debug)]
@@ -125,7 +52,7 @@ impl StandIn {
             url: format!("http://127.0.0.1:{port}"),
         };
         let mut state = State::new(account);
-        let link = first_link(&mut state, &options);
+        let link = first_link(&mut state, &options.secret_key, &options.currency, options.after_payment.as_deref());
         if let Some(url) = &options.webhook_url {
             state.insert_webhook_endpoint(url, &options.webhook_events, options.webhook_secret.clone());
         }

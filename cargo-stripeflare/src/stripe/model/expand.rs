@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::error::{ApiError, ApiResult};
 use super::state::State;
+use crate::stripe::wire::error::{ApiError, ApiResult};
 
 /// Stripe's limit.
 const MAX_DEPTH: usize = 4;
@@ -24,7 +24,7 @@ const EXPANDABLE: [(&str, &str, &str); 11] = [
 ];
 
 /// Replaces what each path names.
-pub(super) fn expand(state: &State, mut object: Value, paths: &[String]) -> ApiResult<Value> {
+pub(crate) fn expand(state: &State, mut object: Value, paths: &[String]) -> ApiResult<Value> {
     for path in paths {
         let fields: Vec<&str> = path.split('.').collect();
         if fields.len() > MAX_DEPTH {
@@ -68,9 +68,9 @@ fn refusal(path: &str, message: &str) -> ApiError {
 mod tests {
     use serde_json::json;
 
-    use super::super::Clock;
-    use super::super::state::Account;
     use super::*;
+    use crate::stripe::clock::Clock;
+    use crate::stripe::model::state::Account;
 
     fn state() -> State {
         let url = "http://127.0.0.1:1".to_owned();

@@ -1,14 +1,7 @@
-//! Sends events as Stripe does: signed, at least once, in no order, again after anything but a 2xx.
+//! Which webhooks are to be sent, and how each stands.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::Duration;
-
-use serde_json::Value;
-
-use super::server::Inner;
-use super::signature;
-use super::state::text;
 
 /// How webhooks arrive. The default is as quick and orderly as a network allows.
 #[derive(Debug, Clone)]
@@ -73,7 +66,7 @@ pub enum Progress {
 
 /// All deliveries, and those that nobody has started yet.
 #[derive(Debug, Default)]
-pub(super) struct Deliveries {
+pub(crate) struct Deliveries {
     records: Vec<DeliveryRecord>,
     by_event: HashMap<String, Vec<usize>>,
     queued: Vec<usize>,
@@ -81,7 +74,7 @@ pub(super) struct Deliveries {
 }
 
 impl Deliveries {
-    pub(super) fn queue(&mut self, event: &str, kind: &str, endpoint: &str) {
+    pub(crate) fn queue(&mut self, event: &str, kind: &str, endpoint: &str) {
         self.add(DeliveryRecord {
             event: event.to_owned(),
             kind: kind.to_owned(),
@@ -93,7 +86,7 @@ impl Deliveries {
     }
 
     /// What to start now, with its duplicates.
-    pub(super) fn take_queued(&mut self, duplicates: u32) -> Vec<usize> {
+    pub(crate) fn take_queued(&mut self, duplicates: u32) -> Vec<usize> {
         for first in self.queued.clone() {
             for copy in 1..=duplicates {
                 self.add(DeliveryRecord { copy, ..self.records[first].clone() });
@@ -102,15 +95,15 @@ impl Deliveries {
         std::mem::take(&mut self.queued)
     }
 
-    pub(super) fn all(&self) -> &[DeliveryRecord] {
+    pub(crate) fn all(&self) -> &[DeliveryRecord] {
         &self.records
     }
 
-    pub(super) fn is_idle(&self) -> bool {
+    pub(crate) fn is_idle(&self) -> bool {
         self.pending == 0
     }
 
-    pub(super) fn of_event(&self, event: &str) -> impl Iterator<Item = &DeliveryRecord> {
+    pub(crate) fn of_event(&self, event: &str) -> impl Iterator<Item = &DeliveryRecord> {
         self.by_event.get(event).into_iter().flatten().map(|index| &self.records[*index])
     }
 
@@ -122,7 +115,7 @@ impl Deliveries {
         self.pending += 1;
     }
 
-    fn tried(&mut self, index: usize, outcome: Result<u16, String>, most: usize) -> Progress {
+    pub(crate) fn tried(&mut self, index: usize, outcome: Result<u16, String>, most: usize) -> Progress {
         let record = &mut self.records[index];
         record.progress = match outcome {
             Ok(200..=299) => Progress::Delivered,
@@ -134,96 +127,9 @@ impl Deliveries {
         record.progress
     }
 
-    fn give_up(&mut self, index: usize) {
+    pub(crate) fn give_up(&mut self, index: usize) {
         self.records[index].progress = Progress::GivenUp;
         self.pending -= 1;
-    }
-}
-
-/// Starts everything that is queued.
-pub(super) fn dispatch(inner: &Arc<Inner>) {
-    let delivery = inner.delivery();
-    let queued = inner.lock().deliveries.take_queued(delivery.duplicates);
-    for index in queued {
-        let wait = delivery.delay + inner.random_up_to(delivery.reorder);
-        let task = deliver(Arc::clone(inner), index, delivery.clone(), wait);
-        inner.spawn(task);
-    }
-}
-
-async fn deliver(inner: Arc<Inner>, index: usize, delivery: Delivery, mut wait: Duration) {
-    let mut backoff = delivery.retry;
-    loop {
-        if !wait.is_zero() {
-            tokio::time::sleep(wait).await;
-        }
-        let Some(request) = Prepared::of(&inner, index) else {
-            inner.lock().deliveries.give_up(index);
-            inner.changed();
-            return;
-        };
-        let outcome = request.send(&inner.client, delivery.timeout).await;
-        let progress = {
-            let mut state = inner.lock();
-            let progress = state.deliveries.tried(index, outcome, delivery.tries as usize);
-            if progress == Progress::Delivered {
-                let event = state.deliveries.all()[index].event.clone();
-                let left = state.deliveries.of_event(&event).filter(|it| it.progress != Progress::Delivered).count();
-                state.update("event", &event, |event| {
-                    event["pending_webhooks"] = left.into();
-                });
-            }
-            progress
-        };
-        inner.changed();
-        if progress != Progress::Pending {
-            return;
-        }
-        wait = backoff;
-        backoff = backoff.saturating_mul(2).min(Duration::from_secs(60 * 60));
-    }
-}
-
-struct Prepared {
-    url: String,
-    body: Vec<u8>,
-    signature: String,
-}
-
-impl Prepared {
-    /// Signed afresh for every try. `None`: the endpoint is gone.
-    fn of(inner: &Inner, index: usize) -> Option<Self> {
-        let state = inner.lock();
-        let record = &state.deliveries.all()[index];
-        let endpoint = state.find("webhook_endpoint", &record.endpoint)?;
-        let event: &Value = state.find("event", &record.event)?;
-        let body = serde_json::to_vec_pretty(event).expect("JSON can be written");
-        let secrets = state.endpoint_secrets.get(&record.endpoint)?;
-        let signature = signature::header(&body, secrets, state.now_s(), state.account.livemode);
-        Some(Self { url: text(endpoint, "url"), body, signature })
-    }
-
-    async fn send(self, client: &reqwest::Client, timeout: Duration) -> Result<u16, String> {
-        let answer = client
-            .post(&self.url)
-            .timeout(timeout)
-            .header("content-type", "application/json; charset=utf-8")
-            .header("user-agent", "Stripe/1.0 (+https://stripe.com/docs/webhooks)")
-            .header("cache-control", "no-cache")
-            .header("accept", "*/*; q=0.5, application/xml")
-            .header("stripe-signature", self.signature)
-            .body(self.body)
-            .send()
-            .await;
-        match answer {
-            Ok(answer) => {
-                let status = answer.status().as_u16();
-                // Read to the end, so that the connection can be used again.
-                let _ = answer.bytes().await;
-                Ok(status)
-            }
-            Err(error) => Err(error.to_string()),
-        }
     }
 }
 

@@ -10,16 +10,19 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::Value;
 
-use super::error::{ApiError, ApiResult};
-use super::expand;
-use super::form::Params;
-use super::list::{self, Filter};
-use super::server::Inner;
-use super::state::{Cause, Remembered, State};
-use super::{API_VERSION, ApiFault, ids, webhooks};
+use super::shared::Inner;
+use super::webhooks;
+use crate::stripe::model::events::Cause;
+use crate::stripe::model::expand;
+use crate::stripe::model::list::{self, Filter};
+use crate::stripe::model::state::{Remembered, State};
+use crate::stripe::options::ApiFault;
+use crate::stripe::wire::error::{ApiError, ApiResult};
+use crate::stripe::wire::form::Params;
+use crate::stripe::wire::{API_VERSION, ids};
 
 /// Parameters longer than this are no request of ours.
-pub(super) const MAX_BODY: usize = 1024 * 1024;
+pub(crate) const MAX_BODY: usize = 1024 * 1024;
 
 /// One request, authenticated or not.
 struct Request {
@@ -31,7 +34,7 @@ struct Request {
 }
 
 /// Answers every path under `/v1`, unknown ones too.
-pub(super) async fn handle(
+pub(crate) async fn handle(
     Extract(inner): Extract<Arc<Inner>>,
     method: Method,
     uri: Uri,

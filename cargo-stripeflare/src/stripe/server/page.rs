@@ -8,12 +8,12 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use serde_json::Value;
 
-use super::method::{DECLINING_CARD, Method};
-use super::payments::{Paid, PayRequest, amount_range};
-use super::server::Inner;
-use super::setup::PAY_PATH;
-use super::state::text;
-use super::{currency, ids};
+use super::shared::Inner;
+use crate::stripe::model::method::{DECLINING_CARD, Method};
+use crate::stripe::resources::payment_links::{PAY_PATH, amount_range};
+use crate::stripe::resources::payments::{Paid, PayRequest, usable_reference};
+use crate::stripe::wire::json::text;
+use crate::stripe::wire::{currency, ids};
 
 /// What the page offers, in this order.
 const CHOICES: [Choice; 10] = [
@@ -153,7 +153,7 @@ impl Form {
 }
 
 /// `GET /pay/{path}`
-pub(super) async fn show(
+pub(crate) async fn show(
     Extract(inner): Extract<Arc<Inner>>,
     Path(path): Path<String>,
     RawQuery(query): RawQuery,
@@ -180,7 +180,7 @@ pub(super) async fn show(
 }
 
 /// `POST /pay/{path}`
-pub(super) async fn submit(
+pub(crate) async fn submit(
     Extract(inner): Extract<Arc<Inner>>,
     Path(path): Path<String>,
     RawQuery(query): RawQuery,
@@ -292,7 +292,7 @@ fn pay_page(
         method: &form.method,
         choices: &CHOICES,
         error,
-        reference: super::payments::usable_reference(parsed.client_reference_id.as_deref()),
+        reference: usable_reference(parsed.client_reference_id.as_deref()),
     };
     html(status, &page)
 }

@@ -2,13 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::error::{ApiError, ApiResult};
-use super::form::Params;
-use super::state::{State, number};
+use super::state::State;
+use crate::stripe::wire::error::{ApiError, ApiResult};
+use crate::stripe::wire::form::Params;
+use crate::stripe::wire::json::number;
 
 /// A parameter that narrows a list to the objects with that value in the field of the same name.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Filter {
+pub(crate) struct Filter {
     name: &'static str,
     kind: Kind,
 }
@@ -23,19 +24,19 @@ enum Kind {
 }
 
 impl Filter {
-    pub(super) const fn object(name: &'static str, kind: &'static str) -> Self {
+    pub(crate) const fn object(name: &'static str, kind: &'static str) -> Self {
         Self { name, kind: Kind::Object(kind) }
     }
 
-    pub(super) const fn choice(name: &'static str, choices: &'static [&'static str]) -> Self {
+    pub(crate) const fn choice(name: &'static str, choices: &'static [&'static str]) -> Self {
         Self { name, kind: Kind::Choice(choices) }
     }
 
-    pub(super) const fn boolean(name: &'static str) -> Self {
+    pub(crate) const fn boolean(name: &'static str) -> Self {
         Self { name, kind: Kind::Boolean }
     }
 
-    pub(super) const fn text(name: &'static str) -> Self {
+    pub(crate) const fn text(name: &'static str) -> Self {
         Self { name, kind: Kind::Text }
     }
 
@@ -56,11 +57,11 @@ impl Filter {
 }
 
 /// Refunds and disputes.
-pub(super) const OF_A_PAYMENT: [Filter; 2] =
+pub(crate) const OF_A_PAYMENT: [Filter; 2] =
     [Filter::object("payment_intent", "payment_intent"), Filter::object("charge", "charge")];
 
 /// `GET` of a list.
-pub(super) fn list(state: &State, kind: &str, url: &str, filters: &[Filter], mut params: Params) -> ApiResult<Value> {
+pub(crate) fn list(state: &State, kind: &str, url: &str, filters: &[Filter], mut params: Params) -> ApiResult<Value> {
     let limit = params.integer_between("limit", 1, 100)?.unwrap_or(10);
     let limit = usize::try_from(limit).unwrap_or(10);
     let after = params.text("starting_after")?;

@@ -2,9 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::error::{ApiError, ApiResult};
-use super::ids;
-use super::state::{Cause, State, number, text};
+use crate::stripe::model::events::Cause;
+use crate::stripe::model::state::State;
+use crate::stripe::wire::error::{ApiError, ApiResult};
+use crate::stripe::wire::ids;
+use crate::stripe::wire::json::{number, text};
 
 /// What a payer's bank asks or takes back.
 #[derive(Debug, Clone)]
@@ -38,7 +40,7 @@ pub enum DisputeEnd {
 }
 
 impl State {
-    pub(super) fn open_dispute(&mut self, request: &DisputeRequest) -> ApiResult<Value> {
+    pub(crate) fn open_dispute(&mut self, request: &DisputeRequest) -> ApiResult<Value> {
         let charge = self.get("charge", &request.charge, "charge")?.clone();
         let amount = request.amount.unwrap_or_else(|| number(&charge, "amount"));
         if charge["paid"] != true || !(1..=number(&charge, "amount")).contains(&amount) {
@@ -85,19 +87,19 @@ impl State {
         Ok(dispute)
     }
 
-    pub(super) fn withdraw(&mut self, dispute_id: &str) -> ApiResult<Value> {
+    pub(crate) fn withdraw(&mut self, dispute_id: &str) -> ApiResult<Value> {
         self.move_funds(dispute_id, "charge.dispute.funds_withdrawn", |dispute| {
             (-number(dispute, "amount"), "Chargeback withdrawal")
         })
     }
 
-    pub(super) fn reinstate(&mut self, dispute_id: &str, amount: Option<i64>) -> ApiResult<Value> {
+    pub(crate) fn reinstate(&mut self, dispute_id: &str, amount: Option<i64>) -> ApiResult<Value> {
         self.move_funds(dispute_id, "charge.dispute.funds_reinstated", |dispute| {
             (amount.unwrap_or_else(|| number(dispute, "amount")), "Chargeback reversal")
         })
     }
 
-    pub(super) fn close_dispute(&mut self, dispute_id: &str, end: DisputeEnd) -> ApiResult<Value> {
+    pub(crate) fn close_dispute(&mut self, dispute_id: &str, end: DisputeEnd) -> ApiResult<Value> {
         self.get("dispute", dispute_id, "dispute")?;
         let dispute = self.update("dispute", dispute_id, |dispute| {
             dispute["status"] = json!(match end {

@@ -2,11 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::currency::{is_whole, shown};
-use super::error::{ApiError, ApiResult};
-use super::form::Params;
-use super::ids;
-use super::state::{Cause, State, number, text};
+use crate::stripe::model::events::Cause;
+use crate::stripe::model::state::State;
+use crate::stripe::wire::currency::{is_whole, shown};
+use crate::stripe::wire::error::{ApiError, ApiResult};
+use crate::stripe::wire::form::Params;
+use crate::stripe::wire::ids;
+use crate::stripe::wire::json::{merge, metadata as shown_metadata, number, text};
 
 /// How a refund stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +43,7 @@ impl RefundStatus {
 
 impl State {
     /// `POST /v1/refunds`
-    pub(super) fn create_refund(&mut self, mut params: Params, cause: &Cause) -> ApiResult<Value> {
+    pub(crate) fn create_refund(&mut self, mut params: Params, cause: &Cause) -> ApiResult<Value> {
         let intent_id = params.text("payment_intent")?;
         let charge_id = params.text("charge")?;
         let amount = params.integer_between("amount", 1, i64::MAX)?;
@@ -74,20 +76,20 @@ impl State {
             &charge,
             amount,
             status,
-            json!({ "reason": reason, "metadata": object(metadata) }),
+            json!({ "reason": reason, "metadata": shown_metadata(metadata) }),
             cause,
         ))
     }
 
     /// A refund as somebody makes it in the dashboard, in any state.
-    pub(super) fn refund(&mut self, charge_id: &str, amount: Option<i64>, status: RefundStatus) -> ApiResult<Value> {
+    pub(crate) fn refund(&mut self, charge_id: &str, amount: Option<i64>, status: RefundStatus) -> ApiResult<Value> {
         let charge = self.get("charge", charge_id, "charge")?.clone();
         let amount = refundable(&charge, amount)?;
         Ok(self.insert_refund(&charge, amount, status, json!({}), &Cause::default()))
     }
 
     /// A refund moves on.
-    pub(super) fn update_refund(&mut self, id: &str, status: RefundStatus) -> ApiResult<Value> {
+    pub(crate) fn update_refund(&mut self, id: &str, status: RefundStatus) -> ApiResult<Value> {
         let before = self.get("refund", id, "refund")?.clone();
         let ended = ["failed", "canceled"].iter().any(|ended| before["status"] == *ended);
         if ended {
@@ -135,7 +137,7 @@ impl State {
             "status": status.name(),
             "transfer_reversal": null,
         });
-        super::method::merge(&mut refund, more);
+        merge(&mut refund, more);
         self.insert(refund.clone());
         let charge = match status.gives_back() {
             true => charge.clone(),
@@ -181,11 +183,4 @@ fn refundable(charge: &Value, amount: Option<i64>) -> ApiResult<i64> {
         }
         amount => Ok(amount.unwrap_or(left)),
     }
-}
-
-/// Metadata as it is shown.
-pub(super) fn object(pairs: Vec<(String, String)>) -> Value {
-    // An empty value unsets a key; on creation there is nothing to unset.
-    let pairs = pairs.into_iter().filter(|(_, value)| !value.is_empty());
-    Value::Object(pairs.map(|(key, value)| (key, json!(value))).collect())
 }
