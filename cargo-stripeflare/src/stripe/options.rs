@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::clock::Clock;
 use super::model::deliveries::Delivery;
-use super::wire::ids;
+use super::wire::{API_VERSION, ids};
 
 /// What a stripeflare worker wants to hear of.
 pub const WEBHOOK_EVENTS: [&str; 10] = [
@@ -45,6 +45,9 @@ pub struct StandInOptions {
     pub delivery: Delivery,
     /// The time on objects and signatures.
     pub clock: Clock,
+    /// The version of events that are looked up, which is the account's own whatever a request says. Events keep the
+    /// shape of the one version that the stand-in knows.
+    pub account_version: String,
     /// Fingerprints of cards depend on it: the same account, the same fingerprint, also tomorrow.
     pub account: String,
 }
@@ -63,6 +66,7 @@ impl Default for StandInOptions {
             redirect_wait: Duration::from_secs(10),
             delivery: Delivery::default(),
             clock: Clock::default(),
+            account_version: API_VERSION.to_owned(),
             account: "acct_1StandInForStripe".to_owned(),
         }
     }

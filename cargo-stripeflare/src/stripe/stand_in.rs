@@ -49,6 +49,7 @@ impl StandIn {
             id: options.account.clone(),
             livemode: options.secret_key.starts_with("sk_live_") || options.secret_key.starts_with("rk_live_"),
             clock: options.clock.clone(),
+            api_version: options.account_version.clone(),
             url: format!("http://127.0.0.1:{port}"),
         };
         let mut state = State::new(account);
@@ -279,7 +280,7 @@ impl StandIn {
                 .map(|delivery| (delivery.kind.clone(), delivery.endpoint.clone()))
                 .collect();
             for (kind, endpoint) in sent {
-                state.deliveries.queue(event, &kind, &endpoint);
+                state.deliveries.queue_by_hand(event, &kind, &endpoint);
             }
         }
         webhooks::dispatch(&self.inner);

@@ -8,20 +8,13 @@ use cargo_stripeflare::stripe::{
 };
 use serde_json::{Value, json};
 
-use crate::support::{Endpoint, SECRET, get, options};
-
-const SOON: Duration = Duration::from_secs(10);
+use crate::support::{Endpoint, SECRET, SOON, charge_of, get, options};
 
 async fn start(delivery: Delivery) -> (StandIn, Endpoint) {
     let endpoint = Endpoint::start().await;
     let webhook_url = Some(endpoint.url.clone());
     let stand_in = StandIn::start(StandInOptions { webhook_url, delivery, ..options() }).await.unwrap();
     (stand_in, endpoint)
-}
-
-fn charge_of(stand_in: &StandIn, session: &Value) -> String {
-    let intent = stand_in.object("payment_intent", session["payment_intent"].as_str().unwrap()).unwrap();
-    intent["latest_charge"].as_str().unwrap().to_owned()
 }
 
 #[tokio::test]

@@ -18,6 +18,9 @@ pub struct Delivery {
     pub retry: Duration,
     /// Tries before it is given up.
     pub tries: u32,
+    /// Kinds of events that never arrive, as if the endpoint had been down for days; `*` is every kind. They can still
+    /// be looked up, and sent by hand.
+    pub lost: Vec<String>,
     /// Decides what reordering leaves to chance.
     pub seed: u64,
 }
@@ -31,8 +34,15 @@ impl Default for Delivery {
             timeout: Duration::from_secs(20),
             retry: Duration::from_secs(1),
             tries: 16,
+            lost: Vec::new(),
             seed: 0,
         }
+    }
+}
+
+impl Delivery {
+    fn loses(&self, kind: &str) -> bool {
+        self.lost.iter().any(|lost| lost == "*" || lost == kind)
     }
 }
 
@@ -60,7 +70,7 @@ pub enum Progress {
     Pending,
     /// Answered with a 2xx.
     Delivered,
-    /// The endpoint never answered with a 2xx, or is gone.
+    /// The endpoint never answered with a 2xx, or is gone; or the webhook was lost on purpose.
     GivenUp,
 }
 
@@ -69,30 +79,50 @@ pub enum Progress {
 pub(crate) struct Deliveries {
     records: Vec<DeliveryRecord>,
     by_event: HashMap<String, Vec<usize>>,
-    queued: Vec<usize>,
+    queued: Vec<Queued>,
     pending: usize,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Queued {
+    index: usize,
+    by_hand: bool,
 }
 
 impl Deliveries {
     pub(crate) fn queue(&mut self, event: &str, kind: &str, endpoint: &str) {
-        self.add(DeliveryRecord {
+        self.add(Self::first(event, kind, endpoint), false);
+    }
+
+    /// As the dashboard's button does: this one is not lost.
+    pub(crate) fn queue_by_hand(&mut self, event: &str, kind: &str, endpoint: &str) {
+        self.add(Self::first(event, kind, endpoint), true);
+    }
+
+    fn first(event: &str, kind: &str, endpoint: &str) -> DeliveryRecord {
+        DeliveryRecord {
             event: event.to_owned(),
             kind: kind.to_owned(),
             endpoint: endpoint.to_owned(),
             copy: 0,
             tries: Vec::new(),
             progress: Progress::Pending,
-        });
+        }
     }
 
     /// What to start now, with its duplicates.
-    pub(crate) fn take_queued(&mut self, duplicates: u32) -> Vec<usize> {
-        for first in self.queued.clone() {
-            for copy in 1..=duplicates {
-                self.add(DeliveryRecord { copy, ..self.records[first].clone() });
+    pub(crate) fn take_queued(&mut self, delivery: &Delivery) -> Vec<usize> {
+        for Queued { index, by_hand } in std::mem::take(&mut self.queued) {
+            if !by_hand && delivery.loses(&self.records[index].kind) {
+                self.give_up(index);
+                continue;
+            }
+            self.queued.push(Queued { index, by_hand });
+            for copy in 1..=delivery.duplicates {
+                self.add(DeliveryRecord { copy, ..self.records[index].clone() }, by_hand);
             }
         }
-        std::mem::take(&mut self.queued)
+        std::mem::take(&mut self.queued).into_iter().map(|queued| queued.index).collect()
     }
 
     pub(crate) fn all(&self) -> &[DeliveryRecord] {
@@ -107,10 +137,10 @@ impl Deliveries {
         self.by_event.get(event).into_iter().flatten().map(|index| &self.records[*index])
     }
 
-    fn add(&mut self, record: DeliveryRecord) {
+    fn add(&mut self, record: DeliveryRecord, by_hand: bool) {
         let index = self.records.len();
         self.by_event.entry(record.event.clone()).or_default().push(index);
-        self.queued.push(index);
+        self.queued.push(Queued { index, by_hand });
         self.records.push(record);
         self.pending += 1;
     }
@@ -141,13 +171,26 @@ mod tests {
     fn a_delivery_ends_with_a_2xx_or_the_last_try() {
         let mut deliveries = Deliveries::default();
         deliveries.queue("evt_1", "charge.succeeded", "we_1");
-        assert_eq!(deliveries.take_queued(1), [0, 1]);
+        let twice = Delivery { duplicates: 1, ..Delivery::default() };
+        assert_eq!(deliveries.take_queued(&twice), [0, 1]);
         assert_eq!(deliveries.tried(0, Ok(302), 3), Progress::Pending);
         assert_eq!(deliveries.tried(0, Err("refused".to_owned()), 3), Progress::Pending);
         assert_eq!(deliveries.tried(0, Ok(500), 3), Progress::GivenUp);
         assert!(!deliveries.is_idle());
         assert_eq!(deliveries.tried(1, Ok(204), 3), Progress::Delivered);
         assert!(deliveries.is_idle());
-        assert!(deliveries.take_queued(1).is_empty());
+        assert!(deliveries.take_queued(&twice).is_empty());
+    }
+
+    #[test]
+    fn what_is_lost_can_be_sent_by_hand() {
+        let mut deliveries = Deliveries::default();
+        let delivery = Delivery { lost: vec!["refund.created".to_owned()], ..Delivery::default() };
+        deliveries.queue("evt_1", "refund.created", "we_1");
+        deliveries.queue("evt_2", "refund.updated", "we_1");
+        assert_eq!(deliveries.take_queued(&delivery), [1]);
+        assert_eq!(deliveries.all()[0].progress, Progress::GivenUp);
+        deliveries.queue_by_hand("evt_1", "refund.created", "we_1");
+        assert_eq!(deliveries.take_queued(&delivery), [2]);
     }
 }

@@ -69,12 +69,10 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::stripe::clock::Clock;
     use crate::stripe::model::state::Account;
 
     fn state() -> State {
-        let url = "http://127.0.0.1:1".to_owned();
-        let mut state = State::new(Account { id: "acct_1".to_owned(), livemode: false, clock: Clock::default(), url });
+        let mut state = State::new(Account::for_tests());
         state.insert(json!({ "object": "charge", "id": "ch_1" }));
         state.insert(
             json!({ "object": "payment_intent", "id": "pi_1", "latest_charge": "ch_1", "payment_method": null }),

@@ -20,7 +20,6 @@ enum Kind {
     Object(&'static str),
     Choice(&'static [&'static str]),
     Boolean,
-    Text,
 }
 
 impl Filter {
@@ -36,10 +35,6 @@ impl Filter {
         Self { name, kind: Kind::Boolean }
     }
 
-    pub(crate) const fn text(name: &'static str) -> Self {
-        Self { name, kind: Kind::Text }
-    }
-
     fn take(self, state: &State, params: &mut Params) -> ApiResult<Option<Value>> {
         Ok(match self.kind {
             Kind::Object(kind) => match params.text(self.name)? {
@@ -51,7 +46,6 @@ impl Filter {
             },
             Kind::Choice(choices) => params.choice(self.name, choices)?.map(|choice| json!(choice)),
             Kind::Boolean => params.boolean(self.name)?.map(|boolean| json!(boolean)),
-            Kind::Text => params.text(self.name)?.map(|text| json!(text)),
         })
     }
 }
@@ -61,7 +55,19 @@ pub(crate) const OF_A_PAYMENT: [Filter; 2] =
     [Filter::object("payment_intent", "payment_intent"), Filter::object("charge", "charge")];
 
 /// `GET` of a list.
-pub(crate) fn list(state: &State, kind: &str, url: &str, filters: &[Filter], mut params: Params) -> ApiResult<Value> {
+pub(crate) fn list(state: &State, kind: &str, url: &str, filters: &[Filter], params: Params) -> ApiResult<Value> {
+    list_where(state, kind, url, filters, params, |_| true)
+}
+
+/// As [`list`], of those objects alone that are as wanted.
+pub(crate) fn list_where(
+    state: &State,
+    kind: &str,
+    url: &str,
+    filters: &[Filter],
+    mut params: Params,
+    is_wanted: impl Fn(&Value) -> bool,
+) -> ApiResult<Value> {
     let limit = params.integer_between("limit", 1, 100)?.unwrap_or(10);
     let limit = usize::try_from(limit).unwrap_or(10);
     let after = params.text("starting_after")?;
@@ -89,7 +95,7 @@ pub(crate) fn list(state: &State, kind: &str, url: &str, filters: &[Filter], mut
         .skip(usize::from(after.is_some()))
         .take_while(|object| before.as_deref().is_none_or(|id| object["id"] != id))
         .filter(|object| wanted.iter().all(|(name, value)| object[*name] == *value))
-        .filter(|object| created.holds(number(object, "created")))
+        .filter(|object| created.holds(number(object, "created")) && is_wanted(object))
         .collect();
     let page = match before {
         Some(_) => &matching[matching.len().saturating_sub(limit)..],

@@ -15,8 +15,23 @@ pub(crate) struct Account {
     pub(crate) id: String,
     pub(crate) livemode: bool,
     pub(crate) clock: Clock,
+    /// Of events that are looked up; an endpoint may be sent another one.
+    pub(crate) api_version: String,
     /// `http://127.0.0.1:<port>`
     pub(crate) url: String,
+}
+
+#[cfg(test)]
+impl Account {
+    pub(crate) fn for_tests() -> Self {
+        Self {
+            id: "acct_1".to_owned(),
+            livemode: false,
+            clock: Clock::default(),
+            api_version: "2026-07-29.dahlia".to_owned(),
+            url: "http://127.0.0.1:1".to_owned(),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -113,14 +128,9 @@ mod tests {
 
     use super::*;
 
-    fn state() -> State {
-        let url = "http://127.0.0.1:1".to_owned();
-        State::new(Account { id: "acct_1".to_owned(), livemode: false, clock: Clock::default(), url })
-    }
-
     #[test]
     fn objects_are_listed_newest_first_and_changed_in_place() {
-        let mut state = state();
+        let mut state = State::new(Account::for_tests());
         for id in ["ch_1", "ch_2", "ch_3"] {
             state.insert(json!({ "object": "charge", "id": id, "paid": false }));
         }

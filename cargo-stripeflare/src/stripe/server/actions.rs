@@ -9,6 +9,7 @@ use tokio::time::timeout;
 
 use super::shared::Inner;
 use super::webhooks;
+use crate::stripe::model::deliveries::{DeliveryRecord, Progress};
 use crate::stripe::model::state::State;
 use crate::stripe::resources::payments::{Paid, PayRequest};
 use crate::stripe::wire::error::ApiError;
@@ -36,7 +37,8 @@ impl Inner {
                 self.settle_later(text(session, "id"), wait);
             }
             // A try is enough, as on Stripe: a broken endpoint does not keep the payer.
-            let tried = self.wait_until(|state| state.deliveries.of_event(event).all(|it| !it.tries.is_empty()));
+            let tried = |it: &DeliveryRecord| !it.tries.is_empty() || it.progress != Progress::Pending;
+            let tried = self.wait_until(|state| state.deliveries.of_event(event).all(tried));
             let _ = timeout(self.options.redirect_wait, tried).await;
         }
         Ok(paid)

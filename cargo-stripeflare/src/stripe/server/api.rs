@@ -183,7 +183,7 @@ fn route(state: &mut State, request: &Request, idempotency_key: Option<String>) 
         ("GET", ["products", id]) => retrieve(state, "product", id, params),
         ("GET", ["prices", id]) => retrieve(state, "price", id, params),
         ("GET", ["webhook_endpoints", id]) => retrieve(state, "webhook_endpoint", id, params),
-        ("GET", ["events", id]) => retrieve(state, "event", id, params),
+        ("GET", ["events", id]) => params.finish().and_then(|()| state.event(id)),
         ("GET", ["checkout", "sessions"]) => {
             let filters = [
                 Filter::object("payment_link", "payment_link"),
@@ -207,7 +207,7 @@ fn route(state: &mut State, request: &Request, idempotency_key: Option<String>) 
             list::list(state, "price", &request.path, &filters, params)
         }
         ("GET", ["webhook_endpoints"]) => list::list(state, "webhook_endpoint", &request.path, &[], params),
-        ("GET", ["events"]) => list::list(state, "event", &request.path, &[Filter::text("type")], params),
+        ("GET", ["events"]) => state.list_events(&request.path, params),
         _ => Err(ApiError::unrecognized_url(request.method.as_str(), &request.path)),
     }?;
     expand::expand(state, answer, &expand)

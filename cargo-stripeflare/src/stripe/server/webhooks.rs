@@ -3,8 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::Value;
-
 use super::shared::Inner;
 use crate::stripe::model::deliveries::{Delivery, Progress};
 use crate::stripe::wire::json::text;
@@ -13,7 +11,9 @@ use crate::stripe::wire::signature;
 /// Starts everything that is queued.
 pub(crate) fn dispatch(inner: &Arc<Inner>) {
     let delivery = inner.delivery();
-    let queued = inner.lock().deliveries.take_queued(delivery.duplicates);
+    let queued = inner.lock().deliveries.take_queued(&delivery);
+    // Lost ones have ended without a try.
+    inner.changed();
     for index in queued {
         let wait = delivery.delay + inner.random_up_to(delivery.reorder);
         let task = deliver(Arc::clone(inner), index, delivery.clone(), wait);
@@ -66,8 +66,11 @@ impl Prepared {
         let state = inner.lock();
         let record = &state.deliveries.all()[index];
         let endpoint = state.find("webhook_endpoint", &record.endpoint)?;
-        let event: &Value = state.find("event", &record.event)?;
-        let body = serde_json::to_vec_pretty(event).expect("JSON can be written");
+        let mut event = state.find("event", &record.event)?.clone();
+        if endpoint["api_version"].is_string() {
+            event["api_version"] = endpoint["api_version"].clone();
+        }
+        let body = serde_json::to_vec_pretty(&event).expect("JSON can be written");
         let secrets = state.endpoint_secrets.get(&record.endpoint)?;
         let signature = signature::header(&body, secrets, state.now_s(), state.account.livemode);
         Some(Self { url: text(endpoint, "url"), body, signature })
