@@ -17,6 +17,8 @@ pub use model::deliveries::DeliveryRecord;
 pub use model::deliveries::Progress;
 pub use model::method::DECLINING_CARD;
 pub use model::method::Method;
+pub use model::permission::Permission;
+pub use model::permission::Resource;
 pub use options::ApiFault;
 pub use options::StandInOptions;
 pub use options::WEBHOOK_EVENTS;

@@ -1,9 +1,11 @@
 //! How the stand-in is started, and the trouble it can be put in.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::clock::Clock;
 use super::model::deliveries::Delivery;
+use super::model::permission::Permission;
 use super::wire::{API_VERSION, ids};
 
 /// What a stripeflare worker wants to hear of.
@@ -25,8 +27,10 @@ pub const WEBHOOK_EVENTS: [&str; 10] = [
 pub struct StandInOptions {
     /// `None`: one that is free.
     pub port: Option<u16>,
-    /// Anything else is answered 401. `sk_live_…` makes everything live mode.
+    /// `sk_live_…` makes everything live mode. Any other key is answered 401, but those of `restricted_keys`.
     pub secret_key: String,
+    /// `rk_test_…`, and what each may do; the `secret_key` may be one of them.
+    pub restricted_keys: BTreeMap<String, Vec<Permission>>,
     /// Where webhooks go; can be set later.
     pub webhook_url: Option<String>,
     /// `whsec_…`
@@ -57,6 +61,7 @@ impl Default for StandInOptions {
         Self {
             port: None,
             secret_key: format!("sk_test_{}", ids::random(32)),
+            restricted_keys: BTreeMap::new(),
             webhook_url: None,
             webhook_secret: format!("whsec_{}", ids::random(32)),
             webhook_events: WEBHOOK_EVENTS.map(str::to_owned).to_vec(),
@@ -83,6 +88,8 @@ pub enum ApiFault {
     Broken,
     /// 200 with something that is no JSON.
     Garbage,
-    /// The answer breaks off.
+    /// The answer breaks off, and nothing has happened.
     Disconnect,
+    /// The answer breaks off after everything has happened.
+    LostAnswer,
 }

@@ -14,6 +14,7 @@ use tokio::time::timeout;
 use super::clock::Clock;
 use super::model::deliveries::{Delivery, DeliveryRecord, Progress};
 use super::model::events::Cause;
+use super::model::permission::Permission;
 use super::model::state::{Account, State};
 use super::options::{ApiFault, StandInOptions};
 use super::resources::disputes::{DisputeEnd, DisputeRequest};
@@ -61,6 +62,8 @@ impl StandIn {
             random: fastrand::Rng::with_seed(options.delivery.seed),
             delivery: options.delivery.clone(),
             fault: None,
+            faults_at: Vec::new(),
+            restricted_keys: options.restricted_keys.clone(),
             requests: Vec::new(),
         };
         let inner = Arc::new(Inner {
@@ -99,7 +102,9 @@ impl StandIn {
     /// The variables that make a worker talk to this stand-in; `DB_SECRET` is the worker's own.
     pub fn vars(&self) -> BTreeMap<String, String> {
         let options = &self.inner.options;
-        let publishable = options.secret_key.replacen("sk_", "pk_", 1);
+        let mode = if self.inner.lock().account.livemode { "live" } else { "test" };
+        let name = options.secret_key.splitn(3, '_').last().unwrap_or_default();
+        let publishable = format!("pk_{mode}_{name}");
         [
             ("STRIPE_SECRET", options.secret_key.clone()),
             ("STRIPE_PUBLISHABLE_KEY", publishable),
@@ -146,6 +151,16 @@ impl StandIn {
     /// Puts the API in trouble, or out of it.
     pub fn set_api_fault(&self, fault: Option<ApiFault>) {
         self.inner.knobs().fault = fault;
+    }
+
+    /// Puts one kind of request in trouble so many times, such as `POST /v1/refunds`.
+    pub fn set_api_fault_at(&self, request: &str, fault: ApiFault, times: u32) {
+        self.inner.knobs().faults_at.push((request.to_owned(), fault, times));
+    }
+
+    /// What a restricted key may do from now on.
+    pub fn set_permissions(&self, key: &str, permissions: &[Permission]) {
+        self.inner.knobs().restricted_keys.insert(key.to_owned(), permissions.to_vec());
     }
 
     /// `GET /v1/…` of every request to the API so far.
@@ -207,26 +222,42 @@ impl StandIn {
         self.inner.run(|state| state.open_dispute(request))
     }
 
+    /// The seller's evidence goes to the bank.
+    ///
+    /// # Errors
+    /// If there is no such dispute, or it waits for none.
+    pub fn answer_dispute(&self, dispute: &str) -> Result<Value> {
+        self.inner.run(|state| state.answer_dispute(dispute))
+    }
+
+    /// An inquiry becomes a chargeback.
+    ///
+    /// # Errors
+    /// If there is no such inquiry.
+    pub fn escalate_dispute(&self, dispute: &str) -> Result<Value> {
+        self.inner.run(|state| state.escalate_dispute(dispute))
+    }
+
     /// The disputed amount leaves the seller.
     ///
     /// # Errors
-    /// If there is no such dispute.
+    /// If there is no such dispute, it is a mere inquiry or has ended, or the amount has left before.
     pub fn withdraw_disputed(&self, dispute: &str) -> Result<Value> {
         self.inner.run(|state| state.withdraw(dispute))
     }
 
-    /// The disputed amount comes back, or a part of it.
+    /// The disputed amount comes back, or a part of it; also from a dispute that is lost.
     ///
     /// # Errors
-    /// If there is no such dispute.
+    /// If there is no such dispute, or less has left.
     pub fn reinstate_disputed(&self, dispute: &str, amount: Option<i64>) -> Result<Value> {
         self.inner.run(|state| state.reinstate(dispute, amount))
     }
 
-    /// The dispute ends.
+    /// The dispute ends. What is lost leaves first, if it has not.
     ///
     /// # Errors
-    /// If there is no such dispute.
+    /// If there is no such dispute, or it cannot end so.
     pub fn close_dispute(&self, dispute: &str, end: DisputeEnd) -> Result<Value> {
         self.inner.run(|state| state.close_dispute(dispute, end))
     }
@@ -257,11 +288,16 @@ impl StandIn {
         self.inner.lock().find(kind, id).cloned()
     }
 
+    /// All objects of a kind so far, such as `"price"`, oldest first.
+    pub fn objects(&self, kind: &str) -> Vec<Value> {
+        let mut objects: Vec<Value> = self.inner.lock().all(kind).cloned().collect();
+        objects.reverse();
+        objects
+    }
+
     /// All events so far, oldest first.
     pub fn events(&self) -> Vec<Value> {
-        let mut events: Vec<Value> = self.inner.lock().all("event").cloned().collect();
-        events.reverse();
-        events
+        self.objects("event")
     }
 
     /// All deliveries so far, also those under way.

@@ -84,6 +84,19 @@ async fn an_event_is_kept_for_thirty_days() {
 }
 
 #[tokio::test]
+async fn an_event_stays_as_its_object_was() {
+    let stand_in = stand_in().await;
+    let session = stand_in.pay(&PayRequest::new(500, "acc-tag")).await.unwrap();
+    let refund = stand_in.refund(&charge_of(&stand_in, &session), None, RefundStatus::Pending).unwrap();
+    stand_in.update_refund(refund["id"].as_str().unwrap(), RefundStatus::Failed).unwrap();
+    let (_, created) = get(&stand_in, "/v1/events?type=refund.created").await;
+    assert_eq!(created["data"][0]["data"]["object"]["status"], "pending");
+    let (_, updated) = get(&stand_in, "/v1/events?type=refund.updated").await;
+    assert_eq!(updated["data"][0]["data"]["object"]["status"], "failed");
+    assert_eq!(updated["data"][0]["data"]["previous_attributes"]["status"], "pending");
+}
+
+#[tokio::test]
 async fn a_listed_event_is_in_the_accounts_version_and_a_webhook_in_its_endpoints() {
     let endpoint = Endpoint::start().await;
     let webhook_url = Some(endpoint.url.clone());

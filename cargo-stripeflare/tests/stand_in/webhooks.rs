@@ -6,7 +6,7 @@ use std::time::Duration;
 use cargo_stripeflare::stripe::{
     Delivery, DisputeEnd, DisputeRequest, Method, PayRequest, Progress, RefundStatus, StandIn, StandInOptions,
 };
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::support::{Endpoint, SECRET, SOON, charge_of, get, options};
 

@@ -5,4 +5,5 @@ pub(super) mod events;
 pub(super) mod expand;
 pub(super) mod list;
 pub(super) mod method;
+pub(super) mod permission;
 pub(super) mod state;

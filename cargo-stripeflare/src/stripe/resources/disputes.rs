@@ -5,8 +5,9 @@ use serde_json::{Value, json};
 use crate::stripe::model::events::Cause;
 use crate::stripe::model::state::State;
 use crate::stripe::wire::error::{ApiError, ApiResult};
+use crate::stripe::wire::form::Params;
 use crate::stripe::wire::ids;
-use crate::stripe::wire::json::{number, text};
+use crate::stripe::wire::json::{merge, metadata as shown_metadata, number, text};
 
 /// What a payer's bank asks or takes back.
 #[derive(Debug, Clone)]
@@ -37,7 +38,38 @@ pub enum DisputeEnd {
     Lost,
     /// An inquiry that came to nothing.
     WarningClosed,
+    /// Settled before it became a chargeback: no money moves through the dispute.
+    Prevented,
 }
+
+impl DisputeEnd {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Won => "won",
+            Self::Lost => "lost",
+            Self::WarningClosed => "warning_closed",
+            Self::Prevented => "prevented",
+        }
+    }
+
+    /// In which a dispute can end so.
+    fn from(self) -> &'static [&'static str] {
+        match self {
+            Self::Won | Self::Lost => &CHARGEBACK,
+            Self::WarningClosed => &INQUIRY,
+            Self::Prevented => &["warning_needs_response", "warning_under_review", "needs_response"],
+        }
+    }
+}
+
+/// What a dispute costs, whatever becomes of it.
+const FEE: i64 = 1500;
+
+/// Open, and only a question.
+const INQUIRY: [&str; 2] = ["warning_needs_response", "warning_under_review"];
+
+/// Open, with money at stake.
+const CHARGEBACK: [&str; 2] = ["needs_response", "under_review"];
 
 impl State {
     pub(crate) fn open_dispute(&mut self, request: &DisputeRequest) -> ApiResult<Value> {
@@ -72,6 +104,7 @@ impl State {
                 "card": {
                     "brand": charge["payment_method_details"]["card"]["brand"],
                     "case_type": if request.inquiry { "inquiry" } else { "chargeback" },
+                    "network": charge["payment_method_details"]["card"]["network"],
                     "network_reason_code": "10.4",
                 },
                 "type": "card",
@@ -81,65 +114,166 @@ impl State {
         });
         self.insert(dispute.clone());
         self.update("charge", &request.charge, |charge| {
-            charge["disputed"] = json!(!request.inquiry);
+            charge["disputed"] = json!(charge["disputed"] == true || !request.inquiry);
         });
         self.emit("charge.dispute.created", &dispute, &Cause::default());
         Ok(dispute)
     }
 
-    pub(crate) fn withdraw(&mut self, dispute_id: &str) -> ApiResult<Value> {
-        self.move_funds(dispute_id, "charge.dispute.funds_withdrawn", |dispute| {
-            (-number(dispute, "amount"), "Chargeback withdrawal")
-        })
-    }
-
-    pub(crate) fn reinstate(&mut self, dispute_id: &str, amount: Option<i64>) -> ApiResult<Value> {
-        self.move_funds(dispute_id, "charge.dispute.funds_reinstated", |dispute| {
-            (amount.unwrap_or_else(|| number(dispute, "amount")), "Chargeback reversal")
-        })
-    }
-
-    pub(crate) fn close_dispute(&mut self, dispute_id: &str, end: DisputeEnd) -> ApiResult<Value> {
-        self.get("dispute", dispute_id, "dispute")?;
-        let dispute = self.update("dispute", dispute_id, |dispute| {
-            dispute["status"] = json!(match end {
-                DisputeEnd::Won => "won",
-                DisputeEnd::Lost => "lost",
-                DisputeEnd::WarningClosed => "warning_closed",
-            });
+    /// `POST /v1/disputes/{id}`: evidence, which the bank looks at once it is submitted
+    pub(crate) fn update_dispute(&mut self, id: &str, mut params: Params, cause: &Cause) -> ApiResult<Value> {
+        let evidence = params.map("evidence");
+        let metadata = params.map("metadata");
+        let submit = params.boolean("submit")?.unwrap_or(true);
+        params.finish()?;
+        self.get("dispute", id, "dispute").map_err(ApiError::not_found)?;
+        let before = self.open_one(id, &[&INQUIRY[..], &CHARGEBACK[..]].concat(), "answered")?;
+        let is_answered = submit && !evidence.is_empty();
+        let dispute = self.update("dispute", id, |dispute| {
+            merge(&mut dispute["evidence"], shown_metadata(evidence));
+            merge(&mut dispute["metadata"], shown_metadata(metadata));
+            if is_answered {
+                answer(dispute);
+            }
         });
-        self.emit("charge.dispute.closed", &dispute, &Cause::default());
+        self.emit_change("charge.dispute.updated", &before, &dispute, cause);
         Ok(dispute)
     }
 
-    fn move_funds(
-        &mut self,
-        dispute_id: &str,
-        event: &str,
-        what: impl FnOnce(&Value) -> (i64, &'static str),
-    ) -> ApiResult<Value> {
-        let dispute = self.get("dispute", dispute_id, "dispute")?;
-        let (amount, description) = what(dispute);
+    /// `POST /v1/disputes/{id}/close`: the seller gives in
+    pub(crate) fn accept_dispute(&mut self, id: &str, cause: &Cause) -> ApiResult<Value> {
+        self.get("dispute", id, "dispute").map_err(ApiError::not_found)?;
+        self.end_dispute(id, DisputeEnd::Lost, cause)
+    }
+
+    /// The seller's evidence goes to the bank.
+    pub(crate) fn answer_dispute(&mut self, id: &str) -> ApiResult<Value> {
+        let before = self.open_one(id, &["warning_needs_response", "needs_response"], "answered")?;
+        let dispute = self.update("dispute", id, answer);
+        self.emit_change("charge.dispute.updated", &before, &dispute, &Cause::default());
+        Ok(dispute)
+    }
+
+    /// An inquiry becomes a chargeback.
+    pub(crate) fn escalate_dispute(&mut self, id: &str) -> ApiResult<Value> {
+        let before = self.open_one(id, &INQUIRY, "escalated")?;
+        let dispute = self.update("dispute", id, |dispute| {
+            dispute["status"] = json!("needs_response");
+            dispute["is_charge_refundable"] = json!(false);
+            dispute["payment_method_details"]["card"]["case_type"] = json!("chargeback");
+        });
+        self.update("charge", &text(&dispute, "charge"), |charge| charge["disputed"] = json!(true));
+        self.emit_change("charge.dispute.updated", &before, &dispute, &Cause::default());
+        Ok(dispute)
+    }
+
+    pub(crate) fn withdraw(&mut self, id: &str) -> ApiResult<Value> {
+        let before = self.open_one(id, &CHARGEBACK, "withdrawn from")?;
+        if moved(&before).0 > 0 {
+            return Err(ApiError::invalid(format!("The amount of dispute {id} has left already.")));
+        }
+        Ok(self.move_funds(id, -number(&before, "amount")))
+    }
+
+    /// In part, or all that left; also after a loss.
+    pub(crate) fn reinstate(&mut self, id: &str, amount: Option<i64>) -> ApiResult<Value> {
+        let before = self.open_one(id, &["needs_response", "under_review", "won", "lost"], "reinstated")?;
+        let (left, back) = moved(&before);
+        let amount = amount.unwrap_or(left - back);
+        if !(1..=left - back).contains(&amount) {
+            return Err(ApiError::invalid(format!(
+                "Dispute {id} took {left}, gave {back} back and cannot give {amount}."
+            )));
+        }
+        Ok(self.move_funds(id, amount))
+    }
+
+    pub(crate) fn close_dispute(&mut self, id: &str, end: DisputeEnd) -> ApiResult<Value> {
+        self.end_dispute(id, end, &Cause::default())
+    }
+
+    fn end_dispute(&mut self, id: &str, end: DisputeEnd, cause: &Cause) -> ApiResult<Value> {
+        let before = self.open_one(id, end.from(), end.name())?;
+        if end == DisputeEnd::Prevented && moved(&before).0 > 0 {
+            return Err(ApiError::invalid(format!("The amount of dispute {id} has left: it cannot be prevented.")));
+        }
+        if end == DisputeEnd::Lost && moved(&before).0 == 0 {
+            // Nothing is lost that has not left.
+            self.withdraw(id)?;
+        }
+        let dispute = self.update("dispute", id, |dispute| {
+            dispute["status"] = json!(end.name());
+            if end == DisputeEnd::Prevented {
+                dispute["payment_method_details"]["card"]["case_type"] = json!("block");
+            }
+        });
+        // Only what was open as a dispute or a warning is told to be closed.
+        let event = if end == DisputeEnd::Prevented { "charge.dispute.updated" } else { "charge.dispute.closed" };
+        self.emit_change(event, &before, &dispute, cause);
+        Ok(dispute)
+    }
+
+    /// The dispute, if it stands in one of these ways.
+    fn open_one(&self, id: &str, standing: &[&str], what: &str) -> ApiResult<Value> {
+        let dispute = self.get("dispute", id, "dispute")?;
+        let status = text(dispute, "status");
+        if !standing.contains(&status.as_str()) {
+            return Err(ApiError::invalid(format!("Dispute {id} is {status} and cannot be {what}.")));
+        }
+        Ok(dispute.clone())
+    }
+
+    /// Away from the seller if negative, and back otherwise.
+    fn move_funds(&mut self, id: &str, amount: i64) -> Value {
+        let leaves = amount < 0;
+        let fee = if leaves { FEE } else { 0 };
+        let before = self.find("dispute", id).expect("the dispute was looked at").clone();
+        let currency = &before["currency"];
+        let fee_details = json!([{
+            "amount": fee, "application": null, "currency": currency, "description": "Dispute fee", "type": "stripe_fee",
+        }]);
         let transaction = json!({
             "amount": amount,
+            "available_on": self.now_s(),
             "created": self.now_s(),
-            "currency": dispute["currency"],
-            "description": description,
-            "fee": 0,
+            "currency": currency,
+            "description": if leaves { "Chargeback withdrawal" } else { "Chargeback reversal" },
+            "exchange_rate": null,
+            "fee": fee,
+            "fee_details": if leaves { fee_details } else { json!([]) },
             "id": ids::of_account("txn"),
-            "net": amount,
+            "net": amount - fee,
             "object": "balance_transaction",
-            "reporting_category": if amount < 0 { "dispute" } else { "dispute_reversal" },
-            "source": text(dispute, "id"),
+            "reporting_category": if leaves { "dispute" } else { "dispute_reversal" },
+            "source": id,
             "status": "available",
             "type": "adjustment",
         });
-        let dispute = self.update("dispute", dispute_id, |dispute| {
+        let dispute = self.update("dispute", id, |dispute| {
             if let Some(transactions) = dispute["balance_transactions"].as_array_mut() {
                 transactions.push(transaction);
             }
         });
-        self.emit(event, &dispute, &Cause::default());
-        Ok(dispute)
+        let event = if leaves { "charge.dispute.funds_withdrawn" } else { "charge.dispute.funds_reinstated" };
+        self.emit_change(event, &before, &dispute, &Cause::default());
+        dispute
     }
+}
+
+/// The bank has the seller's evidence.
+fn answer(dispute: &mut Value) {
+    let is_inquiry = text(dispute, "status").starts_with("warning_");
+    dispute["status"] = json!(if is_inquiry { "warning_under_review" } else { "under_review" });
+    let details = &mut dispute["evidence_details"];
+    details["submission_count"] = json!(number(details, "submission_count") + 1);
+    details["has_evidence"] = json!(true);
+}
+
+/// What has left the seller, and what has come back.
+fn moved(dispute: &Value) -> (i64, i64) {
+    let amounts = dispute["balance_transactions"].as_array().into_iter().flatten();
+    amounts.map(|transaction| number(transaction, "amount")).fold((0, 0), |(left, back), amount| match amount {
+        ..0 => (left - amount, back),
+        _ => (left, back + amount),
+    })
 }

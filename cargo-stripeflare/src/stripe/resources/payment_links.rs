@@ -11,6 +11,17 @@ use crate::stripe::wire::json::{merge, metadata as shown_metadata, text};
 /// A link's path on the payment page's server.
 pub(crate) const PAY_PATH: &str = "/pay/";
 
+/// How the stand-in's payers can pay.
+const METHODS: [&str; 3] = ["card", "link", "us_bank_account"];
+
+/// How a link's payers can pay: all that there is, unless the link names some.
+pub(crate) fn methods(link: &Value) -> Vec<&str> {
+    match link["payment_method_types"].as_array() {
+        Some(types) => types.iter().filter_map(Value::as_str).collect(),
+        None => METHODS.to_vec(),
+    }
+}
+
 /// The least and the most that a link's payer may choose; the same twice if there is no choice.
 pub(crate) fn amount_range(price: &Value) -> (i64, i64) {
     const LEAST: i64 = 50;
@@ -33,6 +44,9 @@ impl State {
         let redirect = params.text("after_completion[redirect][url]")?;
         let message = params.text("after_completion[hosted_confirmation][custom_message]")?;
         let methods = params.list("payment_method_types")?;
+        let custom_text = custom_text(&mut params)?;
+        let tax = params.boolean("automatic_tax[enabled]")?.unwrap_or(false);
+        let invoices = params.boolean("invoice_creation[enabled]")?.unwrap_or(false);
         let promotions = params.boolean("allow_promotion_codes")?;
         let customer = params.choice("customer_creation", &["always", "if_required"])?;
         let submit = params.choice("submit_type", &["auto", "book", "donate", "pay", "subscribe"])?;
@@ -41,11 +55,19 @@ impl State {
         let intent_metadata = params.map("payment_intent_data[metadata]");
         let description = params.text("payment_intent_data[description]")?;
         params.finish()?;
+        if let Some(unknown) = methods.iter().find(|method| !METHODS.contains(&method.as_str())) {
+            let message = format!("Invalid payment_method_types: {unknown} must be one of {}", METHODS.join(", "));
+            return Err(ApiError::invalid(message).with_param("payment_method_types"));
+        }
         if quantity.is_none() {
             return Err(ApiError::missing("line_items[0][quantity]"));
         }
         let after_completion = match (completion, redirect) {
             (Some("redirect"), Some(url)) => {
+                if !url.starts_with("http://") && !url.starts_with("https://") {
+                    let message = "Invalid URL: An explicit scheme (such as https) must be provided.";
+                    return Err(ApiError::parameter("url_invalid", "after_completion[redirect][url]", message));
+                }
                 json!({ "redirect": { "url": url }, "type": "redirect" })
             }
             (Some("redirect"), None) => {
@@ -64,9 +86,12 @@ impl State {
         let link = json!({
             "after_completion": after_completion,
             "allow_promotion_codes": promotions.unwrap_or(false),
+            "automatic_tax": { "enabled": tax, "liability": null },
+            "custom_text": custom_text,
             "customer_creation": customer.unwrap_or("if_required"),
             "id": ids::of_account("plink"),
             "inactive_message": inactive,
+            "invoice_creation": { "enabled": invoices, "invoice_data": null },
             "metadata": shown_metadata(metadata),
             "payment_intent_data": {
                 "capture_method": null,
@@ -140,6 +165,22 @@ impl State {
     fn link_price(&self, link_id: &str) -> Option<&Value> {
         self.all("item").find(|item| item["payment_link"] == link_id).map(|item| &item["price"])
     }
+}
+
+/// What a link's page shows beside its own words.
+fn custom_text(params: &mut Params) -> ApiResult<Value> {
+    const LONGEST: usize = 1200;
+    let mut texts = json!({});
+    for place in ["after_submit", "shipping_address", "submit", "terms_of_service_acceptance"] {
+        let name = format!("custom_text[{place}][message]");
+        let message = params.text(&name)?;
+        if message.as_ref().is_some_and(|message| message.chars().count() > LONGEST) {
+            let message = format!("Invalid string; must be at most {LONGEST} characters");
+            return Err(ApiError::parameter("parameter_invalid_string_too_long", name, message));
+        }
+        texts[place] = message.map_or(Value::Null, |message| json!({ "message": message }));
+    }
+    Ok(texts)
 }
 
 /// The link that is there from the start. Its address follows from the key, so that it stays over a restart.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::payment_links::amount_range;
+use super::payment_links::{amount_range, methods};
 use crate::stripe::model::events::Cause;
 use crate::stripe::model::method::Method;
 use crate::stripe::model::state::State;
@@ -88,6 +88,10 @@ impl State {
         if !(least..=most).contains(&request.amount) {
             return Err(ApiError::invalid(format!("The amount must be between {least} and {most}.")));
         }
+        let kind = request.method.kind();
+        if !methods(link).contains(&kind) {
+            return Err(ApiError::invalid(format!("This payment link takes no payments by {kind}.")));
+        }
         let currency = text(link, "currency");
         if !is_whole(request.total(), &currency) {
             return Err(ApiError::invalid(format!("Amounts in {currency} must be divisible by 100.")));
@@ -163,6 +167,8 @@ impl State {
 
     fn session(&self, id: &str, request: &PayRequest, link: &Value, intent: &Value) -> Value {
         let now = self.now_s();
+        let has_tax = link["automatic_tax"]["enabled"] == true;
+        let has_invoice = link["invoice_creation"]["enabled"] == true;
         let success_url = match &link["after_completion"]["redirect"]["url"] {
             Value::Null => json!("https://stripe.com"),
             url => url.clone(),
@@ -173,7 +179,12 @@ impl State {
             "allow_promotion_codes": link["allow_promotion_codes"],
             "amount_subtotal": request.amount,
             "amount_total": request.total(),
-            "automatic_tax": { "enabled": false, "liability": null, "provider": null, "status": null },
+            "automatic_tax": {
+                "enabled": has_tax,
+                "liability": if has_tax { json!({ "type": "self" }) } else { Value::Null },
+                "provider": if has_tax { json!("stripe") } else { Value::Null },
+                "status": if has_tax { json!("complete") } else { Value::Null },
+            },
             "billing_address_collection": link["billing_address_collection"],
             "branding_settings": null,
             "cancel_url": "https://stripe.com",
@@ -205,9 +216,9 @@ impl State {
             "expires_at": now + 24 * 60 * 60,
             "id": id,
             "integration_identifier": null,
-            "invoice": null,
+            "invoice": if has_invoice { json!(ids::of_account("in")) } else { Value::Null },
             "invoice_creation": {
-                "enabled": false,
+                "enabled": has_invoice,
                 "invoice_data": {
                     "account_tax_ids": null,
                     "custom_fields": null,
@@ -230,7 +241,7 @@ impl State {
             "payment_method_collection": "if_required",
             "payment_method_configuration_details": null,
             "payment_method_options": {},
-            "payment_method_types": payment_method_types(link),
+            "payment_method_types": methods(link),
             "payment_status": "unpaid",
             "permissions": null,
             "phone_number_collection": { "enabled": false },
@@ -289,7 +300,7 @@ impl State {
             "payment_method": null,
             "payment_method_configuration_details": null,
             "payment_method_options": {},
-            "payment_method_types": payment_method_types(link),
+            "payment_method_types": methods(link),
             "processing": null,
             "receipt_email": null,
             "review": null,
@@ -494,13 +505,6 @@ fn billing_details(request: &PayRequest) -> Value {
 
 fn address() -> Value {
     json!({ "city": null, "country": "US", "line1": null, "line2": null, "postal_code": "12345", "state": null })
-}
-
-fn payment_method_types(link: &Value) -> Value {
-    match &link["payment_method_types"] {
-        Value::Null => json!(["card", "link", "us_bank_account"]),
-        types => types.clone(),
-    }
 }
 
 #[cfg(test)]

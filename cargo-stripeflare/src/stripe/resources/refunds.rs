@@ -25,6 +25,9 @@ pub enum RefundStatus {
     Canceled,
 }
 
+/// How long a refund waits for the payer's bank account.
+const WAITS_S: i64 = 45 * 24 * 60 * 60;
+
 impl RefundStatus {
     fn name(self) -> &'static str {
         match self {
@@ -33,6 +36,19 @@ impl RefundStatus {
             Self::Succeeded => "succeeded",
             Self::Failed => "failed",
             Self::Canceled => "canceled",
+        }
+    }
+
+    /// What else a refund shows while it stands so.
+    fn fields(self, now_s: i64) -> Value {
+        match self {
+            Self::Pending => json!({ "pending_reason": "processing", "status": self.name() }),
+            Self::RequiresAction => json!({
+                "next_action": { "display_details": { "expires_at": now_s + WAITS_S }, "type": "display_details" },
+                "status": self.name(),
+            }),
+            Self::Failed => json!({ "failure_reason": "expired_or_canceled_card", "status": self.name() }),
+            Self::Succeeded | Self::Canceled => json!({ "status": self.name() }),
         }
     }
 
@@ -88,26 +104,52 @@ impl State {
         Ok(self.insert_refund(&charge, amount, status, json!({}), &Cause::default()))
     }
 
+    /// `POST /v1/refunds/{id}/cancel`, for a refund that waits for the payer
+    pub(crate) fn cancel_refund(&mut self, id: &str, cause: &Cause) -> ApiResult<Value> {
+        let before = self.get("refund", id, "id").map_err(ApiError::not_found)?;
+        if before["status"] != RefundStatus::RequiresAction.name() {
+            let message = "Only a refund with status requires_action can be canceled.";
+            return Err(ApiError::invalid(message).with_param("id"));
+        }
+        self.move_refund(id, RefundStatus::Canceled, cause)
+    }
+
     /// A refund moves on.
     pub(crate) fn update_refund(&mut self, id: &str, status: RefundStatus) -> ApiResult<Value> {
+        self.move_refund(id, status, &Cause::default())
+    }
+
+    fn move_refund(&mut self, id: &str, status: RefundStatus, cause: &Cause) -> ApiResult<Value> {
         let before = self.get("refund", id, "refund")?.clone();
-        let ended = ["failed", "canceled"].iter().any(|ended| before["status"] == *ended);
-        if ended {
-            return Err(ApiError::invalid(format!("Refund {id} has ended.")));
+        let standing = text(&before, "status");
+        // A refund that the payer's bank took can still come back.
+        let goes_on = match standing.as_str() {
+            "pending" | "requires_action" => true,
+            "succeeded" => status == RefundStatus::Succeeded || status.gives_back(),
+            _ => false,
+        };
+        if !goes_on {
+            return Err(ApiError::invalid(format!("Refund {id} is {standing} and cannot become {}.", status.name())));
         }
+        let came_back = ids::of_payment("txn");
+        let fields = status.fields(self.now_s());
         let refund = self.update("refund", id, |refund| {
-            refund["status"] = json!(status.name());
+            for gone in ["next_action", "pending_reason"] {
+                refund.as_object_mut().expect("a refund is an object").remove(gone);
+            }
+            merge(refund, fields);
             if status == RefundStatus::Failed {
-                refund["failure_reason"] = json!("unknown");
+                refund["failure_balance_transaction"] = json!(came_back);
             }
         });
         if status.gives_back() {
             self.change_refunded(&text(&refund, "charge"), -number(&refund, "amount"));
         }
-        let cause = Cause::default();
-        self.emit("refund.updated", &refund, &cause);
+        self.emit_change("refund.updated", &before, &refund, cause);
+        // The older name of the same fact.
+        self.emit_change("charge.refund.updated", &before, &refund, cause);
         if status == RefundStatus::Failed {
-            self.emit("refund.failed", &refund, &cause);
+            self.emit_change("refund.failed", &before, &refund, cause);
         }
         Ok(refund)
     }
@@ -126,25 +168,31 @@ impl State {
             "charge": charge["id"],
             "created": self.now_s(),
             "currency": charge["currency"],
+            "customer": null,
+            "customer_account": null,
             "destination_details": { "card": { "type": "refund" }, "type": "card" },
             "id": ids::of_payment("re"),
             "metadata": {},
             "object": "refund",
             "payment_intent": charge["payment_intent"],
+            "payment_method": charge["payment_method"],
             "reason": null,
             "receipt_number": null,
             "source_transfer_reversal": null,
-            "status": status.name(),
             "transfer_reversal": null,
         });
+        merge(&mut refund, status.fields(self.now_s()));
         merge(&mut refund, more);
         self.insert(refund.clone());
-        let charge = match status.gives_back() {
-            true => charge.clone(),
-            false => self.change_refunded(&text(charge, "id"), amount),
-        };
         self.emit("refund.created", &refund, cause);
-        self.emit("charge.refunded", &charge, cause);
+        if status.gives_back() {
+            if status == RefundStatus::Failed {
+                self.emit("refund.failed", &refund, cause);
+            }
+            return refund;
+        }
+        let refunded = self.change_refunded(&text(charge, "id"), amount);
+        self.emit_change("charge.refunded", charge, &refunded, cause);
         refund
     }
 

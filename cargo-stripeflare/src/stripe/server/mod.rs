@@ -3,6 +3,7 @@
 mod actions;
 mod api;
 mod page;
+mod routes;
 pub(super) mod shared;
 pub(super) mod webhooks;
 

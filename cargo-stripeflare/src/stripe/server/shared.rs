@@ -1,5 +1,6 @@
 //! What the stand-in's tasks share.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
@@ -8,6 +9,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::stripe::model::deliveries::Delivery;
+use crate::stripe::model::permission::{Caller, Permission};
 use crate::stripe::model::state::State;
 use crate::stripe::options::{ApiFault, StandInOptions};
 
@@ -28,6 +30,9 @@ pub(crate) struct Knobs {
     pub(crate) delivery: Delivery,
     pub(crate) random: fastrand::Rng,
     pub(crate) fault: Option<ApiFault>,
+    /// Of one kind of request, such as `POST /v1/refunds`, so many times.
+    pub(crate) faults_at: Vec<(String, ApiFault, u32)>,
+    pub(crate) restricted_keys: BTreeMap<String, Vec<Permission>>,
     pub(crate) requests: Vec<String>,
 }
 
@@ -44,16 +49,23 @@ impl Inner {
         self.knobs().delivery.clone()
     }
 
-    pub(crate) fn api_fault(&self) -> Option<ApiFault> {
-        self.knobs().fault
+    /// Notes a request, `GET /v1/…`, and says what trouble it is in.
+    pub(crate) fn begin_request(&self, request: String) -> Option<ApiFault> {
+        let mut knobs = self.knobs();
+        let fault = knobs.fault.or_else(|| {
+            let (_, fault, times) = knobs.faults_at.iter_mut().find(|(at, _, times)| *at == request && *times > 0)?;
+            *times -= 1;
+            Some(*fault)
+        });
+        knobs.requests.push(request);
+        fault
     }
 
-    pub(crate) fn secret_key(&self) -> &str {
-        &self.options.secret_key
-    }
-
-    pub(crate) fn count_request(&self, method: &axum::http::Method, path: &str) {
-        self.knobs().requests.push(format!("{method} {path}"));
+    /// What a key may do; `None`: it is no key of ours.
+    pub(crate) fn caller(&self, key: &str) -> Option<Caller> {
+        let permissions = self.knobs().restricted_keys.get(key).cloned();
+        let is_ours = permissions.is_some() || key == self.options.secret_key;
+        is_ours.then(|| Caller { key: key.to_owned(), account: self.options.account.clone(), permissions })
     }
 
     pub(crate) fn random_up_to(&self, most: Duration) -> Duration {

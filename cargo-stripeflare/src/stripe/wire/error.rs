@@ -85,6 +85,15 @@ impl ApiError {
         .with_code("secret_key_required")
     }
 
+    /// A restricted key that was not given what the request needs.
+    pub(crate) fn missing_permission(key: &str, account: &str, permission: &str) -> Self {
+        Self::forbidden(format!(
+            "The provided key '{}' does not have the required permissions for this endpoint on account '{account}'. \
+             Having the '{permission}' permission would allow this request to continue.",
+            masked(key)
+        ))
+    }
+
     pub(crate) fn forbidden(message: impl Into<String>) -> Self {
         Self { status: StatusCode::FORBIDDEN, early: true, ..Self::invalid(message) }
     }
