@@ -8,15 +8,15 @@ use super::model::deliveries::Delivery;
 use super::model::permission::Permission;
 use super::wire::{API_VERSION, ids};
 
-/// What a stripeflare worker wants to hear of.
+/// The events that the runtime reads, and that a webhook endpoint is made for.
 pub const WEBHOOK_EVENTS: [&str; 10] = [
     "checkout.session.completed",
     "checkout.session.async_payment_succeeded",
-    "checkout.session.async_payment_failed",
     "refund.created",
     "refund.updated",
     "refund.failed",
     "charge.dispute.created",
+    "charge.dispute.updated",
     "charge.dispute.funds_withdrawn",
     "charge.dispute.funds_reinstated",
     "charge.dispute.closed",

@@ -1,7 +1,13 @@
 //! Events that are looked up, which is how what no webhook told is found.
 
-use cargo_stripeflare::stripe::{Delivery, PayRequest, Progress, RefundStatus, StandIn, StandInOptions};
+use std::collections::BTreeSet;
+
+use cargo_stripeflare::stripe::{
+    Delivery, DisputeEnd, DisputeRequest, Method, PayRequest, Progress, RefundStatus, StandIn, StandInOptions,
+    WEBHOOK_EVENTS,
+};
 use serde_json::Value;
+use stripeflare_core::stripe::{Event, Fact};
 
 use crate::support::{Endpoint, SOON, charge_of, get, options, stand_in};
 
@@ -134,4 +140,32 @@ async fn a_lost_webhook_is_found_among_the_events() {
     refunded(&stand_in).await;
     stand_in.wait_idle(SOON).await.unwrap();
     assert_eq!(endpoint.received().len(), 4);
+}
+
+#[tokio::test]
+async fn an_endpoint_is_made_for_what_the_runtime_reads() {
+    let stand_in = stand_in().await;
+    for succeeds in [true, false] {
+        let request = PayRequest::new(500, "acc-tag").method(Method::BankDebit { succeeds });
+        let session = stand_in.pay(&request).await.unwrap();
+        stand_in.settle_delayed(session["id"].as_str().unwrap(), succeeds).unwrap();
+    }
+    let session = stand_in.pay(&PayRequest::new(500, "acc-tag")).await.unwrap();
+    let charge = charge_of(&stand_in, &session);
+    let refund = stand_in.refund(&charge, Some(100), RefundStatus::Pending).unwrap();
+    stand_in.update_refund(refund["id"].as_str().unwrap(), RefundStatus::Failed).unwrap();
+    let dispute = stand_in.open_dispute(&DisputeRequest::new(&charge)).unwrap();
+    let dispute = dispute["id"].as_str().unwrap();
+    stand_in.withdraw_disputed(dispute).unwrap();
+    stand_in.answer_dispute(dispute).unwrap();
+    stand_in.reinstate_disputed(dispute, None).unwrap();
+    stand_in.close_dispute(dispute, DisputeEnd::Won).unwrap();
+
+    let is_read = |event: &Value| {
+        let event = Event::parse(event.to_string().as_bytes()).unwrap();
+        !matches!(event.fact, Fact::Other)
+    };
+    let kind = |event: Value| event["type"].as_str().unwrap().to_owned();
+    let read: BTreeSet<String> = stand_in.events().into_iter().filter(is_read).map(kind).collect();
+    assert_eq!(read, WEBHOOK_EVENTS.map(str::to_owned).into());
 }

@@ -96,7 +96,11 @@ async fn while_a_secret_is_rolled_both_sign() {
 
 #[tokio::test]
 async fn a_debit_is_paid_later_or_fails_later() {
-    let (stand_in, endpoint) = start(Delivery::default()).await;
+    let endpoint = Endpoint::start().await;
+    let kinds = ["completed", "async_payment_succeeded", "async_payment_failed"];
+    let webhook_events = kinds.map(|kind| format!("checkout.session.{kind}")).to_vec();
+    let webhook_url = Some(endpoint.url.clone());
+    let stand_in = StandIn::start(StandInOptions { webhook_url, webhook_events, ..options() }).await.unwrap();
     for succeeds in [true, false] {
         let request = PayRequest::new(500, "acc-tag").method(Method::BankDebit { succeeds });
         let session = stand_in.pay(&request).await.unwrap();
