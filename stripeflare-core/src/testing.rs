@@ -90,7 +90,7 @@ impl Object for NativeObject {
     }
 
     fn look(&self, statement: &str, parameters: &[Value], most: u32) -> Result<Table, String> {
-        read_only_sql::reads(statement)?;
+        let statement = read_only_sql::reads(statement)?;
         self.sql.execute_batch("SAVEPOINT look").unwrap();
         let columns = self
             .sql

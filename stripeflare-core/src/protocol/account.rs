@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::account::{
     AccountRow, CardRow, Charge, Charged, Claim, Credit, Denied, Ending, HoldId, IdempotencyKey, KeptAnswer, LastToken,
-    Line, Login, LoginOutcome, NewToken, NotCharged, NotClosed, NotReserved, Place, Report, Reversal, Settled, TokenId,
-    TokenInfo, TooManyTokens, Update, Wallet,
+    Line, Login, LoginOutcome, NewToken, NotCharged, NotClosed, NotReserved, Place, Report, Reversal, Rotated, Settled,
+    TokenId, TokenInfo, TooManyTokens, Update, Wallet,
 };
 use crate::clock::Millis;
 use crate::error::WalletError;
@@ -353,7 +353,7 @@ pub struct Rotate {
 }
 
 impl Handler for Rotate {
-    type Reply = ();
+    type Reply = Result<(), Rotated>;
     const RIGHT: Right = Right::Spend;
 
     fn run(&self, wallet: &mut Wallet<'_>, _object: &dyn Object) -> Result<Self::Reply, WalletError> {
@@ -399,7 +399,7 @@ pub struct LogOutEverywhere {
 }
 
 impl Handler for LogOutEverywhere {
-    type Reply = ();
+    type Reply = Result<(), Rotated>;
     const RIGHT: Right = Right::Manage;
 
     fn run(&self, wallet: &mut Wallet<'_>, _object: &dyn Object) -> Result<Self::Reply, WalletError> {
@@ -407,7 +407,7 @@ impl Handler for LogOutEverywhere {
     }
 
     fn was_done(&self, wallet: &Wallet<'_>) -> Result<Option<Self::Reply>, WalletError> {
-        Ok(wallet.has_hash(&self.hash)?.then_some(()))
+        Ok(wallet.has_hash(&self.hash)?.then_some(Ok(())))
     }
 }
 
