@@ -90,13 +90,13 @@ impl Object for NativeObject {
     }
 
     fn look(&self, statement: &str, parameters: &[Value], most: u32) -> Result<Table, String> {
-        read_only_sql::reads(statement)?;
+        let statement = read_only_sql::reads(statement)?;
         self.sql.execute_batch("SAVEPOINT look").unwrap();
         let columns = self
             .sql
             .prepare(statement)
             .map_err(|error| error.to_string())
-            .map(|prepared| prepared.column_names().into_iter().map(str::to_owned).collect::<Vec<_>>());
+            .map(|prepared| prepared.column_names().map(str::to_owned).collect::<Vec<_>>());
         let rows = self.sql.run(statement, parameters).map_err(|error| error.to_string());
         self.sql.execute_batch("ROLLBACK TO look; RELEASE look").unwrap();
         let (columns, mut rows) = (columns?, rows?);

@@ -36,9 +36,10 @@ impl Card {
         Self { identity: format!("{CARD}{fingerprint}"), label }
     }
 
-    /// A Link account, by its own email address.
+    /// A Link account, by its own email address. ASCII letters alone are the same, large or small: to Unicode a Kelvin sign
+    /// is a `k`, and somebody else's address.
     pub fn of_link(email: &str, label: String) -> Self {
-        Self { identity: format!("{LINK}{}", email.to_lowercase()), label }
+        Self { identity: format!("{LINK}{}", email.to_ascii_lowercase()), label }
     }
 
     /// What the directory knows it by.
@@ -385,6 +386,15 @@ mod tests {
         let link = Card::of_link("Petra@Link.Example", "Link p•••@link.example".into());
         claim(&sql, &link, 2);
         assert_eq!(row(&sql)[3].as_deref(), Some("petra@link.example"));
+    }
+
+    #[test]
+    fn a_link_address_with_a_unicode_look_alike() {
+        let id = |email: &str| Card::of_link(email, String::new()).id();
+        assert_eq!(id("Kim@Link.Example"), id("kim@link.example"));
+        for other in ["\u{212a}im@link.example", "k\u{130}m@link.example", "k\u{131}m@link.example"] {
+            assert_ne!(id(other), id("kim@link.example"), "{other}");
+        }
     }
 
     #[test]

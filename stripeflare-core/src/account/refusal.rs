@@ -79,6 +79,10 @@ pub enum NotBegun {
     TooManyLogins,
 }
 
+/// The caller's secret has a successor, and only that may have another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rotated;
+
 /// Without this token nobody could get at the account's money.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LastToken;

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::account::{
     AccountRow, CardRow, Charge, Charged, Claim, Credit, Denied, Ending, HoldId, IdempotencyKey, KeptAnswer, LastToken,
-    Line, MovedPayment, NewToken, NotCharged, NotClosed, NotReserved, Place, Report, Reversal, Settled, TokenId,
-    TokenInfo, TooManyTokens, Update, Wallet,
+    Line, MovedPayment, NewToken, NotCharged, NotClosed, NotReserved, Place, Report, Reversal, Rotated, Settled,
+    TokenId, TokenInfo, TooManyTokens, Update, Wallet,
 };
 use crate::clock::Millis;
 use crate::error::WalletError;
@@ -370,7 +370,7 @@ pub struct Rotate {
 }
 
 impl Handler for Rotate {
-    type Reply = ();
+    type Reply = Result<(), Rotated>;
     const RIGHT: Right = Right::Spend;
 
     fn run(&self, wallet: &mut Wallet<'_>, _object: &dyn Object) -> Result<Self::Reply, WalletError> {
@@ -416,7 +416,7 @@ pub struct LogOutEverywhere {
 }
 
 impl Handler for LogOutEverywhere {
-    type Reply = ();
+    type Reply = Result<(), Rotated>;
     const RIGHT: Right = Right::Manage;
 
     fn run(&self, wallet: &mut Wallet<'_>, _object: &dyn Object) -> Result<Self::Reply, WalletError> {
@@ -424,7 +424,7 @@ impl Handler for LogOutEverywhere {
     }
 
     fn was_done(&self, wallet: &Wallet<'_>) -> Result<Option<Self::Reply>, WalletError> {
-        Ok(wallet.has_hash(&self.hash)?.then_some(()))
+        Ok(wallet.has_hash(&self.hash)?.then_some(Ok(())))
     }
 }
 

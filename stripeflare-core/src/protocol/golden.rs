@@ -2,6 +2,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use super::account::Settle;
+use super::codec::PROTOCOL;
 use super::samples::{self, Sample};
 use super::{AccountCommand, AggregateCommand, DirectoryCommand, Envelope, NotDone, codec};
 use crate::account::Denied;
@@ -9,9 +10,9 @@ use crate::identity::Proof;
 
 /// The message of an envelope, which reads as the same again.
 fn message(envelope: &Envelope) -> String {
-    let message = codec::message(envelope);
-    let read = codec::read_message(&message).unwrap();
-    assert_eq!(hex::encode(codec::message(&read)), hex::encode(&message));
+    let message = PROTOCOL.message(1, envelope).unwrap();
+    let (read, number) = PROTOCOL.read_message(&message).unwrap();
+    assert_eq!(PROTOCOL.message(number, &read).as_ref(), Some(&message));
     hex::encode(message)
 }
 
@@ -46,6 +47,7 @@ fn what_travels_is_as_it_was() {
                 let envelope = Envelope { endings: Vec::new(), token: None, command };
                 writeln!(text, "  asks {}", message(&envelope)).unwrap();
             }
+            // The number goes before each.
             for reply in replies {
                 assert_eq!(again(&reply), reply, "{name}");
                 writeln!(text, "  answers {}", hex::encode(reply)).unwrap();

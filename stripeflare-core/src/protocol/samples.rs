@@ -9,7 +9,7 @@ use super::{AnyCommand, Command, Right, Stats, account, aggregate};
 use crate::account::{
     AccountRow, Cap, Caps, Card, CardRow, Change, Charge, Charged, Claim, Consent, Credit, Ending, Hold, HoldId,
     IdempotencyKey, KeptAnswer, Kind, LastToken, Line, Login, LoginOutcome, NewToken, NotCharged, NotClosed,
-    NotReserved, Outcome, Overdraft, Report, Reversal, SentPayment, Settled, Short, Snapshot, State, TokenId,
+    NotReserved, Outcome, Overdraft, Report, Reversal, Rotated, SentPayment, Settled, Short, Snapshot, State, TokenId,
     TokenInfo, TooManyTokens, Update, Usage,
 };
 use crate::aggregate::{Assignment, Page, Query, Unclaimed};
@@ -263,10 +263,10 @@ sampled! {
         expires_at: None,
         this: true,
     }]];
-    Rotate: [Rotate { hash: text("00ff") }] => [()];
+    Rotate: [Rotate { hash: text("00ff") }] => [Ok(()), Err(Rotated)];
     Revoke: [Revoke { id: token() }] => [Ok(()), Err(LastToken)];
     LogOut: [LogOut { forget: true }] => [Ok(()), Err(LastToken)];
-    LogOutEverywhere: [LogOutEverywhere { hash: text("00ff") }] => [()];
+    LogOutEverywhere: [LogOutEverywhere { hash: text("00ff") }] => [Ok(()), Err(Rotated)];
     Close: [Close { key: text("close"), forfeit: true }] => [
         Ok(()),
         Err(NotClosed::MoneyLeft { amount: Cents::new(1) }),

@@ -122,7 +122,7 @@ fn a_command_that_ended_its_own_token_is_known_when_it_comes_again() {
     let object = account();
     let everywhere = || LogOutEverywhere { hash: "fresh".into() };
     for _ in 0..2 {
-        assert_eq!(ask(&object, Some(proof("manages")), everywhere()), Ok(()));
+        assert_eq!(ask(&object, Some(proof("manages")), everywhere()), Ok(Ok(())));
     }
     let read = || Read { account: samples::id() };
     assert_eq!(ask(&object, Some(proof("manages")), read()), Err(NotDone::Denied(Denied::Wrong)));

@@ -7,6 +7,7 @@ use js_sys::{Promise, Uint8Array};
 use stripeflare_core::clock;
 use stripeflare_core::clock::Millis;
 use stripeflare_core::error::WalletError;
+use stripeflare_core::protocol::codec::PROTOCOL;
 use stripeflare_core::protocol::{self, Envelope, NotDone, Stats, codec};
 use stripeflare_core::read_only_sql::Table;
 use stripeflare_core::schema::{Schema, StripeUser};
@@ -83,9 +84,9 @@ impl<U: StripeUser> Object<U> {
     #[must_use]
     pub fn call(&self, message: &Uint8Array) -> Uint8Array {
         let inner = self.inner.as_ref().expect("an attached object");
-        let answer = match codec::read_message(&message.to_vec()) {
-            Ok(envelope) => inner.answer(&envelope),
-            Err(error) => codec::not_done(NotDone::Failed(format!("a command nobody understands: {error}"))),
+        let answer = match PROTOCOL.read_message(&message.to_vec()) {
+            Ok((envelope, number)) => PROTOCOL.answer(number, &envelope.command, inner.answer(&envelope)),
+            Err(cannot_read) => cannot_read,
         };
         // A copy: a view would send all of our memory along.
         Uint8Array::from(answer.as_slice())

@@ -5,7 +5,9 @@ use futures_util::future::{Either, select};
 use futures_util::pin_mut;
 use js_sys::{Promise, Uint8Array};
 use stripeflare_core::account::{Denied, Ending};
+use stripeflare_core::bytes::Unreadable;
 use stripeflare_core::identity::{AccountId, Proof, Token};
+use stripeflare_core::protocol::codec::{Back, PROTOCOL};
 use stripeflare_core::protocol::{Address, Command, Envelope, NotDone, codec};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
@@ -96,8 +98,24 @@ impl Stubs {
         Sender { stubs: self, to, token: None }
     }
 
+    /// Sends again in the form of the release before, if the object still runs that.
+    async fn deliver(&self, name: &str, envelope: &Envelope) -> Result<Vec<u8>, ObjectError> {
+        let mut number = PROTOCOL.number();
+        for _ in 0..2 {
+            let Some(message) = PROTOCOL.message(number, envelope) else { break };
+            let back = self.insist(name, &message).await?;
+            match PROTOCOL.read_back(number, &envelope.command, &back) {
+                Ok(Back::Answer(answer)) => return Ok(answer),
+                Ok(Back::Again(highest)) => number = highest,
+                Err(Unreadable) => return Err(unreadable()),
+            }
+        }
+        // Whoever cannot read a message has done nothing.
+        Err(ObjectError::Failed(format!("it is of another release and reads number {number} of the protocol")))
+    }
+
     /// Every command is idempotent, so a dead stub is replaced and asked again.
-    async fn deliver(&self, name: &str, message: &[u8]) -> Result<Vec<u8>, ObjectError> {
+    async fn insist(&self, name: &str, message: &[u8]) -> Result<Vec<u8>, ObjectError> {
         let mut backoff = BACKOFF_MS.into_iter();
         loop {
             let cause = match self.ask(name, message).await {
@@ -149,13 +167,12 @@ impl<A: Address> Sender<'_, A> {
         endings: Vec<Ending>,
     ) -> Result<C::Reply, ObjectError> {
         let Self { stubs, to, token } = self;
-        let message = codec::message(&Envelope { endings, token, command: command.into() });
-        let answer = stubs.deliver(&to.name(stubs.version), &message).await?;
-        let answer = codec::read_answer(&answer).map_err(unreadable)?;
-        Ok(answer?)
+        let envelope = Envelope { endings, token, command: command.into() };
+        let answer = stubs.deliver(&to.name(stubs.version), &envelope).await?;
+        Ok(codec::read_answer(&answer).map_err(|Unreadable| unreadable())??)
     }
 }
 
-fn unreadable(error: String) -> ObjectError {
-    ObjectError::Unreachable(format!("an answer nobody understands: {error}"))
+fn unreadable() -> ObjectError {
+    ObjectError::Unreachable("an answer nobody understands".into())
 }

@@ -108,6 +108,12 @@ pub(crate) fn too_many_tokens() -> Response {
     Answer::new(StatusCode::CONFLICT, "too_many_tokens", message).into()
 }
 
+pub(crate) fn rotated() -> Response {
+    let message = "This access token has a new secret already, and the old one asks for no other. Use the new one, or \
+         repeat the call that made it, with its Idempotency-Key.";
+    Answer::new(StatusCode::CONFLICT, "rotated", message).into()
+}
+
 pub(crate) fn last_token() -> Response {
     let message = "This is the last way to the account's money. Make another access token that manages first, or spend the money.";
     Answer::new(StatusCode::CONFLICT, "last_token", message).into()
