@@ -18,8 +18,8 @@ use crate::sql::Value;
 use crate::tables::Role;
 
 pub use super::logins::{
-    BeginLogin, ComeHome, DecideLogin, Disown, FindCardOwner, HeadFor, Lock, MovePayment, PendingLogins, ReadLogin,
-    TakeLogin,
+    BeginLogin, CameHome, ComeHome, DecideLogin, Disown, FindCardOwner, HeadFor, Lock, MovePayment, PendingLogins,
+    ReadLogin, TakeLogin,
 };
 
 commands! {
@@ -43,6 +43,7 @@ commands! {
     Credit,
     Reverse,
     ComeHome,
+    CameHome,
     CardClaimed,
     Cards,
     ReleaseCard,

@@ -29,6 +29,21 @@ impl Handler for ComeHome {
     }
 }
 
+/// Has it come, with nothing left to ask?
+#[derive(Debug, Serialize, Deserialize)]
+pub struct CameHome {
+    pub payment: String,
+}
+
+impl Handler for CameHome {
+    type Reply = bool;
+    const RIGHT: Right = Right::Manage;
+
+    fn run(&self, wallet: &mut Wallet<'_>, _object: &dyn Object) -> Result<Self::Reply, WalletError> {
+        wallet.came_home(&self.payment)
+    }
+}
+
 /// What a payer may see whose card this account has.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct FindCardOwner {

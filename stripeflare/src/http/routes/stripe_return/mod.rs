@@ -22,7 +22,7 @@ use stripeflare_core::clock::{Millis, now};
 use stripeflare_core::identity::{AccountId, Token};
 use stripeflare_core::protocol::Shard;
 use stripeflare_core::protocol::account::{
-    BeginLogin, CardClaimed, ComeHome, FindCardOwner, HeadFor, MovePayment, ReadLogin, TakeLogin,
+    BeginLogin, CameHome, CardClaimed, ComeHome, FindCardOwner, HeadFor, MovePayment, ReadLogin, TakeLogin,
 };
 use stripeflare_core::protocol::directory::{Arrive, BeginAt, ClaimCard, MayTake};
 use stripeflare_core::stripe::{PaidSession, Verdict, is_session_id, session_key};
@@ -116,7 +116,13 @@ async fn arrive(request: Request) -> Result<Response, Response> {
     }
     let paid = match paid {
         Some(paid) => paid,
-        None if !arrival.may_ask => return Ok(moment(SOON_S)),
+        // Whoever reloads the page costs no call to Stripe, either.
+        None if !arrival.may_ask => match stubs.as_caller(token).send(CameHome { payment: session }).await {
+            Ok(true) => return Ok(back(&context.deployment)),
+            Ok(false) => return Ok(moment(SOON_S)),
+            Err(ObjectError::Denied(_) | ObjectError::Unregistered) => return Ok(Said::Thanks.page()),
+            Err(error) => return Err(error.into()),
+        },
         None => match learn(&context, &id).await? {
             Ok(paid) => paid,
             Err(said) => return Ok(said.page()),
