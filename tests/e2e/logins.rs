@@ -23,7 +23,7 @@ async fn rest(world: &World) -> Result<Audit> {
 
 /// Somebody whose card opens an account with so many cents, and a second browser that paid with the same card and is asked.
 async fn two_browsers(world: &World) -> Result<(Visitor, Visitor, Value, Reply)> {
-    let (mut owner, mut second) = (Visitor::arrive(world).await, Visitor::arrive(world).await);
+    let (mut owner, second) = (Visitor::arrive(world).await, Visitor::arrive(world).await);
     assert_eq!(owner.log_in(world, 500, Pay::visa()).await?.status, 303);
     let session = second.paid(world, 300, Pay::visa()).await?;
     let asked = until(async || {

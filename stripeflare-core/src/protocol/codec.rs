@@ -5,7 +5,6 @@
 //! a message answers the highest number that it reads, and the message is sent again in that.
 
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 use crate::bytes::{self, Unreadable};
 use crate::protocol::{Answer, AnyCommand, Envelope, NotDone};
@@ -106,18 +105,28 @@ impl Protocol {
     }
 }
 
+/// Before a reply.
+const DONE: u8 = 0;
+/// Before the reason why there is none.
+const NOT_DONE: u8 = 1;
+
 /// An answer that a command was carried out.
 pub(crate) fn reply<R: Serialize>(reply: &R) -> Vec<u8> {
-    bytes::write(&Answer::Ok(reply))
+    bytes::write_after(vec![DONE], reply)
 }
 
 /// An answer that it was not.
-pub fn not_done(why: NotDone) -> Vec<u8> {
-    bytes::write(&Answer::<()>::Err(why))
+pub fn not_done(why: &NotDone) -> Vec<u8> {
+    bytes::write_after(vec![NOT_DONE], why)
 }
 
-pub fn read_answer<R: DeserializeOwned>(answer: &[u8]) -> Result<Answer<R>, Unreadable> {
-    bytes::read(answer)
+/// The reply in an answer, to be read as what its command names.
+pub fn read_answer(answer: &[u8]) -> Result<Answer<&[u8]>, Unreadable> {
+    match answer {
+        [DONE, reply @ ..] => Ok(Ok(reply)),
+        [NOT_DONE, why @ ..] => bytes::read(why).map(Err),
+        _ => Err(Unreadable),
+    }
 }
 
 #[cfg(test)]
@@ -148,7 +157,7 @@ mod tests {
         detail: String,
     }
 
-    type FirstAnswer = Answer<Result<Cents, NotCharged>>;
+    type FirstReply = Result<Cents, NotCharged>;
 
     fn is_charge(command: &AnyCommand) -> bool {
         matches!(command, AnyCommand::Account(AccountCommand::Charge(_)))
@@ -185,19 +194,23 @@ mod tests {
         }
 
         fn answer(&self, command: &AnyCommand, answer: Vec<u8>) -> Result<Vec<u8>, Unreadable> {
-            if !is_charge(command) {
-                return Ok(answer);
+            match super::read_answer(&answer)? {
+                Ok(charged) if is_charge(command) => {
+                    let charged: Result<Charged, NotCharged> = bytes::read(charged)?;
+                    Ok(reply(&charged.map(|charged| charged.available)))
+                }
+                _ => Ok(answer),
             }
-            let answer: Answer<Result<Charged, NotCharged>> = bytes::read(&answer)?;
-            Ok(bytes::write(&answer.map(|charged| charged.map(|charged| charged.available))))
         }
 
         fn read_answer(&self, command: &AnyCommand, answer: &[u8]) -> Result<Vec<u8>, Unreadable> {
-            if !is_charge(command) {
-                return Ok(answer.to_vec());
+            match super::read_answer(answer)? {
+                Ok(charged) if is_charge(command) => {
+                    let charged: FirstReply = bytes::read(charged)?;
+                    Ok(reply(&charged.map(|available| Charged { already: false, available })))
+                }
+                _ => Ok(answer.to_vec()),
             }
-            let charged = |available| Charged { already: false, available };
-            Ok(bytes::write(&bytes::read::<FirstAnswer>(answer)?.map(|answer| answer.map(charged))))
         }
     }
 
@@ -214,7 +227,7 @@ mod tests {
                 let ((_, _, place), rest) = postcard::take_from_bytes::<Head>(rest).unwrap();
                 assert_eq!(place, CHARGE);
                 let charge: FirstCharge = bytes::read(rest).unwrap();
-                bytes::write_after(vec![1], &FirstAnswer::Ok(Ok(Cents::new(10) - charge.amount)))
+                bytes::write_after(vec![1, DONE], &FirstReply::Ok(Cents::new(10) - charge.amount))
             }
             _ => vec![CANNOT_READ, 1],
         }
@@ -228,7 +241,7 @@ mod tests {
         let back = first_object(&NEXT.message(1, &envelope).unwrap());
         let Ok(Back::Answer(answer)) = NEXT.read_back(1, &envelope.command, &back) else { panic!("no answer") };
         let charged = Charged { already: false, available: Cents::new(7) };
-        assert_eq!(read_answer::<Result<Charged, NotCharged>>(&answer), Ok(Ok(Ok(charged))));
+        assert_eq!(answer, reply(&Ok::<_, NotCharged>(charged)));
     }
 
     #[test]
@@ -242,7 +255,7 @@ mod tests {
         assert_eq!((*amount, *overdraft), (Cents::new(3), Overdraft::Deny));
         let answer = reply(&Ok::<_, NotCharged>(Charged { already: true, available: Cents::new(7) }));
         let answer = NEXT.answer(number, &envelope.command, answer);
-        assert_eq!((answer[0], bytes::read(&answer[1..])), (1, Ok(FirstAnswer::Ok(Ok(Cents::new(7))))));
+        assert_eq!((&answer[..2], bytes::read(&answer[2..])), (&[1, DONE][..], Ok(FirstReply::Ok(Cents::new(7)))));
     }
 
     #[test]
