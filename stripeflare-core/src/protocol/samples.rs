@@ -7,13 +7,14 @@ use super::aggregate::*;
 use super::directory::*;
 use super::{AnyCommand, Command, Right, Stats, account, aggregate};
 use crate::account::{
-    AccountRow, Cap, Caps, Card, CardRow, Change, Charge, Charged, Claim, Consent, Credit, Ending, Hold, HoldId,
-    IdempotencyKey, KeptAnswer, Kind, LastToken, Line, Login, LoginOutcome, NewToken, NotCharged, NotClosed,
-    NotReserved, Outcome, Overdraft, Report, Reversal, Rotated, SentPayment, Settled, Short, Snapshot, State, TokenId,
-    TokenInfo, TooManyTokens, Update, Usage,
+    AccountRow, Cap, Caps, Card, CardOwner, CardRow, Change, Charge, Charged, Claim, Credit, Ending, Hold, HoldId,
+    Homecoming, HomecomingOutcome, IdempotencyKey, KeptAnswer, Kind, LastToken, Line, LoginRequest, MovedPayment,
+    NewToken, NoLogin, NotBegun, NotCharged, NotClosed, NotReserved, Outcome, Overdraft, Payer, PendingLogin, Report,
+    Reversal, Rotated, SentPayment, Settled, Short, Snapshot, State, Taken, TokenId, TokenInfo, TooManyTokens, Update,
+    Usage,
 };
 use crate::aggregate::{Assignment, Page, Query, Unclaimed};
-use crate::directory::Owner;
+use crate::directory::{Arrival, Owner};
 use crate::identity::AccountId;
 use crate::money::Cents;
 use crate::read_only_sql::Table;
@@ -108,6 +109,9 @@ fn row() -> AccountRow {
         email: None,
         card_fingerprint: Some(text("print")),
         verified_email: Some(text("a@b.c")),
+        locked: true,
+        closed: false,
+        pending_logins: 1,
         columns: vec![
             Value::Null,
             Value::Integer(-7),
@@ -164,8 +168,6 @@ fn card_row(state: State) -> CardRow {
     CardRow {
         id: card().id(),
         card: card(),
-        name: Some(text("Zoë")),
-        email: None,
         token: token(),
         payment: text("cs"),
         claim: 7,
@@ -174,18 +176,25 @@ fn card_row(state: State) -> CardRow {
     }
 }
 
-pub(super) fn login() -> Login {
-    Login {
-        payment: text("cs"),
-        name: Some(text("Zoë")),
-        email: Some(text("a@b.c")),
-        card: Some(card()),
-        consent: Consent::Given,
-    }
+pub(super) fn home() -> Homecoming {
+    Homecoming { payment: text("cs"), name: Some(text("Zoë")), email: Some(text("a@b.c")), card: Some(card()) }
+}
+
+fn pending_login() -> PendingLogin {
+    let json = format!(
+        r#"{{"payment": "cs", "from": "{}", "card": "card", "claim": 7, "state": "Taken", "at": 1800000000000,
+        "matures_at": 1800003600000, "expires_at": 1800090000000, "token": "token"}}"#,
+        id()
+    );
+    serde_json::from_str(&json).unwrap()
+}
+
+fn payer() -> Payer {
+    Payer { name: Some(text("Zoë")), email: None }
 }
 
 fn credit() -> Credit {
-    Credit { account: id(), key: text("cs"), amount: Cents::new(5), payment_intent: Some(text("pi")) }
+    Credit { account: id(), key: text("cs"), amount: Cents::new(5), payment_intent: Some(text("pi")), payer: payer() }
 }
 
 fn table() -> Table {
@@ -290,15 +299,47 @@ sampled! {
         Reverse { payment_intent: text("pi"), reversal: reversal(Kind::Refund) },
         Reverse { payment_intent: text("pi"), reversal: reversal(Kind::Dispute) },
     ] => [()];
-    Login: [
-        login(),
-        Login { payment: text("cs"), name: None, email: None, card: None, consent: Consent::None },
-        Login { payment: text("cs"), name: None, email: None, card: None, consent: Consent::Left },
-    ] => [
-        LoggedIn { outcome: LoginOutcome::Done, token: token() },
-        LoggedIn { outcome: LoginOutcome::Claiming { claim: 7 }, token: token() },
-        LoggedIn { outcome: LoginOutcome::Ask, token: token() },
+    ComeHome: [
+        ComeHome { home: home() },
+        ComeHome { home: Homecoming { payment: text("cs"), name: None, email: None, card: None } },
+    ] => [HomecomingOutcome::Done, HomecomingOutcome::Claiming { claim: 7 }];
+    CameHome: [CameHome { payment: text("cs") }] => [true, false];
+    FindCardOwner: [FindCardOwner { card: text("card"), wait: 3_600_000 }] => [None, Some(CardOwner {
+        registered_at: 1_800_000_000_000,
+        verified_email: Some(text("a@b.c")),
+        cards: 1,
+        tokens: 2,
+        claim: 7,
+    })];
+    HeadFor: [HeadFor { payment: text("cs"), to: id() }] => [true, false];
+    BeginLogin: [BeginLogin { request: LoginRequest {
+        payment: text("cs"),
+        from: id(),
+        card: text("card"),
+        claim: 7,
+        wait: 3_600_000,
+    } }] => [Ok(pending_login()), Err(NotBegun::NoLogin), Err(NotBegun::TooManyLogins)];
+    ReadLogin: [ReadLogin { payment: text("cs") }] => [None, Some(pending_login())];
+    PendingLogins: [PendingLogins] => [vec![pending_login()]];
+    DecideLogin: [
+        DecideLogin { payment: text("cs"), approve: true },
+        DecideLogin { payment: text("cs"), approve: false },
+    ] => [Ok(()), Err(NoLogin)];
+    TakeLogin: [TakeLogin { payment: text("cs"), token: new_token() }] => [
+        Taken::Token, Taken::NotYet, Taken::Used, Taken::Ended, Taken::TooManyTokens,
     ];
+    MovePayment: [MovePayment { payment: text("cs") }] => [()];
+    MovedPayment: [MovedPayment {
+        payment: text("cs"),
+        from: id(),
+        moved: Cents::new(5),
+        taken: Cents::new(1),
+        frozen: Cents::ZERO,
+        disowned: true,
+        revision: 3,
+    }] => [true, false];
+    Disown: [Disown { payment: text("cs") }] => [()];
+    Lock: [Lock { locked: true }, Lock { locked: false }] => [()];
     CardClaimed: [CardClaimed { id: text("card"), claim: 7, owned: true }] => [()];
     Cards: [Cards] => [vec![card_row(State::Claiming), card_row(State::Owned), card_row(State::Releasing)]];
     ReleaseCard: [ReleaseCard { id: text("card") }] => [None, Some(card_row(State::Releasing))];
@@ -312,7 +353,19 @@ sampled! {
     ClaimCard: [ClaimCard { id: text("card"), account: id(), claim: 7 }] => [None, Some(id())];
     OwnerOf: [OwnerOf { id: text("card") }] => [None, Some(id())];
     ForgetCard: [ForgetCard { id: text("card"), account: id(), claim: 7 }] => [()];
-    Bind: [Bind { session: text("cs"), cookie: text("00ff") }] => [true, false];
+    Arrive: [
+        Arrive { session: text("cs"), mark: text("mark") },
+        Arrive { session: text("cs"), mark: String::new() },
+    ] => [
+        Arrival { contested: false, account: None, is_payers: false, to: None, may_ask: true },
+        Arrival { contested: true, account: Some(id()), is_payers: true, to: Some(id()), may_ask: false },
+    ];
+    Credited: [
+        Credited { session: text("cs"), account: id(), mark: Some(text("mark")) },
+        Credited { session: text("cs"), account: id(), mark: None },
+    ] => [()];
+    BeginAt: [BeginAt { session: text("cs"), to: id(), until: 1_800_000_000_000 }] => [true, false];
+    MayTake: [MayTake { session: text("cs") }] => [true, false];
     Place: [Place { payment_intent: text("pi"), account: id() }] => [Placed {
         account: id(),
         parked: vec![reversal(Kind::Refund)],
@@ -342,6 +395,9 @@ sampled! {
             frozen: Cents::ZERO,
             at: 1_800_000_000_000,
             revision: 2,
+            payer: payer(),
+            to: Some(id()),
+            moved: Cents::new(1),
         }],
         revision: 3,
     }) }] => [()];

@@ -142,7 +142,11 @@ fn what_fails_leaves_nothing_of_its_envelope() {
     let object = account();
     let reserve = Reserve { hold: samples::hold(), amount: Cents::new(1), seconds: 60, row: false, key: None };
     ask(&object, None, reserve).unwrap().unwrap();
-    let envelope = Envelope { endings: vec![samples::release()], token: None, command: samples::login().into() };
+    let envelope = Envelope {
+        endings: vec![samples::release()],
+        token: None,
+        command: super::account::ComeHome { home: samples::home() }.into(),
+    };
     assert!(object.answer(&envelope, NOW).is_err(), "nobody logs in without a token");
     assert_eq!(ask(&object, None, Read { account: samples::id() }).unwrap().holds.len(), 1);
 }

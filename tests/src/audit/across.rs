@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Audit;
-use super::account::Account;
+use super::account::{Account, Move, MovedIn};
 use super::aggregate::{Aggregate, Unclaimed, mirrored};
 use super::directory::Places;
 
@@ -28,6 +28,7 @@ pub(super) fn across(accounts: &BTreeMap<String, Account>, places: &Places, aggr
         }
         mirrored(account, aggregate, audit);
         carded(account, places, audit);
+        moved(account, accounts, audit);
     }
     unique(accounts, audit);
     for (card, (owner, _)) in &places.owners {
@@ -60,6 +61,28 @@ pub(super) fn across(accounts: &BTreeMap<String, Account>, places: &Places, aggr
     }
     for id in aggregate.accounts.keys().filter(|id| !accounts.contains_key(*id)) {
         audit.unfinished(id, "the aggregate knows it, and no object is it");
+    }
+}
+
+/// Whether the account that a payment moved to says the same of it as its home.
+fn moved(account: &Account, accounts: &BTreeMap<String, Account>, audit: &mut Audit) {
+    for Move { payment, to, told, .. } in &account.moves {
+        if !told {
+            audit.unfinished(&account.id, format!("{to} has yet to hear of the payment {payment}"));
+            continue;
+        }
+        let there = accounts.get(to).and_then(|there| there.moved_in.iter().find(|it| it.payment == *payment));
+        let there = there.map_or((0, 0, 0), |there| there.figures);
+        let here = account.payments.iter().find(|it| it.key == *payment).map(|it| account.borne_there(it));
+        if here != Some(there) {
+            audit.violation(&account.id, format!("of the payment {payment} {here:?} moved, and {to} has {there:?}"));
+        }
+    }
+    for MovedIn { payment, from, .. } in &account.moved_in {
+        let home = accounts.get(from).is_some_and(|home| home.moves.iter().any(|it| it.payment == *payment));
+        if !home {
+            audit.violation(&account.id, format!("the payment {payment} moved here, and {from} does not say so"));
+        }
     }
 }
 

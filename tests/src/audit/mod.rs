@@ -65,6 +65,8 @@ pub struct Figures {
     pub charged: i64,
     /// Sum of what refunds and disputes took, less what they gave back.
     pub taken: i64,
+    /// Sum of payments that moved here, less what moved away.
+    pub moved: i64,
     /// Labels of the cards it owns.
     pub cards: BTreeSet<String>,
     /// Entries of each kind.

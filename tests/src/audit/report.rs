@@ -34,10 +34,15 @@ impl fmt::Display for Audit {
         let mut line = |name: &str, count: usize, sum: String| writeln!(f, "{name:<22}{count:>10}{sum:>22}");
         line("accounts", self.accounts.len(), self.sum(|account| account.balance))?;
         line("  never paid for", self.empty, String::new())?;
-        line("entries", entries, self.sum(|account| account.credited - account.charged - account.taken))?;
+        line(
+            "entries",
+            entries,
+            self.sum(|account| account.credited - account.charged - account.taken + account.moved),
+        )?;
         line("  credits", kind("credit"), self.sum(|account| account.credited))?;
         line("  captures, charges", kind("capture") + kind("charge"), self.sum(|account| -account.charged))?;
         line("  refunds, disputes", kind("refund") + kind("dispute"), self.sum(|account| -account.taken))?;
+        line("  moved", kind("moved"), self.sum(|account| account.moved))?;
         line("cards", self.total(|account| account.cards.len()), String::new())?;
         line("frozen", self.total(|account| usize::from(account.frozen != 0)), self.sum(|account| account.frozen))?;
         line("holds, open", self.total(|account| account.open.len()), self.sum(|account| account.open.values().sum()))?;

@@ -15,10 +15,12 @@ const USERS: &str = "CREATE TABLE users (account_id TEXT, revision INTEGER, sent
     frozen INTEGER, holds TEXT, usage TEXT, registered_at INTEGER);";
 const ACCOUNT: &str = "CREATE TABLE meta (key, value);
     CREATE TABLE entries (key TEXT, at INTEGER, kind TEXT, amount INTEGER, balance INTEGER, detail TEXT);
-    CREATE TABLE payments (key TEXT, payment_intent TEXT, amount INTEGER, taken INTEGER, frozen INTEGER);
+    CREATE TABLE payments (key TEXT, payment_intent TEXT, amount INTEGER, taken INTEGER, frozen INTEGER,
+        to_account TEXT, moved INTEGER DEFAULT 0, reversed_before INTEGER, revision INTEGER DEFAULT 1, told INTEGER DEFAULT 0);
+    CREATE TABLE moved_in (payment TEXT, from_account TEXT, moved INTEGER, taken INTEGER, frozen INTEGER);
     CREATE TABLE idempotency (key TEXT, hold TEXT, status INTEGER, headers TEXT);
     CREATE TABLE tokens (id TEXT, hash TEXT, manage INTEGER, cap_day INTEGER, cap_total INTEGER, spent_day INTEGER,
-        spent_total INTEGER);
+        spent_total INTEGER, made_by TEXT);
     CREATE TABLE reversals (key TEXT, payment TEXT, amount INTEGER, withdrawn INTEGER, returned INTEGER,
         closed INTEGER, takes INTEGER, freezes INTEGER);
     CREATE TABLE cards (id TEXT, label TEXT, payment TEXT, claim INTEGER, state TEXT);
@@ -60,7 +62,7 @@ impl Disk {
     }
 }
 
-/// Three accounts: one of calls, one of a refund, a dispute, an overdraft and a card, and one of a dispute.
+/// Three accounts: one of calls, one of a refund, a dispute, an overdraft and a card, and one whose payment moved to that.
 fn good() -> Disk {
     let disk = Disk(tempfile::tempdir().unwrap());
     let at = DAY * DAY_MS + 5;
@@ -82,7 +84,7 @@ fn good() -> Disk {
                 ('credit:{{a}}', {at}, 'credit', 100, 100, 'pi_a'),
                 ('{{1}}', {at}, 'capture', -20, 80, 'GET /ok'),
                 ('{{2}}', {at}, 'capture', -20, 60, 'GET /ok');
-            INSERT INTO payments VALUES ('{{a}}', 'pi_a', 100, 0, 0);
+            INSERT INTO payments (key, payment_intent, amount, taken, frozen) VALUES ('{{a}}', 'pi_a', 100, 0, 0);
             INSERT INTO idempotency VALUES ('answered', '{{1}}', 200, '[["x-price","0.002"]]'),
                 ('free', '{{9}}', 200, '[["x-price","0"]]'), ('running', '{{3}}', NULL, NULL);"#
         ),
@@ -90,7 +92,7 @@ fn good() -> Disk {
     disk.run(
         "bob",
         &format!(
-            "INSERT INTO users VALUES ('bob', 9, 9, 20, 10, '[]', '[]', 2);
+            "INSERT INTO users VALUES ('bob', 9, 9, 40, 10, '[]', '[]', 2);
             INSERT INTO entries VALUES
                 ('credit:{{b}}', {at}, 'credit', 100, 100, 'pi_b'),
                 ('refund:re_1:70', {at}, 'refund', -70, 30, 'pi_b'),
@@ -98,25 +100,30 @@ fn good() -> Disk {
                 ('refund:re_2:50', {at}, 'refund', -50, 50, 'pi_b'),
                 ('credit:{{c}}', {at}, 'credit', 10, 60, 'pi_c'),
                 ('charge:key', {at}, 'charge', -70, -10, 'X-Price'),
-                ('credit:{{1}}{{1}}', {at}, 'credit', 30, 20, 'pi_h');
+                ('credit:{{1}}{{1}}', {at}, 'credit', 30, 20, 'pi_h'),
+                ('moved:in:{{0}}{{0}}', {at}, 'moved', 25, 45, 'cyd'),
+                ('moved:in:{{0}}{{0}}:8', {at}, 'moved', -5, 40, 'cyd');
+            INSERT INTO moved_in VALUES ('{{0}}{{0}}', 'cyd', 25, 5, 0);
             INSERT INTO cards VALUES ('card', 'visa', '{{b}}', 3, 'owned');
-            INSERT INTO payments VALUES ('{{b}}', 'pi_b', 100, 50, 0), ('{{c}}', 'pi_c', 10, 0, 10),
+            INSERT INTO payments (key, payment_intent, amount, taken, frozen) VALUES ('{{b}}', 'pi_b', 100, 50, 0), ('{{c}}', 'pi_c', 10, 0, 10),
                 ('{{1}}{{1}}', 'pi_h', 30, 0, 0);
             INSERT INTO reversals VALUES
                 ('refund:re_1', '{{b}}', 70, 1, 70, 1, 0, 0),
                 ('refund:re_2', '{{b}}', 50, 1, 0, 0, 50, 0),
                 ('dispute:dp_1', '{{c}}', 15, 0, 0, 0, 0, 15);
-            INSERT INTO tokens VALUES ('first', NULL, 1, NULL, NULL, 0, 0), ('t1', '{{a}}', 1, NULL, NULL, 0, 0),
+            INSERT INTO tokens (id, hash, manage, cap_day, cap_total, spent_day, spent_total) VALUES ('first', NULL, 1, NULL, NULL, 0, 0), ('t1', '{{a}}', 1, NULL, NULL, 0, 0),
                 ('t2', '{{b}}', 0, 30, NULL, 10, 70);"
         ),
     );
     disk.run(
         "cyd",
         &format!(
-            "INSERT INTO users VALUES ('cyd', 7, 7, 40, 10, '[]', '[]', 3);
-            INSERT INTO entries VALUES ('credit:{{0}}{{0}}', {at}, 'credit', 40, 40, 'pi_g');
-            INSERT INTO payments VALUES ('{{0}}{{0}}', 'pi_g', 40, 0, 10);
-            INSERT INTO reversals VALUES ('dispute:dp_2', '{{0}}{{0}}', 10, 0, 0, 0, 0, 10);
+            "INSERT INTO users VALUES ('cyd', 7, 7, 15, 10, '[]', '[]', 3);
+            INSERT INTO entries VALUES ('credit:{{0}}{{0}}', {at}, 'credit', 40, 40, 'pi_g'),
+                ('moved:{{0}}{{0}}', {at}, 'moved', -25, 15, 'bob');
+            INSERT INTO payments VALUES ('{{0}}{{0}}', 'pi_g', 40, 5, 10, 'bob', 25, 10, 8, 8);
+            INSERT INTO reversals VALUES ('dispute:dp_2', '{{0}}{{0}}', 10, 0, 0, 0, 0, 10),
+                ('refund:re_3', '{{0}}{{0}}', 5, 1, 0, 1, 5, 0);
             INSERT INTO disowned VALUES ('{{0}}{{0}}');"
         ),
     );
@@ -132,9 +139,9 @@ fn good() -> Disk {
         "aggregate",
         &format!(
             "INSERT INTO users VALUES ('ada', 5, 0, 60, 0, '[]', '[]', 1),
-                ('bob', 9, 0, 20, 10, '[]', '[]', 2), ('cyd', 7, 0, 40, 10, '[]', '[]', 3);
+                ('bob', 9, 0, 40, 10, '[]', '[]', 2), ('cyd', 7, 0, 15, 10, '[]', '[]', 3);
             INSERT INTO all_payments VALUES ('{{a}}', 'ada', 'pi_a', 100, 0, 0), ('{{b}}', 'bob', 'pi_b', 100, 50, 0),
-                ('{{c}}', 'bob', 'pi_c', 10, 0, 10), ('{{0}}{{0}}', 'cyd', 'pi_g', 40, 0, 10),
+                ('{{c}}', 'bob', 'pi_c', 10, 0, 10), ('{{0}}{{0}}', 'cyd', 'pi_g', 40, 5, 10),
                 ('{{1}}{{1}}', 'bob', 'pi_h', 30, 0, 0);
             INSERT INTO all_usage VALUES ({DAY}, 'GET /ok', 'ada', 2, 40), ({DAY}, 'X-Price', 'bob', 1, 70);
             INSERT INTO unclaimed VALUES ('{{d}}', 1, 'it names no account', 5, 'usd', NULL, NULL, 0),
@@ -154,7 +161,8 @@ fn a_good_disk_passes_and_is_counted() {
     assert_eq!((ada.balance, ada.credited, ada.charged, ada.count("capture")), (60, 100, 40, 2));
     assert_eq!(ada.keys, BTreeSet::from(["answered".to_owned()]));
     assert_eq!((ada.open.values().sum::<i64>(), ada.expired), (25, 1));
-    assert_eq!((bob.balance, bob.credited, bob.charged, bob.taken, bob.frozen), (20, 140, 70, 50, 10));
+    assert_eq!((bob.balance, bob.credited, bob.charged, bob.taken, bob.frozen), (40, 140, 70, 50, 10));
+    assert_eq!((bob.moved, audit.accounts["cyd"].moved), (20, -25));
     assert_eq!(bob.cards, BTreeSet::from(["visa".to_owned()]));
     let table = audit.to_string();
     assert!(table.contains("credits"), "{table}");
@@ -198,7 +206,7 @@ violations! {
     a_running_balance_from_nowhere: "ada", "INSERT INTO entries VALUES ('{7}', 1, 'capture', -5, 995, NULL),
         ('charge:x', 1, 'charge', 5, 1000, NULL)" => "nothing leads to";
     a_credit_without_a_payment: "ada", "DELETE FROM payments" => "has no payment";
-    a_payment_without_a_credit: "ada", "INSERT INTO payments VALUES ('{e}', 'pi_e', 5, 0, 0)" => "has no credit";
+    a_payment_without_a_credit: "ada", "INSERT INTO payments (key, payment_intent, amount, taken, frozen) VALUES ('{e}', 'pi_e', 5, 0, 0)" => "has no credit";
     a_payment_there_twice: "ada", "INSERT INTO payments SELECT * FROM payments" => "two payments have one key";
     a_payment_of_another_amount: "ada", "UPDATE payments SET amount = 99" => "and its payment differ";
     a_payment_of_another_intent: "ada", "UPDATE payments SET payment_intent = 'pi_z'" => "and its payment differ";
@@ -247,7 +255,7 @@ violations! {
     a_token_that_spent_what_nobody_paid: "bob", "UPDATE tokens SET spent_total = 71 WHERE id = 't2'" =>
         "spent 71 of 70 charged";
     tokens_without_end: "bob", "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100)
-        INSERT INTO tokens SELECT i, printf('%064x', i), 0, NULL, NULL, 0, 0 FROM n" => "it has 103 tokens";
+        INSERT INTO tokens (id, hash, manage, cap_day, cap_total, spent_day, spent_total) SELECT i, printf('%064x', i), 0, NULL, NULL, 0, 0 FROM n" => "it has 103 tokens";
     a_closing_that_gives: "ada", "INSERT INTO entries VALUES ('close:k', 1, 'close', 1, 61, NULL)" => "is of 1";
     an_amount_past_the_bound: "ada", "UPDATE users SET balance = 9007199254740992" => "past 2^53";
     a_usage_that_is_not_what_was_charged: "ada", "UPDATE users SET usage = replace(usage, '40', '41')" =>
@@ -281,6 +289,14 @@ violations! {
     a_fold_that_loses_money: "ada", "DELETE FROM entries WHERE key = '{2}'; UPDATE entries SET kind = 'fold',
         key = 'fold:20000:GET /ok', detail = '2 × GET /ok' WHERE key = '{1}'" => "sum up to 80";
     an_aggregate_of_another_usage: "aggregate", "UPDATE all_usage SET calls = 3" => "another usage";
+    a_payment_that_moved_without_leaving: "cyd", "DELETE FROM entries WHERE kind = 'moved'" => "25 moved, and its entries";
+    a_payment_that_grew_on_its_way: "bob", "UPDATE moved_in SET moved = 26" => "moved here less 5";
+    a_payment_that_arrived_otherwise: "cyd", "UPDATE payments SET moved = 24" => "24 moved";
+    a_payment_that_moved_from_nowhere: "ada", "INSERT INTO moved_in VALUES ('{e}', 'bob', 0, 0, 0)" => "does not say so";
+    an_entry_of_no_move: "ada", "INSERT INTO entries VALUES ('moved:{e}', 1, 'moved', -1, 59, NULL)" =>
+        "a payment that never moved";
+    a_move_without_a_key: "bob", "UPDATE entries SET key = 'moved:x' WHERE amount = 25" => "no key of a moved";
+    more_taken_than_moved: "bob", "UPDATE moved_in SET taken = 26" => "26 are taken";
     a_card_of_no_state: "bob", "UPDATE cards SET state = 'lent'" => "is lent";
     a_card_by_a_disowned_payment: "bob", "INSERT INTO disowned VALUES ('{b}')" => "that was disowned";
     a_card_of_two_shards: "other_shard", "INSERT INTO owners VALUES ('card', 'ada', 1)" => "of two shards";
@@ -326,7 +342,7 @@ fn a_folded_day_is_as_good_as_its_captures() {
                 balance = 60 WHERE key = '{{1}}';
             INSERT INTO entries VALUES ('{{7}}', {0}, 'capture', -20, 40, 'GET /ok'),
                 ('credit:{{e}}', {0}, 'credit', 20, 60, 'pi_e');
-            INSERT INTO payments VALUES ('{{e}}', 'pi_e', 20, 0, 0);",
+            INSERT INTO payments (key, payment_intent, amount, taken, frozen) VALUES ('{{e}}', 'pi_e', 20, 0, 0);",
             (DAY + 1) * DAY_MS
         ),
     );
@@ -348,6 +364,7 @@ fn what_is_under_way_is_unfinished_and_no_violation() {
         ("aggregate", "UPDATE unclaimed SET assigned_to = 'ada' WHERE key = '{d}'", "assigned and not credited"),
         ("aggregate", "UPDATE unclaimed SET done = 0 WHERE key = '{c}'", "not yet done with"),
         ("aggregate", "INSERT INTO users VALUES ('eve', 1, 0, 0, 0, '[]', '[]', 1)", "no object is it"),
+        ("cyd", "UPDATE payments SET told = 7", "has yet to hear of the payment"),
         ("bob", "UPDATE cards SET state = 'claiming'", "visa is claiming still"),
         ("bob", "UPDATE cards SET claim = 2", "the directory has it at bob"),
         ("shard", "DELETE FROM owners", "the directory has it at nobody"),

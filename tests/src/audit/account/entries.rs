@@ -71,6 +71,11 @@ fn is_key(kind: &str, key: &str) -> bool {
         "charge" | "close" => {
             key.strip_prefix(kind).and_then(|rest| rest.strip_prefix(':')).is_some_and(|name| !name.is_empty())
         }
+        "moved" => key.strip_prefix("moved:").is_some_and(|rest| {
+            let rest = rest.strip_prefix("in:").or_else(|| rest.strip_prefix("back:")).unwrap_or(rest);
+            let (payment, revision) = rest.split_once(':').unwrap_or((rest, "0"));
+            is_hex(payment, 64) && revision.parse::<i64>().is_ok()
+        }),
         "refund" | "dispute" => key
             .strip_prefix(kind)
             .and_then(|rest| rest.strip_prefix(':'))

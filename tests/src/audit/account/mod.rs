@@ -3,6 +3,7 @@
 mod cards;
 mod entries;
 mod holds;
+mod moved;
 mod payments;
 mod read;
 mod tokens;
@@ -11,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Audit, DAY_MS, Figures};
 
+pub(super) use self::moved::{Move, MovedIn};
 pub(super) use self::read::columns;
 
 /// An account as it is stored.
@@ -25,6 +27,8 @@ pub(super) struct Account {
     pub(super) entries: Vec<Entry>,
     pub(super) payments: Vec<Payment>,
     pub(super) reversals: Vec<Reversal>,
+    pub(super) moves: Vec<Move>,
+    pub(super) moved_in: Vec<MovedIn>,
     pub(super) keys: Vec<IdempotencyKey>,
     pub(super) cards: Vec<Card>,
     /// Payments whose claims are gone.
@@ -102,6 +106,7 @@ pub(super) struct Token {
     caps: [Option<i64>; 2],
     spent_day: i64,
     spent_total: i64,
+    made_by: Option<String>,
 }
 
 impl Account {
@@ -111,6 +116,7 @@ impl Account {
         self.check_bounds(&mut wrong);
         self.check_entries(&mut wrong);
         self.check_payments(&mut wrong);
+        self.check_moved(&mut wrong);
         self.check_holds(now, &mut wrong);
         self.check_usage(&mut wrong);
         self.check_cards(&mut wrong, audit);
@@ -131,6 +137,7 @@ impl Account {
             match entry.kind.as_str() {
                 "credit" => figures.credited = figures.credited.saturating_add(entry.amount),
                 "refund" | "dispute" => figures.taken = figures.taken.saturating_sub(entry.amount),
+                "moved" => figures.moved = figures.moved.saturating_add(entry.amount),
                 _ => figures.charged = figures.charged.saturating_sub(entry.amount),
             }
             if entry.kind == "capture" {

@@ -31,7 +31,8 @@ impl Account {
             }
             self.check_reversals_of(payment, wrong);
         }
-        let frozen: i128 = self.payments.iter().map(|payment| i128::from(payment.frozen)).sum();
+        let here = self.payments.iter().map(|payment| payment.frozen - self.borne_there(payment).2);
+        let frozen: i128 = here.chain(self.moved_in.iter().map(|it| it.figures.2)).map(i128::from).sum();
         if frozen != i128::from(self.frozen) {
             wrong.push(format!("{} is frozen, and {frozen} of its payments", self.frozen));
         }
@@ -75,8 +76,13 @@ impl Account {
         let entries = self.entries.iter().filter(|entry| matches!(entry.kind.as_str(), "refund" | "dispute"));
         let sum: i64 =
             entries.filter(|entry| entry.detail.as_ref() == Some(payment_intent)).map(|entry| entry.amount).sum();
-        if sum != -taken {
-            wrong.push(format!("of the payment {key}, {taken} are taken and its entries sum up to {sum}"));
+        // What moved bears its part where it is.
+        let (moved, there, _) = self.borne_there(payment);
+        let sum = sum + self.moved_out(key);
+        if sum != there - taken - moved {
+            wrong.push(format!(
+                "of the payment {key}, {taken} are taken, {moved} moved, and its entries sum up to {sum}"
+            ));
         }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rusqlite::{Connection, Row};
 use serde_json::Value;
 
-use super::{Account, Card, Columns, Entry, Hold, IdempotencyKey, Payment, Reversal, Token};
+use super::{Account, Card, Columns, Entry, Hold, IdempotencyKey, Move, MovedIn, Payment, Reversal, Token};
 use crate::audit::files::rows;
 
 impl Payment {
@@ -46,7 +46,7 @@ fn usage(value: &Value) -> Option<((i64, String), (i64, i64))> {
 
 /// The application's columns of each row.
 pub(in crate::audit) fn columns(sql: &Connection) -> rusqlite::Result<BTreeMap<String, Columns>> {
-    const WALLETS: [&str; 14] = [
+    const WALLETS: [&str; 16] = [
         "account_id",
         "registered_at",
         "updated_at",
@@ -60,6 +60,8 @@ pub(in crate::audit) fn columns(sql: &Connection) -> rusqlite::Result<BTreeMap<S
         "email",
         "card_fingerprint",
         "verified_email",
+        "locked",
+        "closed",
         "recent_updates",
     ];
     let names: Vec<String> = rows(sql, "SELECT name FROM pragma_table_info('users')", |row| row.get(0))?;
@@ -97,6 +99,8 @@ impl Account {
                 entries: Vec::new(),
                 payments: Vec::new(),
                 reversals: Vec::new(),
+                moves: Vec::new(),
+                moved_in: Vec::new(),
                 keys: Vec::new(),
                 cards: Vec::new(),
                 disowned: BTreeSet::new(),
@@ -120,6 +124,20 @@ impl Account {
             })
         })?;
         account.payments = rows(sql, "SELECT key, payment_intent, amount, taken, frozen FROM payments", Payment::read)?;
+        let select = "SELECT key, to_account, moved, COALESCE(reversed_before, 0), revision <= told FROM payments
+            WHERE to_account IS NOT NULL";
+        account.moves = rows(sql, select, |row| {
+            Ok(Move {
+                payment: row.get(0)?,
+                to: row.get(1)?,
+                moved: row.get(2)?,
+                before: row.get(3)?,
+                told: row.get(4)?,
+            })
+        })?;
+        account.moved_in = rows(sql, "SELECT payment, from_account, moved, taken, frozen FROM moved_in", |row| {
+            Ok(MovedIn { payment: row.get(0)?, from: row.get(1)?, figures: (row.get(2)?, row.get(3)?, row.get(4)?) })
+        })?;
         let select = "SELECT key, payment, amount, withdrawn, returned, closed, takes, freezes FROM reversals";
         account.reversals = rows(sql, select, |row| {
             Ok(Reversal {
@@ -153,7 +171,7 @@ impl Account {
             })
         })?;
         account.disowned = rows(sql, "SELECT payment FROM disowned", |row| row.get(0))?.into_iter().collect();
-        let select = "SELECT id, hash, manage, cap_day, cap_total, spent_day, spent_total FROM tokens";
+        let select = "SELECT id, hash, manage, cap_day, cap_total, spent_day, spent_total, made_by FROM tokens";
         account.tokens = rows(sql, select, |row| {
             Ok(Token {
                 id: row.get(0)?,
@@ -162,6 +180,7 @@ impl Account {
                 caps: [row.get(3)?, row.get(4)?],
                 spent_day: row.get(5)?,
                 spent_total: row.get(6)?,
+                made_by: row.get(7)?,
             })
         })?;
         account.columns = columns(sql)?.remove(&account.id).unwrap_or_default();
