@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::build;
 use crate::dev;
 use crate::new;
+use crate::pay;
 use crate::provision::Panic;
 use crate::schema;
 
@@ -30,6 +31,8 @@ enum Command {
     Schema(SchemaCommand),
     /// Run a worker on this machine, with a local stand-in for Stripe
     Dev(DevArgs),
+    /// Pay at the local stand-in for Stripe that `dev` runs
+    Pay(PayArgs),
 }
 
 #[derive(Args)]
@@ -130,6 +133,27 @@ struct DevArgs {
     /// The port of the local stand-in for Stripe; by default the one in .dev.vars, or 8788
     #[arg(long)]
     stripe_port: Option<u16>,
+    /// Begin with an empty database; otherwise it is as the last run left it
+    #[arg(long)]
+    fresh: bool,
+}
+
+#[derive(Args)]
+struct PayArgs {
+    /// A payment link, as a 402 or /me answers it, or an access token
+    #[arg(value_name = "LINK|TOKEN")]
+    to: String,
+    /// How much, as on the payment page: 5 is five dollars
+    amount: String,
+    /// How: visa, visa_debit, mastercard, amex, wallet, declined, link, link_bank, debit or debit_fails
+    #[arg(long, default_value = "visa")]
+    method: String,
+    /// The payer's e-mail address
+    #[arg(long, default_value = "payer@example.com")]
+    email: String,
+    /// Where the worker of an access token is
+    #[arg(long, value_name = "URL", default_value = "http://localhost:8787")]
+    worker: String,
 }
 
 /// Runs the program with its arguments, as `cargo stripeflare …` or `cargo-stripeflare …`.
@@ -180,6 +204,14 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<()> {
             example: args.example,
             port: args.port,
             stripe_port: args.stripe_port,
+            fresh: args.fresh,
+        }),
+        Command::Pay(args) => pay::run(&pay::Options {
+            to: args.to,
+            amount: args.amount,
+            method: args.method,
+            email: args.email,
+            worker: args.worker,
         }),
     }
 }
@@ -219,6 +251,12 @@ mod tests {
     #[test]
     fn dev_has_the_documented_defaults() {
         let Command::Dev(args) = parse("cargo-stripeflare dev") else { panic!() };
-        assert_eq!((args.port, args.stripe_port), (8787, None));
+        assert_eq!((args.port, args.stripe_port, args.fresh), (8787, None, false));
+    }
+
+    #[test]
+    fn paying_takes_a_link_or_token_and_an_amount() {
+        let Command::Pay(args) = parse("cargo-stripeflare pay token 5") else { panic!() };
+        assert_eq!((&*args.to, &*args.amount, &*args.method), ("token", "5", "visa"));
     }
 }

@@ -16,6 +16,7 @@ pub mod dev;
 pub mod dev_vars;
 pub mod guard;
 pub mod new;
+pub mod pay;
 pub mod project;
 pub mod provision;
 pub mod schema;
