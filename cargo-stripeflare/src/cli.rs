@@ -7,7 +7,9 @@ use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 
 use crate::build;
+use crate::deploy;
 use crate::dev;
+use crate::doctor;
 use crate::new;
 use crate::pay;
 use crate::provision::Panic;
@@ -29,6 +31,10 @@ enum Command {
     /// Look at the versions of a worker's columns, and record those that are released
     #[command(subcommand)]
     Schema(SchemaCommand),
+    /// Build a worker, store its secrets, deploy it, and look whether it works
+    Deploy(DeployArgs),
+    /// Look at everything that a deployed worker needs, and say what mends what is wrong
+    Doctor(DoctorArgs),
     /// Run a worker on this machine, with a local stand-in for Stripe
     Dev(DevArgs),
     /// Pay at the local stand-in for Stripe that `dev` runs
@@ -139,6 +145,32 @@ struct DevArgs {
 }
 
 #[derive(Args)]
+struct DeployArgs {
+    /// The worker's folder
+    #[arg(long, value_name = "PATH", default_value = ".")]
+    dir: PathBuf,
+    /// With the secrets for live payments, in .live.vars; otherwise those for Stripe's test mode, in .test.vars
+    #[arg(long)]
+    live: bool,
+    /// Do everything that needs no account at Cloudflare
+    #[arg(long)]
+    dry_run: bool,
+}
+
+#[derive(Args)]
+struct DoctorArgs {
+    /// The worker's folder
+    #[arg(long, value_name = "PATH", default_value = ".")]
+    dir: PathBuf,
+    /// Look at what live payments need, instead of Stripe's test mode
+    #[arg(long)]
+    live: bool,
+    /// A stand-in for Stripe, for tests
+    #[arg(long, value_name = "URL", hide = true)]
+    stripe_api_base: Option<String>,
+}
+
+#[derive(Args)]
 struct PayArgs {
     /// A payment link, as a 402 or /me answers it, or an access token
     #[arg(value_name = "LINK|TOKEN")]
@@ -206,6 +238,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<()> {
             stripe_port: args.stripe_port,
             fresh: args.fresh,
         }),
+        Command::Deploy(args) => {
+            deploy::run(&deploy::Options { dir: args.dir, live: args.live, dry_run: args.dry_run })
+        }
+        Command::Doctor(args) => {
+            doctor::run(&doctor::Options { dir: args.dir, live: args.live, stripe_api: args.stripe_api_base })
+        }
         Command::Pay(args) => pay::run(&pay::Options {
             to: args.to,
             amount: args.amount,

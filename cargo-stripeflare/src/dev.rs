@@ -1,6 +1,5 @@
 //! `cargo stripeflare dev`: a worker and a local stand-in for Stripe, with nothing to set up.
 
-use std::collections::BTreeMap;
 use std::env;
 use std::fs;
 use std::io::{self, ErrorKind, Write};
@@ -367,6 +366,8 @@ fn welcome(url: &str, dir: &Path, stand_in: Option<&StandIn>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     fn options() -> Options {
