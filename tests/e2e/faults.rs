@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -12,228 +11,19 @@ use cargo_stripeflare::stripe::{
     ApiFault, Delivery, DisputeEnd, DisputeRequest, PayRequest, Progress, RefundStatus, StandInOptions,
 };
 use futures_util::future::join_all;
-use reqwest::{Client, Method};
+use reqwest::Method;
 use serde_json::Value;
-use stripeflare::Cents;
 use tests::audit::{Audit, audit, audit_at_rest};
+use tests::dice::{Dice, seed, variable};
+use tests::traffic::{CONNECTIONS, Means, Outcome, Told, Traffic, known};
 use tests::{Customer, DEADLINE, World};
 
 use crate::reversals::charge;
 
-/// `STRIPEFLARE_SEED` is another one.
-const SEED: u64 = 20_261_124;
 const KILLS: u64 = 20;
-const CONNECTIONS: u64 = 16;
 const CUSTOMERS: usize = 8;
 /// During each round of the kill test.
 const PAYMENTS: u64 = 4;
-
-/// Of a variable, or as usual.
-fn variable(name: &str, usual: u64) -> u64 {
-    std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(usual)
-}
-
-fn seed() -> u64 {
-    let seed = variable("STRIPEFLARE_SEED", SEED);
-    println!("seed {seed}");
-    seed
-}
-
-/// SplitMix64: chance that can be repeated.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, most: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % most
-    }
-}
-
-/// How a call is paid for.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Means {
-    /// Held, and captured after the answer.
-    Hold,
-    /// Held, and captured before the answer.
-    Key,
-    /// Charged before the answer.
-    Charge,
-    /// Never.
-    Nothing,
-}
-
-struct Call {
-    method: Method,
-    path: String,
-    body: &'static str,
-    key: Option<String>,
-    means: Means,
-    /// What it costs if it succeeds, in ten-thousandths of a cent.
-    price: i64,
-}
-
-impl Call {
-    /// Traffic of every kind.
-    fn any(dice: &mut Dice) -> Self {
-        let get = |path: &str, means, price| Self {
-            method: Method::GET,
-            path: path.to_owned(),
-            body: "",
-            key: None,
-            means,
-            price,
-        };
-        let echo = |body, means, price| Self { method: Method::POST, body, ..get("/echo", means, price) };
-        match dice.below(15) {
-            0..=2 => get("/ok", Means::Hold, 10_000),
-            3 => get("/fraction", Means::Hold, 2_500),
-            4 => get(&format!("/slow?ms={}", dice.below(150)), Means::Hold, 10_000),
-            5 => {
-                let used = 1 + i64::try_from(dice.below(9)).unwrap_or_default();
-                get(&format!("/metered?use={used}.5"), Means::Hold, used * 10_000 + 5_000)
-            }
-            6 => echo(r#"{"text":"a"}"#, Means::Hold, 10_000),
-            7 => echo("{", Means::Nothing, 0),
-            8 => get("/me", Means::Nothing, 0),
-            9 => get("/error", Means::Nothing, 0),
-            10 => get("/panic", Means::Nothing, 0),
-            11 => get("/stream?chunks=3&ms=20&cents=1.5", Means::Hold, 45_000),
-            12 | 13 => get("/dynamic?cents=1.5", Means::Charge, 15_000),
-            _ => Self { key: Some(format!("key-{}", dice.below(u64::MAX))), ..get("/ok", Means::Key, 10_000) },
-        }
-    }
-
-    fn request(&self, client: &Client, url: &str, customer: &Customer) -> reqwest::RequestBuilder {
-        let request = client.request(self.method.clone(), format!("{url}{}", self.path)).bearer_auth(&customer.token);
-        let request = match &self.key {
-            Some(key) => request.header("idempotency-key", key),
-            None => request,
-        };
-        request.header("content-type", "application/json").body(self.body)
-    }
-}
-
-enum Outcome {
-    /// Its status and `X-Price`.
-    Answered(u16, i64),
-    /// The connection broke: whether the call ran is not known.
-    Broken,
-    /// The connection never came about.
-    NotSent,
-    /// What must not be.
-    Hung,
-}
-
-struct Told {
-    customer: usize,
-    call: Call,
-    outcome: Outcome,
-}
-
-async fn tell(client: &Client, url: &str, customers: &[Customer], dice: &mut Dice) -> Told {
-    let customer = usize::try_from(dice.below(customers.len() as u64)).unwrap_or_default();
-    let call = Call::any(dice);
-    let answer = async {
-        let response = call.request(client, url, &customers[customer]).send().await?;
-        let price = response.headers().get("x-price").and_then(|price| price.to_str().ok()?.parse::<Cents>().ok());
-        let status = response.status().as_u16();
-        response.bytes().await?;
-        // A streamed answer does not say what it cost.
-        let streamed = status == 200 && call.path.starts_with("/stream");
-        Ok(Outcome::Answered(status, price.map_or(if streamed { call.price } else { 0 }, Cents::units)))
-    };
-    let outcome = answer.await.unwrap_or_else(|error: reqwest::Error| match error {
-        error if error.is_connect() => Outcome::NotSent,
-        error if error.is_timeout() => Outcome::Hung,
-        _ => Outcome::Broken,
-    });
-    Told { customer, call, outcome }
-}
-
-/// One connection after the other's call until it is told to stop, or the worker is gone.
-async fn connection(
-    client: Client,
-    url: String,
-    customers: Arc<Vec<Customer>>,
-    mut dice: Dice,
-    stop: Arc<AtomicBool>,
-) -> Vec<Told> {
-    let mut all = Vec::new();
-    while !stop.load(Ordering::Relaxed) {
-        let told = tell(&client, &url, &customers, &mut dice).await;
-        let over = !matches!(told.outcome, Outcome::Answered(..));
-        all.push(told);
-        if over {
-            break;
-        }
-    }
-    all
-}
-
-/// Traffic on all connections, which ends with the worker or `stop`.
-struct Traffic {
-    stop: Arc<AtomicBool>,
-    connections: Vec<tokio::task::JoinHandle<Vec<Told>>>,
-}
-
-impl Traffic {
-    fn start(world: &World, customers: &Arc<Vec<Customer>>, seed: u64) -> Self {
-        let stop = Arc::new(AtomicBool::new(false));
-        let start = |number| {
-            let dice = Dice(seed.wrapping_mul(1_000) + number);
-            let (client, url) = (world.client().clone(), world.workerd.url());
-            tokio::spawn(connection(client, url, Arc::clone(customers), dice, Arc::clone(&stop)))
-        };
-        Self { connections: (0..CONNECTIONS).map(start).collect(), stop }
-    }
-
-    async fn end(self) -> Result<Vec<Told>> {
-        self.stop.store(true, Ordering::Relaxed);
-        let mut all = Vec::new();
-        for connection in self.connections {
-            all.extend(tokio::time::timeout(DEADLINE * 2, connection).await??);
-        }
-        Ok(all)
-    }
-}
-
-/// What customers know, of one means of payment.
-#[derive(Default)]
-struct Known {
-    /// Answers with 200 that cost something, and how much.
-    paid: usize,
-    price: i64,
-    /// Calls that may have been charged, and how much that would be.
-    unknown: usize,
-    unknown_price: i64,
-}
-
-fn known(told: &[Told], customer: usize, means: &[Means]) -> Known {
-    let mut known = Known::default();
-    for Told { call, outcome, .. } in told.iter().filter(|it| it.customer == customer && means.contains(&it.call.means))
-    {
-        match outcome {
-            Outcome::Answered(200, price) => {
-                known.paid += 1;
-                known.price += price;
-            }
-            // A call that is charged before its answer may have been, when the account could not say so.
-            Outcome::Answered(500.., _) if call.means != Means::Hold => {
-                known.unknown += 1;
-                known.unknown_price += call.price;
-            }
-            Outcome::Broken => {
-                known.unknown += 1;
-                known.unknown_price += call.price;
-            }
-            _ => {}
-        }
-    }
-    known
-}
 
 fn violations(found: &Audit) {
     assert!(found.violations.is_empty(), "{found}");
@@ -295,7 +85,7 @@ fn reverse(world: &World, charge: &str, cents: i64, dice: &mut Dice) -> Result<i
 async fn twenty_crashes_lose_no_cent_and_invent_none() -> Result<()> {
     let seed = seed();
     let begun = Instant::now();
-    let mut dice = Dice(seed);
+    let mut dice = Dice::new(seed);
     let delivery = Delivery {
         duplicates: 2,
         reorder: Duration::from_millis(150),
@@ -542,7 +332,7 @@ async fn one_panic_in_a_hundred_calls_harms_no_other() -> Result<()> {
     let connection = |number: u64| {
         let (world, customer) = (&world, &customer);
         async move {
-            let mut dice = Dice(seed + number);
+            let mut dice = Dice::new(seed + number);
             let (mut fine, mut panicked) = (0, 0);
             for _ in 0..100 {
                 if dice.below(100) == 0 {

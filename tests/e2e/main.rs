@@ -12,7 +12,6 @@ mod failing_handlers;
 mod faults;
 mod idempotency;
 mod login;
-mod merging;
 mod objects;
 mod panel;
 mod paying;

@@ -1,7 +1,6 @@
 //! What somebody may try who wants another's money, one test per attack.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Result;
@@ -9,8 +8,9 @@ use cargo_stripeflare::stripe::{ApiFault, DisputeEnd, DisputeRequest, Method as 
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use tests::audit::audit_at_rest;
+use tests::secrets::{Secrets, files, objects_with};
 use tests::visitor::Visitor;
-use tests::{Customer, DEADLINE, Reply, World};
+use tests::{Customer, DB_SECRET, DEADLINE, Reply, World};
 
 /// A request that carries a cookie header and comes from one of our own pages.
 fn with_cookies(world: &World, path: &str, cookies: &str) -> RequestBuilder {
@@ -239,92 +239,6 @@ async fn header_injection_through_names_and_emails_from_stripe() -> Result<()> {
     Ok(())
 }
 
-/// What must be nowhere, and what it is.
-struct Secrets(Vec<(String, Vec<u8>)>);
-
-impl Secrets {
-    fn of(world: &World) -> Self {
-        let mut secrets = Self(Vec::new());
-        secrets.add("DB_SECRET", DB_SECRET);
-        secrets.add("DB_SECRET, as a browser sends it", "YSBzZWNyZXQgdGhhdCBvbmx5IHRoZXNlIHRlc3RzIGV2ZXIgdXNl");
-        for (name, value) in world.stripe.vars() {
-            // The others are public.
-            if ["STRIPE_SECRET", "STRIPE_WEBHOOK_SIGNING_SECRET"].contains(&name.as_str()) {
-                secrets.add(&name, &value);
-            }
-        }
-        secrets
-    }
-
-    fn add(&mut self, what: &str, secret: &str) {
-        assert!(secret.len() >= 16, "{what} is too short to be looked for: {secret}");
-        self.0.push((what.to_owned(), secret.as_bytes().to_vec()));
-    }
-
-    /// A token's secret in its spelling and as bytes.
-    fn add_token(&mut self, what: &str, token: &str) {
-        let secret = token.split_once('.').map(|(_, secret)| secret).unwrap_or_default();
-        self.add(what, secret);
-        self.0.push((format!("{what}, as bytes"), bytes_of(secret)));
-    }
-
-    fn found_in(&self, content: &[u8]) -> Vec<&str> {
-        self.0.iter().filter(|(_, secret)| contains(content, secret)).map(|(what, _)| what.as_str()).collect()
-    }
-
-    fn must_not_be_in(&self, where_: &str, content: &[u8]) {
-        let found = self.found_in(content);
-        assert!(found.is_empty(), "{where_} tells {found:?}");
-    }
-}
-
-/// Lowercase base32.
-fn bytes_of(text: &str) -> Vec<u8> {
-    let (mut bits, mut count, mut bytes) = (0_u32, 0, Vec::new());
-    for character in text.bytes() {
-        let value = if character.is_ascii_digit() { character - b'2' + 26 } else { character - b'a' };
-        bits = (bits << 5 | u32::from(value)) & 0xfff;
-        count += 5;
-        if count >= 8 {
-            count -= 8;
-            bytes.push(u8::try_from(bits >> count & 0xff).unwrap());
-        }
-    }
-    bytes
-}
-
-/// All files below a folder, but the configuration, which has the variables in it.
-fn files(dir: &Path) -> Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(dir)? {
-        let path = entry?.path();
-        if path.is_dir() {
-            found.extend(files(&path)?);
-        } else if path.file_name().is_none_or(|name| name != "config.capnp") {
-            found.push(path);
-        }
-    }
-    Ok(found)
-}
-
-fn contains(content: &[u8], part: &[u8]) -> bool {
-    content.windows(part.len()).any(|window| window == part)
-}
-
-/// How many objects have it in a file of theirs.
-fn objects_with(world: &World, part: &[u8]) -> Result<usize> {
-    let mut objects = BTreeSet::new();
-    for file in files(&world.workerd.objects_dir())? {
-        if contains(&std::fs::read(&file)?, part) {
-            objects.insert(file.with_extension(""));
-        }
-    }
-    Ok(objects.len())
-}
-
-/// As the worker of the tests has it.
-const DB_SECRET: &str = "a secret that only these tests ever use";
-
 /// One customer's whole life, with everything that may go wrong in it; collects the secrets and what was answered.
 async fn live(world: &World, secrets: &mut Secrets, merges: bool) -> Result<(Vec<(String, Reply)>, String)> {
     let mut answers: Vec<(String, Reply)> = Vec::new();
@@ -422,15 +336,6 @@ async fn secrets_and_session_ids_are_in_no_log_error_page_or_file() -> Result<()
     assert!(log.contains("webhook refused"), "there is a log: {log}");
     secrets.must_not_be_in("the log", log.as_bytes());
     Ok(())
-}
-
-#[test]
-fn a_secret_that_is_told_would_be_found() {
-    let mut secrets = Secrets(Vec::new());
-    secrets.add_token("a token", &format!("{}.{}", "b".repeat(26), "mfrggzdfmztwq2lknnwg23tpobyxe43u"));
-    assert_eq!(secrets.found_in(b"x abcdefghijklmnopqrst x"), ["a token, as bytes"]);
-    assert_eq!(secrets.found_in(b"mfrggzdfmztwq2lknnwg23tpobyxe43u"), ["a token"]);
-    assert!(secrets.found_in(b"abc").is_empty());
 }
 
 /// A payment by somebody whose reference it is not, with a card of theirs.
@@ -858,6 +763,240 @@ async fn html_in_names_on_every_page() -> Result<()> {
             }
             assert!(page.headers.iter().all(|(_, value)| !value.as_bytes().contains(&b'<')), "{what}: {page:?}");
         }
+    }
+    Ok(())
+}
+
+fn basic(world: &World, path: &str, user: &str, password: &str) -> RequestBuilder {
+    world.request(Method::GET, path).basic_auth(user, Some(password)).header("accept", "application/json")
+}
+
+fn assigning(world: &World, user: &str, password: &str, form: String) -> RequestBuilder {
+    let request = world.request(Method::POST, "/db/admin-readonly/assign").basic_auth(user, Some(password));
+    let request = request.header("accept", "application/json");
+    request.header("content-type", "application/x-www-form-urlencoded").body(form)
+}
+
+/// What a browser says of a page that another site sends it to.
+fn sent_by_another_site(request: RequestBuilder) -> RequestBuilder {
+    let request = request.header("sec-fetch-site", "cross-site").header("sec-fetch-mode", "navigate");
+    request.header("sec-fetch-dest", "document")
+}
+
+#[tokio::test]
+async fn another_sites_navigation_with_wrong_basic_credentials() -> Result<()> {
+    let world = World::start().await?;
+    let customer = world.customer(50).await?;
+    for path in ["/db/admin-readonly".to_owned(), format!("/db/{}", customer.reference)] {
+        for _ in 0..20 {
+            let sent = world.send(sent_by_another_site(basic(&world, &path, "admin-readonly", "x"))).await;
+            assert_eq!((sent.status, sent.header("www-authenticate").as_str()), (403, ""), "{sent:?}");
+            assert!(sent.body.contains(&format!("<a href=\"{path}\">")), "a person goes on from there: {sent:?}");
+        }
+        let right = world.send(basic(&world, &path, "admin-readonly", DB_SECRET)).await;
+        assert_eq!(right.status, 200, "the operator is not locked out: {right:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_operators_panel_asked_by_another_site() -> Result<()> {
+    let world = World::start().await?;
+    let customer = world.customer(50).await?;
+    audit_at_rest(world.disk(), DEADLINE).await?;
+    let filter = |text: &str| format!("/db/admin-readonly?table=users&column=account_id&contains={text}");
+    let (hit, miss) = (filter(customer.account()), filter("nobody"));
+    let own = |path: &str| basic(&world, path, "admin-readonly", DB_SECRET);
+    assert!(world.send(own(&hit)).await.body.contains(customer.account()));
+    for site in ["cross-site", "same-site"] {
+        let ask = async |path: &str| world.send(own(path).header("sec-fetch-site", site)).await;
+        assert_eq!(ask(&hit).await.status, 403);
+        assert_eq!(ask(&hit).await.body, ask(&miss).await.body, "which tells nothing");
+        assert_eq!(ask("/db/admin-readonly?sql=SELECT+1").await.status, 403);
+        let wrong = world.send(basic(&world, &hit, "admin-readonly", "x").header("sec-fetch-site", site)).await;
+        assert_eq!(wrong.body, ask(&hit).await.body, "nor whether a password is right");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn whoever_knows_the_panels_password() -> Result<()> {
+    const PASSWORD: &str = "typed by people at the panel";
+    let world = World::with(StandInOptions::default(), &[("DB_ADMIN_PASSWORD", PASSWORD)]).await?;
+    let attacker = world.newcomer().await;
+    pay(&world, &PayRequest { client_reference_id: None, ..PayRequest::new(700, "") }).await?;
+    let unclaimed = "/db/admin-readonly?table=unclaimed";
+    for user in ["admin-readonly", "admin"] {
+        assert_eq!(world.send(basic(&world, unclaimed, user, DB_SECRET)).await.status, 401, "the key opens nothing");
+        assert_eq!(world.send(basic(&world, unclaimed, user, PASSWORD)).await.status, 200);
+    }
+    let key = world.send(basic(&world, unclaimed, "admin", PASSWORD)).await.json()["rows"][0]["key"].clone();
+    let form = format!("key={}&account={}", key.as_str().unwrap_or_default(), attacker.reference);
+    for (user, password) in [("admin-readonly", PASSWORD), ("admin", DB_SECRET)] {
+        assert_eq!(world.send(assigning(&world, user, password, form.clone())).await.status, 401, "{user}");
+    }
+    assert_eq!(world.balance(&attacker).await, 0.0, "reading is all that the one name does");
+    assert_eq!(world.send(assigning(&world, "admin", PASSWORD, form)).await.status, 200);
+    assert_eq!(world.balance(&attacker).await, 700.0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_owner_who_looks_for_columns_that_are_not_public() -> Result<()> {
+    let world = World::start().await?;
+    let owner = world.customer(500).await?;
+    let written = world.post(&owner, "/columns", json!({"nickname": "hidden from its owner"}).to_string()).await;
+    assert_eq!(written.status, 200, "{written:?}");
+    let ask = async |query: &str| {
+        let user = format!("user-{}", owner.reference);
+        world.send(basic(&world, &format!("/db/{}{query}", owner.reference), &user, &owner.token)).await
+    };
+    let shown = ask("").await.json();
+    let mut columns: Vec<_> = shown["rows"][0].as_object().unwrap().keys().cloned().collect();
+    columns.sort();
+    assert_eq!(
+        columns,
+        [
+            "account_id",
+            "balance",
+            "card_fingerprint",
+            "email",
+            "frozen",
+            "handle",
+            "name",
+            "news",
+            "registered_at",
+            "tags",
+            "tier",
+            "verified_email"
+        ]
+    );
+    for filter in
+        ["nickname&contains=hidden", "users.nickname&contains=hidden", "logins&contains=0", "%22nickname%22&contains=h"]
+    {
+        let reply = ask(&format!("?column={filter}")).await;
+        assert!(!reply.body.contains("hidden") && !reply.body.contains(owner.account()), "{filter}: {reply:?}");
+    }
+    let operators = world.send(basic(&world, &format!("/db/{}", owner.reference), "admin-readonly", DB_SECRET)).await;
+    assert_eq!(operators.json()["rows"][0]["nickname"], "hidden from its owner");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_cross_site_link_to_a_priced_get_in_a_browser_without_fetch_metadata() -> Result<()> {
+    let world = World::start().await?;
+    let victim = world.customer(50).await?;
+    let with_cookie = |method, path: &str| {
+        world.request(method, path).header("cookie", format!("__Host-access_token={}", victim.token))
+    };
+    for path in ["/ok", "/dynamic?cents=5"] {
+        let linked = world.send(with_cookie(Method::GET, path)).await;
+        assert_eq!((linked.status, linked.header("set-cookie").as_str()), (403, ""), "{linked:?}");
+    }
+    for path in ["/charge?cents=5", "/rotate-token", "/logout", "/logout-everywhere", "/account"] {
+        assert_eq!(world.send(with_cookie(Method::POST, path)).await.status, 403, "{path}");
+    }
+    assert_eq!(world.balance(&victim).await, 50.0);
+    let ours = with_cookie(Method::POST, "/charge?cents=5").header("origin", world.workerd.url());
+    assert_eq!(world.send(ours).await.body, "45", "its own pages say where they are");
+    Ok(())
+}
+
+/// Sends bytes as they are, and reads the answer's headers.
+fn raw(world: &World, request: &[u8]) -> Result<String> {
+    use std::io::{Read, Write};
+    let mut stream = std::net::TcpStream::connect(("127.0.0.1", world.workerd.port()))?;
+    stream.set_read_timeout(Some(DEADLINE))?;
+    stream.write_all(request)?;
+    let (mut answer, mut some) = (String::new(), [0; 4_096]);
+    while !answer.contains("\r\n\r\n") {
+        let read = stream.read(&mut some)?;
+        anyhow::ensure!(read > 0, "cut off: {answer}");
+        answer.push_str(&String::from_utf8_lossy(&some[..read]));
+    }
+    Ok(answer)
+}
+
+#[tokio::test]
+async fn a_cookie_header_with_a_control_byte() -> Result<()> {
+    let world = World::start().await?;
+    let victim = world.customer(50).await?;
+    for (header, value) in [
+        ("Cookie", format!("planted=\u{1}; __Host-access_token={}", victim.token)),
+        ("Cookie", format!("__Host-access_token={}; planted=\u{7f}", victim.token)),
+        ("Authorization", format!("Bearer {}\u{1}", victim.token)),
+    ] {
+        for path in ["/free", "/me", "/ok", "/topup", "/account"] {
+            let request = format!(
+                "GET {path} HTTP/1.1\r\nHost: localhost\r\nSec-Fetch-Site: none\r\nSec-Fetch-Mode: navigate\r\n\
+                 Sec-Fetch-Dest: document\r\n{header}: {value}\r\nConnection: close\r\n\r\n"
+            );
+            let answer = raw(&world, request.as_bytes())?;
+            assert!(answer.starts_with("HTTP/1.1 400"), "{path}: {answer}");
+            assert!(!answer.to_ascii_lowercase().contains("set-cookie"), "nothing takes its place: {answer}");
+        }
+    }
+    assert_eq!(world.balance(&victim).await, 50.0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_holder_of_an_old_secret_rotates_after_the_owner() -> Result<()> {
+    let world = World::start().await?;
+    let owner = world.customer(50).await?;
+    let rotate = async |path: &str, key: Option<&str>| {
+        let request = world.request(Method::POST, path).bearer_auth(&owner.token);
+        world.send(key.into_iter().fold(request, |request, key| request.header("idempotency-key", key))).await
+    };
+    let first = rotate("/rotate-token", Some("the owner's own key")).await;
+    assert_eq!(first.status, 200, "{first:?}");
+    for (path, key) in [
+        ("/rotate-token", None),
+        ("/rotate-token", Some("another key")),
+        ("/logout-everywhere", None),
+        ("/logout-everywhere", Some("the owner's own key")),
+    ] {
+        let thief = rotate(path, key).await;
+        assert_eq!((thief.status, &thief.json()["error"]), (409, &json!("rotated")), "{path} {key:?}: {thief:?}");
+    }
+    // The owner, whose answer was lost, asks again.
+    let again = rotate("/rotate-token", Some("the owner's own key")).await;
+    assert_eq!(again.json(), first.json());
+    let fresh = Customer { token: first.json()["access_token"].as_str().unwrap().to_owned(), ..owner.clone() };
+    assert_eq!(world.balance(&fresh).await, 50.0);
+    assert_eq!(world.get(&owner, "/me").await.status, 401);
+    assert_eq!(rotate("/rotate-token", Some("the owner's own key")).await.status, 401, "its time is over");
+    Ok(())
+}
+
+#[tokio::test]
+async fn token_labels_that_look_like_others() -> Result<()> {
+    let world = World::start().await?;
+    let owner = world.customer(50).await?;
+    for label in ["first\u{200b}", "\u{202e}tsrif", "first\u{7}", "\u{feff}first", " "] {
+        let made = world.post(&owner, "/tokens", json!({"label": label}).to_string()).await;
+        assert_eq!(made.status, 422, "{label:?}: {made:?}");
+    }
+    let (stolen, thiefs) = mint(&world, &owner, json!({"label": "first", "manage": true})).await;
+    let (_, id) = mint(&world, &stolen, json!({"label": "first"})).await;
+    let cookie = format!("__Host-access_token={}", owner.token);
+    let page = world.send(with_cookies(&world, "/account", &cookie)).await.body;
+    let row = |id: &str, made_with: &str| format!("<td><code>{id}</code></td><td><code>{made_with}</code></td>");
+    for (id, made_with) in [("first", "–"), (&thiefs, "first"), (&id, &thiefs)] {
+        assert!(page.contains(&row(id, made_with)), "{id} {made_with}: {page}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_demo_page_in_a_frame_of_a_sibling_subdomain() -> Result<()> {
+    let world = World::of("examples/quickstart", StandInOptions::default(), &[]).await?;
+    for (path, kind) in [("/demo", "text/html"), ("/demo.js", "text/javascript"), ("/demo.css", "text/css")] {
+        let page = world.visit(path).await;
+        assert_eq!((page.status, page.header("content-type")), (200, format!("{kind}; charset=utf-8")), "{path}");
+        let policy = page.header("content-security-policy");
+        assert!(policy.contains("frame-ancestors 'none'") && policy.contains("script-src 'self'"), "{policy}");
+        assert_eq!(page.header("cross-origin-opener-policy"), "same-origin");
     }
     Ok(())
 }

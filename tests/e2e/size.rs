@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use cargo_stripeflare::build::Artifacts;
 
-const BUDGET: &str = include_str!("../../../budget.toml");
+const BUDGET: &str = include_str!("../../budget.toml");
 
 #[tokio::test]
 async fn workers_keep_to_the_budget() -> Result<()> {
