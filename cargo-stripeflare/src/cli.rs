@@ -7,8 +7,11 @@ use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 
 use crate::build;
+use crate::deploy;
 use crate::dev;
+use crate::doctor;
 use crate::new;
+use crate::pay;
 use crate::provision::Panic;
 use crate::schema;
 
@@ -28,8 +31,14 @@ enum Command {
     /// Look at the versions of a worker's columns, and record those that are released
     #[command(subcommand)]
     Schema(SchemaCommand),
+    /// Build a worker, store its secrets, deploy it, and look whether it works
+    Deploy(DeployArgs),
+    /// Look at everything that a deployed worker needs, and say what mends what is wrong
+    Doctor(DoctorArgs),
     /// Run a worker on this machine, with a local stand-in for Stripe
     Dev(DevArgs),
+    /// Pay at the local stand-in for Stripe that `dev` runs
+    Pay(PayArgs),
 }
 
 #[derive(Args)]
@@ -130,6 +139,53 @@ struct DevArgs {
     /// The port of the local stand-in for Stripe; by default the one in .dev.vars, or 8788
     #[arg(long)]
     stripe_port: Option<u16>,
+    /// Begin with an empty database; otherwise it is as the last run left it
+    #[arg(long)]
+    fresh: bool,
+}
+
+#[derive(Args)]
+struct DeployArgs {
+    /// The worker's folder
+    #[arg(long, value_name = "PATH", default_value = ".")]
+    dir: PathBuf,
+    /// With the secrets for live payments, in .live.vars; otherwise those for Stripe's test mode, in .test.vars
+    #[arg(long)]
+    live: bool,
+    /// Do everything that needs no account at Cloudflare
+    #[arg(long)]
+    dry_run: bool,
+}
+
+#[derive(Args)]
+struct DoctorArgs {
+    /// The worker's folder
+    #[arg(long, value_name = "PATH", default_value = ".")]
+    dir: PathBuf,
+    /// Look at what live payments need, instead of Stripe's test mode
+    #[arg(long)]
+    live: bool,
+    /// A stand-in for Stripe, for tests
+    #[arg(long, value_name = "URL", hide = true)]
+    stripe_api_base: Option<String>,
+}
+
+#[derive(Args)]
+struct PayArgs {
+    /// A payment link, as a 402 or /me answers it, or an access token
+    #[arg(value_name = "LINK|TOKEN")]
+    to: String,
+    /// How much, as on the payment page: 5 is five dollars
+    amount: String,
+    /// How: visa, visa_debit, mastercard, amex, wallet, declined, link, link_bank, debit or debit_fails
+    #[arg(long, default_value = "visa")]
+    method: String,
+    /// The payer's e-mail address
+    #[arg(long, default_value = "payer@example.com")]
+    email: String,
+    /// Where the worker of an access token is
+    #[arg(long, value_name = "URL", default_value = "http://localhost:8787")]
+    worker: String,
 }
 
 /// Runs the program with its arguments, as `cargo stripeflare …` or `cargo-stripeflare …`.
@@ -180,6 +236,20 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<()> {
             example: args.example,
             port: args.port,
             stripe_port: args.stripe_port,
+            fresh: args.fresh,
+        }),
+        Command::Deploy(args) => {
+            deploy::run(&deploy::Options { dir: args.dir, live: args.live, dry_run: args.dry_run })
+        }
+        Command::Doctor(args) => {
+            doctor::run(&doctor::Options { dir: args.dir, live: args.live, stripe_api: args.stripe_api_base })
+        }
+        Command::Pay(args) => pay::run(&pay::Options {
+            to: args.to,
+            amount: args.amount,
+            method: args.method,
+            email: args.email,
+            worker: args.worker,
         }),
     }
 }
@@ -219,6 +289,12 @@ mod tests {
     #[test]
     fn dev_has_the_documented_defaults() {
         let Command::Dev(args) = parse("cargo-stripeflare dev") else { panic!() };
-        assert_eq!((args.port, args.stripe_port), (8787, None));
+        assert_eq!((args.port, args.stripe_port, args.fresh), (8787, None, false));
+    }
+
+    #[test]
+    fn paying_takes_a_link_or_token_and_an_amount() {
+        let Command::Pay(args) = parse("cargo-stripeflare pay token 5") else { panic!() };
+        assert_eq!((&*args.to, &*args.amount, &*args.method), ("token", "5", "visa"));
     }
 }

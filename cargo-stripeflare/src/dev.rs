@@ -1,9 +1,8 @@
 //! `cargo stripeflare dev`: a worker and a local stand-in for Stripe, with nothing to set up.
 
-use std::collections::BTreeMap;
 use std::env;
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -51,6 +50,8 @@ pub struct Options {
     pub port: u16,
     /// The stand-in's port, if it is to be another than in `.dev.vars`.
     pub stripe_port: Option<u16>,
+    /// Begin with an empty database.
+    pub fresh: bool,
 }
 
 /// Runs until Ctrl-C.
@@ -61,6 +62,9 @@ pub fn run(options: &Options) -> Result<()> {
     let dir = worker_dir(options)?;
     let project = Project::find(&dir)?;
     check_port(options.port, "--port")?;
+    if options.fresh {
+        forget(&project.dir)?;
+    }
     let tools = provision::for_build(&project, Panic::Unwind)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(serve(options, &project.dir, &tools))
@@ -80,6 +84,19 @@ async fn serve(options: &Options, dir: &Path, tools: &NpmTools) -> Result<()> {
     tokio::select! {
         () = stop.wait() => wrangler.stop().await,
         status = wrangler.child.wait() => bail!("wrangler ended: {}", status?),
+    }
+}
+
+/// Where wrangler keeps what the worker stored, between runs too.
+const STATE: &str = ".wrangler/state";
+
+fn forget(dir: &Path) -> Result<()> {
+    let state = dir.join(STATE);
+    match fs::remove_dir_all(&state) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot empty {}", state.display()))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -137,13 +154,27 @@ fn check_port(port: u16, flag: &str) -> Result<()> {
     }
 }
 
-/// Starts the stand-in, unless `.dev.vars` has a real Stripe account's keys.
+/// What a worker that talks to Stripe itself has from there.
+const OF_STRIPE: [&str; 4] =
+    ["STRIPE_PUBLISHABLE_KEY", "STRIPE_WEBHOOK_SIGNING_SECRET", "STRIPE_PAYMENT_LINK", "STRIPE_PAYMENT_LINK_ID"];
+
+/// Starts the stand-in, unless `.dev.vars` has a real Stripe account's key. Other secrets in there stay as they are.
 async fn start_stripe(options: &Options, dir: &Path) -> Result<Option<StandIn>> {
     let found = DevVars::read(dir)?;
     let fresh = found.is_none();
-    let mut vars = found.unwrap_or_else(|| new_vars(dir));
-    if !fresh && vars.get("STRIPE_API_BASE").is_none() {
-        return Ok(None);
+    let mut vars = found.unwrap_or_else(|| DevVars::empty(dir));
+    if vars.get("STRIPE_API_BASE").is_none() {
+        if vars.get("STRIPE_SECRET").is_some() {
+            return Ok(None);
+        }
+        if let Some(name) = OF_STRIPE.iter().find(|name| vars.get(name).is_some()) {
+            bail!(
+                "{} has {name} and no STRIPE_SECRET: add your test key to talk to Stripe, or remove {name} to use the \
+                 local stand-in",
+                vars.path().display()
+            );
+        }
+        add_own_vars(&mut vars, dir);
     }
     let named = vars.get("STRIPE_API_BASE").and_then(port_of);
     let port = options.stripe_port.or(named).unwrap_or(STRIPE_PORT);
@@ -178,21 +209,26 @@ async fn start_stripe(options: &Options, dir: &Path) -> Result<Option<StandIn>> 
     // Also in a file that is already there: the port may be another one today.
     if vars.set(&stand_in.vars()) || fresh {
         vars.save()?;
-        let what = if fresh { "wrote fresh secrets to" } else { "updated the stand-in's address in" };
+        let what = match (fresh, named) {
+            (true, _) => "wrote fresh secrets to",
+            (false, None) => "added a local stand-in for Stripe to",
+            (false, Some(_)) => "updated the stand-in's address in",
+        };
         note(&format!("{what} {}", vars.path().display()));
     }
     Ok(Some(stand_in))
 }
 
-fn new_vars(dir: &Path) -> DevVars {
-    let mut vars = DevVars::empty(dir);
+/// What a worker needs besides, where the user has not set it.
+fn add_own_vars(vars: &mut DevVars, dir: &Path) {
     vars.comment("Made by `cargo stripeflare dev` for this machine; never commit it.");
     vars.comment("To talk to Stripe itself, put your own test keys here and remove STRIPE_API_BASE.");
-    vars.set(&BTreeMap::from([("DB_SECRET".to_owned(), random(48)), ("SKIP_LOGIN".to_owned(), "true".to_owned())]));
+    let mut own = vec![("DB_SECRET", random(48)), ("SKIP_LOGIN", "true".to_owned())];
     if has_demo(dir) {
-        vars.set(&BTreeMap::from([("STRIPE_RETURN_TO".to_owned(), "/demo".to_owned())]));
+        own.push(("STRIPE_RETURN_TO", "/demo".to_owned()));
     }
-    vars
+    own.retain(|(name, _)| vars.get(name).is_none());
+    vars.set(&own.into_iter().map(|(name, value)| (name.to_owned(), value)).collect());
 }
 
 fn has_demo(dir: &Path) -> bool {
@@ -281,6 +317,8 @@ async fn wait_for_answer(port: u16) {
 
 fn welcome(url: &str, dir: &Path, stand_in: Option<&StandIn>) -> String {
     let demo = has_demo(dir);
+    let has_password = DevVars::read(dir).ok().flatten().is_some_and(|vars| vars.get("DB_ADMIN_PASSWORD").is_some());
+    let password = if has_password { "DB_ADMIN_PASSWORD" } else { "DB_SECRET" };
     let mut text = String::from("\n");
     let mut line = |line: &str| {
         text.push_str(line);
@@ -294,8 +332,13 @@ fn welcome(url: &str, dir: &Path, stand_in: Option<&StandIn>) -> String {
     match stand_in {
         Some(stand_in) => {
             line(&format!("  Payment page   {url}/topup  (→ {})", stand_in.payment_link_url()));
+            line(&format!(
+                "  Database       {url}/db/admin-readonly  (user admin-readonly, password: {password} in .dev.vars)"
+            ));
             line("");
             line("  Stripe is a local stand-in: no money moves, and it forgets all payments when this ends.");
+            line("  The database stays as it is until the next run; --fresh empties it.");
+            line("  To pay from the shell: cargo stripeflare pay <link or access token> 5");
         }
         None => {
             line(&format!("  Payment page   {url}/topup"));
@@ -323,10 +366,12 @@ fn welcome(url: &str, dir: &Path, stand_in: Option<&StandIn>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     fn options() -> Options {
-        Options { dir: None, example: None, port: 8787, stripe_port: None }
+        Options { dir: None, example: None, port: 8787, stripe_port: None, fresh: false }
     }
 
     fn free_port() -> u16 {
@@ -385,6 +430,47 @@ mod tests {
         let updated = DevVars::read(dir.path()).unwrap().unwrap();
         assert_eq!(updated.get("DB_SECRET"), written.get("DB_SECRET"));
         assert_eq!(updated.get("STRIPE_API_BASE"), Some(second.api_base().as_str()));
+    }
+
+    #[tokio::test]
+    async fn ones_own_secrets_stay_beside_the_stand_ins() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(".dev.vars");
+        fs::write(&path, "# mine\nMODEL_KEY=secret\nDB_SECRET=a-secret-of-my-own-that-is-long-enough\n").unwrap();
+        let options = Options { stripe_port: Some(free_port()), ..options() };
+        let stand_in = start_stripe(&options, dir.path()).await.unwrap().expect("a stand-in");
+        let written = fs::read_to_string(&path).unwrap();
+        let mine = "# mine\nMODEL_KEY=secret\nDB_SECRET=a-secret-of-my-own-that-is-long-enough\n";
+        assert!(written.starts_with(mine), "{written}");
+        let vars = DevVars::read(dir.path()).unwrap().unwrap();
+        assert_eq!(vars.get("STRIPE_API_BASE"), Some(&*stand_in.api_base()));
+        assert_eq!(vars.get("SKIP_LOGIN"), Some("true"));
+        drop(stand_in);
+        while check_port(options.stripe_port.unwrap(), "").is_err() {
+            tokio::task::yield_now().await;
+        }
+        drop(start_stripe(&options, dir.path()).await.unwrap().expect("the same again"));
+        assert_eq!(fs::read_to_string(&path).unwrap(), written, "said and done once");
+        let text = welcome("http://localhost:8787", dir.path(), None);
+        assert!(!text.contains("a-secret-of-my-own"));
+    }
+
+    #[tokio::test]
+    async fn half_of_a_real_account_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join(".dev.vars"), "STRIPE_PAYMENT_LINK=https://buy.example/x\n").unwrap();
+        let error = start_stripe(&options(), dir.path()).await.unwrap_err().to_string();
+        assert!(error.contains("has STRIPE_PAYMENT_LINK and no STRIPE_SECRET"), "{error}");
+    }
+
+    #[test]
+    fn a_fresh_start_forgets_what_was_stored() {
+        let dir = tempfile::tempdir().unwrap();
+        forget(dir.path()).unwrap();
+        fs::create_dir_all(dir.path().join(".wrangler/state/v3")).unwrap();
+        fs::create_dir_all(dir.path().join(".wrangler/tmp")).unwrap();
+        forget(dir.path()).unwrap();
+        assert!(!dir.path().join(".wrangler/state").exists() && dir.path().join(".wrangler/tmp").exists());
     }
 
     #[tokio::test]

@@ -12,10 +12,14 @@ mod progress;
 
 pub mod build;
 pub mod cli;
+pub mod deploy;
 pub mod dev;
 pub mod dev_vars;
+pub mod doctor;
+pub mod finding;
 pub mod guard;
 pub mod new;
+pub mod pay;
 pub mod project;
 pub mod provision;
 pub mod schema;

@@ -92,6 +92,7 @@ async fn a_dispute_freezes_takes_and_gives_back() -> Result<()> {
             assert_eq!((call.status, call.header("x-balance")), (200, left.to_string()));
         }
         assert_eq!(world.get(&customer, "/ok").await.status, 402, "disputed money pays for nothing");
+        world.stripe.escalate_dispute(id)?;
         world.stripe.withdraw_disputed(id)?;
         assert_eq!(balance(&world, &customer).await, 0.0);
         world.stripe.reinstate_disputed(id, Some(500))?;
@@ -107,7 +108,8 @@ async fn a_dispute_that_comes_to_nothing_sets_its_money_free() -> Result<()> {
     let world = World::with(shuffled(4), &[]).await?;
     let customer = world.newcomer().await;
     let session = world.pay(&customer, 50).await?;
-    let dispute = world.stripe.open_dispute(&DisputeRequest::new(charge(&world, &session)))?;
+    let inquiry = DisputeRequest { inquiry: true, ..DisputeRequest::new(charge(&world, &session)) };
+    let dispute = world.stripe.open_dispute(&inquiry)?;
     assert_eq!((balance(&world, &customer).await, world.get(&customer, "/ok").await.status), (50.0, 402));
     world.stripe.close_dispute(dispute["id"].as_str().unwrap(), DisputeEnd::WarningClosed)?;
     assert_eq!(balance(&world, &customer).await, 50.0);

@@ -1,6 +1,7 @@
 //! What a seller has at Stripe: a product, its price, the payment link and the webhook endpoint. Made once, found again.
 
 mod client;
+mod examine;
 
 use std::collections::BTreeMap;
 
@@ -8,6 +9,8 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 pub use client::Keys;
+pub use examine::Wanted;
+pub use examine::examine;
 
 use crate::dev_vars::DevVars;
 use crate::stripe::{API_VERSION, WEBHOOK_EVENTS, random};

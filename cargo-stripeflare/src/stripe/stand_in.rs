@@ -288,6 +288,13 @@ impl StandIn {
         self.inner.lock().find(kind, id).cloned()
     }
 
+    /// Changes an object behind everybody's back, and tells nobody; `None` if there is none.
+    pub fn change(&self, kind: &str, id: &str, change: impl FnOnce(&mut Value)) -> Option<Value> {
+        let mut state = self.inner.lock();
+        state.find(kind, id)?;
+        Some(state.update(kind, id, change))
+    }
+
     /// All objects of a kind so far, such as `"price"`, oldest first.
     pub fn objects(&self, kind: &str) -> Vec<Value> {
         let mut objects: Vec<Value> = self.inner.lock().all(kind).cloned().collect();

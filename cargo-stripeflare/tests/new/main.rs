@@ -206,6 +206,28 @@ async fn a_wrong_key_is_named_and_not_shown() {
     assert!(!error.contains("abcd"), "{error}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_project_has_nothing_to_mend() {
+    let (place, stripe) = (Place::empty(), stripe().await);
+    let api = format!("--stripe-api-base {}", stripe.api_base());
+    succeeded(&place.run_with_keys(&format!("shop --domain a.example {api}")).await);
+    let doctor = async || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-stripeflare"));
+        command.args(["stripeflare", "doctor", "--dir", "shop"]).args(api.split(' ')).current_dir(place.path("."));
+        tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
+    };
+    assert_eq!(succeeded(&doctor().await), "Nothing to mend.\n");
+    let link = stripe.objects("payment_link").pop().unwrap();
+    stripe.change("payment_link", link["id"].as_str().unwrap(), |link| link["active"] = json!(false)).unwrap();
+    let output = doctor().await;
+    assert!(failed(&output).contains("one thing to mend"));
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert!(told.contains("is not active") && told.contains("payment_links update"), "{told}");
+    fs::remove_file(place.path("shop/.test.vars")).unwrap();
+    let told = String::from_utf8(doctor().await.stdout).unwrap();
+    assert!(told.contains("cargo stripeflare new shop --domain"), "{told}");
+}
+
 #[tokio::test]
 async fn a_project_knows_its_repository() {
     let place = Place::empty();
