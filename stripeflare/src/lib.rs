@@ -127,6 +127,7 @@ pub mod __private {
     };
     pub use {js_sys, wasm_bindgen, wasm_bindgen_futures, web_sys};
 
+    pub use crate::__entry as entry;
     pub use crate::deployment::stats;
     pub use crate::http::app::{App, AppType};
     pub use crate::http::call::charge::{Call, Charge};
@@ -134,8 +135,8 @@ pub mod __private {
     pub use crate::http::call::price::Price;
     pub use crate::http::entry::{env, fetch, queue, scheduled};
     pub use crate::http::route::{
-        Endpoint, Method, ResponseFuture, Route, RouteDef, boxed, check_routes, from_parts, from_request, into_parts,
-        into_response, send,
+        Endpoint, Method, ResponseFuture, Route, RouteDef, check_routes, from_parts, from_request, into_parts,
+        into_response, run, send,
     };
     pub use crate::object::{Object, extend_durable_object};
 }

@@ -248,6 +248,20 @@ async fn plain(body: String) -> String {
     body
 }
 
+/// Has a route, and is mounted by hand as well.
+#[get("/trap")]
+#[priced(cents = 3)]
+async fn trap() -> &'static str {
+    "trap"
+}
+
+/// Calls others without their price.
+#[get("/of-others")]
+#[priced(cents = 1)]
+async fn of_others() -> String {
+    format!("{} {}", trap::uncharged().await, plain::uncharged("plain".into()).await)
+}
+
 async fn job(request: Request) -> Result<String> {
     let env = stripeflare::__private::env(&request);
     let Query(job) = Query::<Job>::try_from_uri(request.uri())?;
@@ -273,10 +287,20 @@ async fn name() -> impl IntoResponse {
     ([("x-name", bytes), ("x-latin1", latin1)], "name")
 }
 
+async fn stamp(mut response: Response) -> Response {
+    response.headers_mut().insert("x-layer", http::HeaderValue::from_static("passed"));
+    response
+}
+
 fn plain_router() -> Router {
     use stripeflare::__private::send;
+    use stripeflare::axum::middleware::map_response;
+    use stripeflare::axum::routing::get as get_by_hand;
     Router::new()
         .route("/plain", post(plain))
+        .route("/x", get_by_hand(trap))
+        .nest("/nested", Router::new().route("/x", get_by_hand(trap)))
+        .merge(Router::new().route("/layered/x", get_by_hand(trap)).layer(map_response(stamp)))
         .route("/sweep", post(|request| send(async { sweep(request).await.into_response() })))
         .route("/job", post(|request| send(async { job(request).await.into_response() })))
         .route(
@@ -290,7 +314,7 @@ fn app() -> App<User> {
     App::new()
         .routes(routes![
             free, whoami, ok, row, fraction, echo, large, error, err, panic, abort, exception, slow, outlive, dynamic,
-            metered, charge, name
+            metered, charge, name, trap, of_others
         ])
         .routes(routes![drain, stream, counted, said_twice, meter_without_maximum, meter_without_price])
         .routes(columns::routes())

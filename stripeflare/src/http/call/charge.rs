@@ -1,6 +1,7 @@
 use std::cell::Cell;
 
 use axum::body::Body;
+use axum::extract::Request;
 use axum::response::Response;
 use http::StatusCode;
 use http::request::Parts;
@@ -26,17 +27,18 @@ pub struct Call {
 }
 
 impl Call {
-    /// Refuses what needs no look at the input, and gives the body back.
+    /// Refuses what needs no look at the input, and gives the request back in its parts.
     ///
     /// # Errors
     /// The answer instead of the handler's.
-    pub async fn begin(parts: &mut Parts, body: Body, price: &'static Price) -> Result<(Self, Body), Response> {
-        let context = Context::from(parts)?;
+    pub async fn begin(request: Request, price: &'static Price) -> Result<(Self, Parts, Body), Response> {
+        let (parts, body) = request.into_parts();
+        let context = Context::from(&parts)?;
         context.refuse_head()?;
         context.spending_token()?;
-        let (key, body) = idempotency::read(parts, body).await?;
+        let (key, body) = idempotency::read(&parts, body).await?;
         context.slot.open((price.kind == Kind::UpTo).then_some(price.amount));
-        Ok((Self { context, price, key }, body))
+        Ok((Self { context, price, key }, parts, body))
     }
 
     /// Sets the price aside: the one hop to the account before the handler runs.

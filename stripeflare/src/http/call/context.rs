@@ -90,7 +90,8 @@ impl Context {
         extensions
             .get::<Self>()
             .cloned()
-            .ok_or_else(|| Answer::internal("a stripeflare handler ran outside of #[stripeflare::main]").into())
+            .ok_or_else(|| Answer::internal("a handler that charges, or asks for an account, ran outside of #[stripeflare::main]; of a priced `name` a test calls \
+                     `name::uncharged(…)`").into())
     }
 }
 

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::error::{self, Error};
 use crate::http::reply::html::{Escaped, page};
+use crate::js;
 use crate::object::ObjectError;
 
 pub(crate) const X_PRICE: HeaderName = HeaderName::from_static("x-price");
@@ -35,7 +36,7 @@ impl Answer {
 
     /// An error of ours: the cause goes to the log, not to the caller.
     pub(crate) fn internal(cause: impl Display) -> Self {
-        worker::console_error!("{cause}");
+        js::log_error(cause);
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             "internal",
@@ -45,7 +46,7 @@ impl Answer {
 
     /// Something we need is out of reach: the cause goes to the log, and the caller may try again.
     pub(crate) fn unavailable(cause: impl Display) -> Response {
-        worker::console_error!("{cause}");
+        js::log_error(cause);
         let mut response: Response =
             Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Please try again in a moment.").into();
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
