@@ -20,7 +20,8 @@ use send_wrapper::SendWrapper;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_streams::ReadableStream;
 use web_sys::{Headers, ResponseInit};
-use worker::Delay;
+use worker::worker_sys::ext::ResponseInitExt;
+use worker::{Delay, WebSocket};
 
 use crate::js::describe;
 
@@ -93,14 +94,17 @@ fn header_text(value: &HeaderValue) -> Cow<'_, str> {
 }
 
 pub(crate) async fn to_js(response: Response) -> Result<web_sys::Response, JsValue> {
-    let (parts, body) = response.into_parts();
+    let (mut parts, body) = response.into_parts();
     let headers = Headers::new()?;
     for (name, value) in &parts.headers {
         headers.append(name.as_str(), &header_text(value))?;
     }
-    let init = ResponseInit::new();
+    let mut init = ResponseInit::new();
     init.set_status(parts.status.as_u16());
     init.set_headers(&headers);
+    if let Some(socket) = parts.extensions.remove::<WebSocket>() {
+        init.websocket(socket.as_ref())?;
+    }
 
     match body.size_hint().exact() {
         Some(0) => web_sys::Response::new_with_opt_str_and_init(None, &init),

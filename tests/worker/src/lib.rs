@@ -12,7 +12,7 @@ use stripeflare::axum::extract::Request;
 use stripeflare::axum::routing::post;
 use stripeflare::axum::{BoxError, Router, http};
 use stripeflare::prelude::*;
-use stripeflare::worker::{Delay, Env};
+use stripeflare::worker::{Delay, Env, WebSocketPair};
 use stripeflare::{ChargeOutcome, Meter as Renamed, SendWrapper, charge_user};
 
 use crate::columns::User;
@@ -102,6 +102,39 @@ async fn exception() -> Result<String> {
     let never = stripeflare::__private::js_sys::Function::new_no_args("throw new Error('on purpose')");
     let thrown = never.call0(&stripeflare::__private::wasm_bindgen::JsValue::UNDEFINED);
     thrown.map(|_| String::new()).map_err(|_| Error::new(StatusCode::BAD_GATEWAY, "an exception"))
+}
+
+/// What `/answer` answers, with a body of four bytes, or with a WebSocket.
+#[derive(Deserialize)]
+struct Answered {
+    status: u16,
+    #[serde(default)]
+    socket: bool,
+}
+
+fn answered(Answered { status, socket }: Answered) -> Result<Response> {
+    let mut response = (StatusCode::from_u16(status)?, "body").into_response();
+    if socket {
+        let pair = WebSocketPair::new()?;
+        pair.server.accept()?;
+        pair.server.send_with_str("hello")?;
+        pair.server.close(Some(1000), Some("over"))?;
+        *response.body_mut() = Body::empty();
+        response.extensions_mut().insert(pair.client);
+    }
+    Ok(response)
+}
+
+#[get("/answer")]
+#[priced(cents = 1)]
+async fn answer(Query(wanted): Query<Answered>) -> Result<Response> {
+    answered(wanted)
+}
+
+/// The same, charged after the fact.
+#[get("/answer-dynamic")]
+async fn answer_dynamic(Query(wanted): Query<Answered>) -> Result<impl IntoResponse> {
+    Ok(([("x-price", "1")], answered(wanted)?))
 }
 
 /// How long `/slow` takes.
@@ -314,7 +347,8 @@ fn app() -> App<User> {
     App::new()
         .routes(routes![
             free, whoami, ok, row, fraction, echo, large, error, err, panic, abort, exception, slow, outlive, dynamic,
-            metered, charge, name, trap, of_others
+            metered, charge, name, trap, of_others, answer,
+            answer_dynamic
         ])
         .routes(routes![drain, stream, counted, said_twice, meter_without_maximum, meter_without_price])
         .routes(columns::routes())

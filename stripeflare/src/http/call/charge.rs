@@ -16,6 +16,7 @@ use crate::deployment::deliveries;
 use crate::http::call::context::{Context, Inner};
 use crate::http::call::held_money::HeldMoney;
 use crate::http::call::price::{Kind, Price, Said, Settlement};
+use crate::http::call::sendable::sendable;
 use crate::http::call::{idempotency, stream};
 use crate::http::reply::answer::{Answer, X_BALANCE, X_ENTRY, X_PAYMENT_LINK, X_PRICE, header};
 
@@ -115,6 +116,11 @@ pub struct Charge {
 impl Charge {
     /// Captures or releases, as the handler's response says, and tells the caller.
     pub async fn settle(mut self, response: Response) -> Response {
+        let response = match sendable(response) {
+            Ok(response) => response,
+            // Dropping `self` releases.
+            Err(answer) => return answer.into(),
+        };
         if self.held.meter.is_some()
             && response.status().as_u16() < 400
             && response.body().size_hint().exact().is_none()
@@ -123,7 +129,6 @@ impl Charge {
         }
         let used = match self.used(&response) {
             Ok(used) => used,
-            // Dropping `self` releases.
             Err(answer) => return answer.into(),
         };
         let available = self.available + (self.held.price.amount - used);
@@ -232,7 +237,12 @@ impl Inner {
     }
 
     /// Charges a response of an unpriced route that names its price, in `X-Price` or by a [`super::Priced`].
-    pub(crate) async fn charge_after_the_fact(&self, mut response: Response) -> Response {
+    pub(crate) async fn charge_after_the_fact(&self, response: Response) -> Response {
+        // Layers may have changed what is settled already.
+        let mut response = match sendable(response) {
+            Ok(response) => response,
+            Err(answer) => return answer.into(),
+        };
         if response.extensions().get::<Settlement>().is_some() {
             return response;
         }

@@ -9,6 +9,7 @@ pub(crate) mod idempotency;
 pub(crate) mod meter;
 pub(crate) mod price;
 mod refused;
+mod sendable;
 mod slot;
 mod stream;
 mod unique_values;
