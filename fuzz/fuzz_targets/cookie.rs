@@ -41,7 +41,7 @@ fuzz_target!(|input: &[u8]| {
             assert!(headers.get_all(place).iter().any(holds));
             !by_cookie
         }
-        Caller::WrongBearer => true,
+        Caller::WrongToken => true,
         Caller::Visitor | Caller::TwoCookies | Caller::StaleCookie => false,
     };
     // It is the first of its account under one version only.
@@ -61,12 +61,14 @@ fuzz_target!(|input: &[u8]| {
     }
     // A cookie of another name changes nothing.
     assert_eq!(with(&headers, "cookie", &format!("__Host-{NAME}={TOKEN}; {NAME}_2={TOKEN}")), found);
-    // A bearer token goes before all cookies; two of them open nothing.
-    let bearer = with(&headers, "authorization", &format!("Bearer {TOKEN}"));
-    if by_bearer {
-        assert_eq!(bearer, Caller::WrongBearer);
-    } else {
-        assert!(known(&bearer, false), "{bearer:?}");
+    // A bearer token goes before all cookies; two different ones open nothing. An API key is the same as a bearer token.
+    for (name, value) in [("authorization", format!("Bearer {TOKEN}")), ("x-api-key", TOKEN.to_owned())] {
+        let sent = with(&headers, name, &value);
+        match &found {
+            Caller::Known { token, by_cookie: false } if token.exposed == TOKEN => assert_eq!(sent, found),
+            _ if by_bearer => assert_eq!(sent, Caller::WrongToken),
+            _ => assert!(known(&sent, false), "{sent:?}"),
+        }
     }
     // Another scheme is not ours to read.
     assert_eq!(with(&headers, "authorization", &format!("Basic {TOKEN}")), found);

@@ -210,7 +210,7 @@ pub enum Caller {
     Visitor,
     Known { token: ReadToken, by_cookie: bool },
     TwoCookies,
-    WrongBearer,
+    WrongToken,
     StaleCookie,
 }
 
@@ -222,7 +222,7 @@ pub fn caller(headers: &HeaderMap, cookie: &str, version: &str) -> Caller {
             Caller::Known { token: read_token(&token, version), by_cookie }
         }
         credentials::Caller::TwoCookies => Caller::TwoCookies,
-        credentials::Caller::WrongBearer => Caller::WrongBearer,
+        credentials::Caller::WrongToken => Caller::WrongToken,
         credentials::Caller::StaleCookie => Caller::StaleCookie,
     }
 }

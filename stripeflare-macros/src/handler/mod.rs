@@ -17,12 +17,7 @@ mod tests;
 pub(crate) use model::{Attribute, Method};
 
 /// Expands the outermost attribute; the other one, if it is there, is taken off the function.
-pub(crate) fn expand(
-    attribute: Attribute,
-    arguments: TokenStream,
-    item: TokenStream,
-    is_in_impl: bool,
-) -> Expansion {
+pub(crate) fn expand(attribute: Attribute, arguments: TokenStream, item: TokenStream, is_in_impl: bool) -> Expansion {
     let mut errors = Errors::new();
     let Some(raw) = parse::parse(attribute, arguments, item.clone(), &mut errors) else {
         return Expansion { tokens: item, errors };

@@ -20,9 +20,7 @@ const PRIMITIVES: &[&str] = &[
 pub(super) fn validate<'a>(raw: &'a RawHandler, errors: &mut Errors) -> Option<Handler<'a>> {
     signature(&raw.signature, errors);
     name(&raw.signature, errors);
-    let route = raw.route.as_ref().map(|written| {
-        route(written, errors)
-    });
+    let route = raw.route.as_ref().map(|written| route(written, errors));
     let price = raw.price.as_ref().map(|written| price::check(written, errors));
     Some(Handler {
         raw,

@@ -62,7 +62,7 @@ async fn bad_input_is_answered_without_5xx_and_without_a_charge() -> Result<()> 
     }
     for authorization in ["Basic ", "Basic !!!", "Basic YWRtaW4", "Basic Og==", "Bearer", "bearer  x", "Digest a=b"] {
         let reply = world.send(world.request(Method::GET, "/ok").header("authorization", authorization)).await;
-        assert!((400..500).contains(&reply.status), "{authorization}: {reply:?}");
+        assert_eq!(reply.status, 401, "{authorization}: {reply:?}");
     }
     let bodies: [&[u8]; 5] = [b"\xff", b"{\"text\":\"\xff\"}", b"nul", b"[[[[[[", &[b'['; 100_000]];
     for body in bodies {

@@ -346,8 +346,27 @@ fn plain_router() -> Router {
 fn app() -> App<User> {
     App::new()
         .routes(routes![
-            free, whoami, ok, row, fraction, echo, large, error, err, panic, abort, exception, slow, outlive, dynamic,
-            metered, charge, name, trap, of_others, answer,
+            free,
+            whoami,
+            ok,
+            row,
+            fraction,
+            echo,
+            large,
+            error,
+            err,
+            panic,
+            abort,
+            exception,
+            slow,
+            outlive,
+            dynamic,
+            metered,
+            charge,
+            name,
+            trap,
+            of_others,
+            answer,
             answer_dynamic
         ])
         .routes(routes![drain, stream, counted, said_twice, meter_without_maximum, meter_without_price])

@@ -36,7 +36,7 @@ impl Call {
         let (parts, body) = request.into_parts();
         let context = Context::from(&parts)?;
         context.refuse_head()?;
-        context.spending_token()?;
+        context.paying_token()?;
         let (key, body) = idempotency::read(&parts, body).await?;
         context.slot.open((price.kind == Kind::UpTo).then_some(price.amount));
         Ok((Self { context, price, key }, parts, body))
@@ -48,7 +48,7 @@ impl Call {
     /// The answer instead of the handler's: 402, 429, or 503 when the account could not be asked.
     pub async fn reserve(self) -> Result<Charge, Response> {
         let Self { context, price, key } = self;
-        let Some(token) = context.spending_token()?.cloned() else {
+        let Some(token) = context.paying_token()?.cloned() else {
             return Err(context.refused(price.amount, Refusal::Unregistered));
         };
         let meter = context.slot.meter_in_use().cloned();
@@ -272,7 +272,7 @@ impl Inner {
         detail: &str,
     ) -> Result<(AccountId, Cents, String), Response> {
         self.refuse_head()?;
-        let Some(token) = self.spending_token()? else { return Err(self.refused(amount, Refusal::Unregistered)) };
+        let Some(token) = self.paying_token()? else { return Err(self.refused(amount, Refusal::Unregistered)) };
         let account = token.account().clone();
         let key = HoldId::generate(now()).as_str().to_owned();
         let entry = format!("charge:{key}");

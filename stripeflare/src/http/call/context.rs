@@ -18,11 +18,11 @@ use worker::send::SendWrapper;
 use worker::worker_sys::Context as JsContext;
 
 use crate::deployment::{Deployment, deliveries};
-use crate::http::call::credentials::{Caller, Manner, cookies};
+use crate::http::call::credentials::{Caller, Foreign, Manner, cookies};
 use crate::http::call::meter::Meter;
 use crate::http::call::slot::Slot;
 use crate::http::reply::answer::Answer;
-use crate::http::reply::refusals::denied;
+use crate::http::reply::refusals::{denied, foreign_credentials};
 use crate::js::describe;
 
 /// What the parts of one request share: it travels in the request's extensions.
@@ -33,6 +33,7 @@ pub(crate) struct Inner {
     pub(crate) deployment: Deployment,
     js: JsContext,
     caller: Caller,
+    foreign: Option<Foreign>,
     /// The account says that the cookie opens it no more.
     disowned: Cell<bool>,
     pub(crate) manner: Manner,
@@ -65,6 +66,7 @@ impl Context {
             deployment,
             js,
             caller,
+            foreign: Foreign::of(headers, request.uri()),
             disowned: Cell::new(false),
             manner: Manner::of(request.method(), headers),
             head: request.method() == Method::HEAD,
@@ -101,12 +103,16 @@ impl Inner {
     /// # Errors
     /// The answer to a credential that opens nothing.
     pub(crate) fn token(&self) -> Result<Option<(&Token, bool)>, Response> {
+        match (self.foreign, &self.caller) {
+            (Some(Foreign::Other), _) | (Some(Foreign::Basic), Caller::Visitor) => return Err(foreign_credentials()),
+            _ => {}
+        }
         match &self.caller {
             Caller::Known { .. } if self.disowned.get() => Ok(None),
             Caller::Known { token, by_cookie } => Ok(Some((token, *by_cookie))),
             Caller::Visitor => Ok(None),
             Caller::StaleCookie if self.manner.navigation => Ok(None),
-            Caller::StaleCookie | Caller::WrongBearer => Err(denied(Denied::Wrong)),
+            Caller::StaleCookie | Caller::WrongToken => Err(denied(Denied::Wrong)),
             Caller::TwoCookies => Err(Answer::new(
                 StatusCode::BAD_REQUEST,
                 "two_cookies",
@@ -130,6 +136,17 @@ impl Inner {
             .into()),
             known => Ok(known.map(|(token, _)| token)),
         }
+    }
+
+    /// The token that came, for a call that costs something.
+    ///
+    /// # Errors
+    /// As [`Inner::spending_token`], and when credentials came beside a cookie.
+    pub(crate) fn paying_token(&self) -> Result<Option<&Token>, Response> {
+        if self.foreign.is_some() {
+            return Err(foreign_credentials());
+        }
+        self.spending_token()
     }
 
     /// Asks the account of the token that came, on its behalf.

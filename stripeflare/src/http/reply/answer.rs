@@ -2,7 +2,7 @@ use std::fmt::Display;
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
-use http::header::{CACHE_CONTROL, CONTENT_LENGTH, RETRY_AFTER};
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 
@@ -83,6 +83,9 @@ impl From<Answer> for Response {
         let sentence = Sentence(answer.body.message.clone());
         let mut response = (answer.status, Json(answer.body)).into_response();
         response.extensions_mut().insert(sentence);
+        if answer.status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
         response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
         response
     }

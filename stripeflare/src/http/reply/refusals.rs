@@ -145,3 +145,11 @@ pub(crate) fn denied(why: Denied) -> Response {
     };
     Answer::new(status, error, message).into()
 }
+
+/// The answer to credentials that are none of ours, or a token that came in another form than it should: its sender is no
+/// visitor, who would get an account of its own to pay into.
+pub(crate) fn foreign_credentials() -> Response {
+    let message = "Send the access token as `Authorization: Bearer <access_token>` or as `X-API-Key: <access_token>`, and no \
+                   other credentials. Call without any to get a new one.";
+    Answer::new(StatusCode::UNAUTHORIZED, "credentials", message).into()
+}
