@@ -157,7 +157,12 @@ async fn answer(
     let cookie = context.cookie().and_then(|cookie| HeaderValue::from_str(&cookie).ok());
     let headers = response.headers_mut();
     if cookie.is_some() || context.is_personal() {
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
+        let as_is = headers.get_all(CACHE_CONTROL).iter().any(|value| {
+            let mut directives = value.as_bytes().split(|byte| *byte == b',');
+            directives.any(|directive| directive.trim_ascii().eq_ignore_ascii_case(b"no-transform"))
+        });
+        let control = if as_is { "private, no-store, no-transform" } else { "private, no-store" };
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static(control));
     }
     headers.extend(cookie.map(|cookie| (SET_COOKIE, cookie)));
     response

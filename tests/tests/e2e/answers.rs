@@ -73,3 +73,31 @@ async fn a_websocket_passes_and_is_charged() -> Result<()> {
     }
     Ok(())
 }
+
+#[tokio::test]
+async fn a_compressed_body_is_sent_as_it_is_and_a_decoded_one_loses_its_header() -> Result<()> {
+    let world = World::start().await?;
+    let customer = world.customer(50).await?;
+    let bytes = |path: &str| {
+        let request = world.request(Method::GET, path).bearer_auth(&customer.token);
+        async move {
+            let answer = request.send().await?;
+            anyhow::ensure!(answer.status() == 200, "{answer:?}");
+            let headers = answer.headers().clone();
+            Ok((headers, answer.bytes().await?))
+        }
+    };
+    for path in ["/compressed", "/compressed?streamed"] {
+        let (headers, body) = bytes(path).await?;
+        assert_eq!(headers["content-encoding"], "gzip", "{path}");
+        assert_eq!(headers["cache-control"], "private, no-store, no-transform", "{path}");
+        assert_eq!((body.len(), &body[..3]), (35, &b"\x1f\x8b\x08"[..]), "{path}");
+        let upstream = world.workerd.url().to_owned() + path;
+        for how in ["", "&streamed"] {
+            let query = format!("url={upstream}&authorization=Bearer%20{}{how}", customer.token);
+            let (headers, body) = bytes(&format!("/passed-on?{query}")).await?;
+            assert_eq!((headers.get("content-encoding"), &body[..]), (None, &b"compressed text"[..]), "{path}{how}");
+        }
+    }
+    Ok(())
+}

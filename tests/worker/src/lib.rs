@@ -2,9 +2,10 @@
 
 mod columns;
 
+use std::collections::HashMap;
 use std::time::Duration;
 
-use futures_util::stream::unfold;
+use futures_util::stream::{iter, unfold};
 use serde::{Deserialize, Serialize};
 use stripeflare::__private::Stats;
 use stripeflare::axum::body::Body;
@@ -12,7 +13,7 @@ use stripeflare::axum::extract::Request;
 use stripeflare::axum::routing::post;
 use stripeflare::axum::{BoxError, Router, http};
 use stripeflare::prelude::*;
-use stripeflare::worker::{Delay, Env, WebSocketPair};
+use stripeflare::worker::{self, Delay, Env, WebSocketPair};
 use stripeflare::{ChargeOutcome, Meter as Renamed, SendWrapper, charge_user};
 
 use crate::columns::User;
@@ -135,6 +136,38 @@ async fn answer(Query(wanted): Query<Answered>) -> Result<Response> {
 #[get("/answer-dynamic")]
 async fn answer_dynamic(Query(wanted): Query<Answered>) -> Result<impl IntoResponse> {
     Ok(([("x-price", "1")], answered(wanted)?))
+}
+
+/// `compressed text`, by gzip.
+const COMPRESSED: &[u8] = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\x4b\xce\xcf\x2d\x28\x4a\x2d\x2e\x4e\
+    \x4d\x51\x28\x49\xad\x28\x01\x00\xc2\x18\xd8\xd8\x0f\x00\x00\x00";
+
+#[get("/compressed")]
+#[priced(cents = 1)]
+async fn compressed(Query(streamed): Query<HashMap<String, String>>) -> impl IntoResponse {
+    let body = match streamed.contains_key("streamed") {
+        true => Body::from_stream(iter(COMPRESSED.chunks(7).map(Ok::<_, BoxError>))),
+        false => Body::from(COMPRESSED),
+    };
+    ([("content-encoding", "gzip"), ("cache-control", "max-age=60, No-Transform")], body)
+}
+
+/// Passes on what an address of `fetch` answers.
+#[get("/passed-on")]
+#[priced(cents = 1)]
+async fn passed_on(Query(query): Query<HashMap<String, String>>) -> Result<Response> {
+    let url = query.get("url").ok_or_else(|| Error::new(StatusCode::BAD_REQUEST, "?url="))?;
+    let request = worker::Request::new(url, worker::Method::Get)?;
+    request.headers().set("authorization", query.get("authorization").map_or("", String::as_str))?;
+    let mut answer = worker::Fetch::Request(request).send().await?;
+    let mut response = Response::new(match query.contains_key("streamed") {
+        true => Body::from_stream(SendWrapper::new(answer.stream()?)),
+        false => Body::from(answer.bytes().await?),
+    });
+    for (name, value) in answer.headers() {
+        response.headers_mut().append(http::HeaderName::try_from(name)?, http::HeaderValue::try_from(value)?);
+    }
+    Ok(response)
 }
 
 /// How long `/slow` takes.
@@ -367,7 +400,9 @@ fn app() -> App<User> {
             trap,
             of_others,
             answer,
-            answer_dynamic
+            answer_dynamic,
+            compressed,
+            passed_on
         ])
         .routes(routes![drain, stream, counted, said_twice, meter_without_maximum, meter_without_price])
         .routes(columns::routes())
