@@ -96,7 +96,28 @@ async fn an_answer_too_large_to_keep_is_said_so() -> Result<()> {
     let first = call(&world, &customer, "key", "/large").await;
     assert_eq!((first.status, first.body.len()), (200, 200_000));
     let again = call(&world, &customer, "key", "/large").await;
-    assert_eq!((again.status, again.json()["error"].as_str()), (409, Some("idempotency_answer_too_large")));
+    assert_eq!((again.status, again.json()["error"].as_str()), (409, Some("idempotency_gone")));
+    assert_eq!(world.balance(&customer).await, 49.0, "the charge stands, once");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_stream_passes_and_its_key_tells_that_it_did() -> Result<()> {
+    let world = World::start().await?;
+    let customer = world.customer(50).await?;
+    // More than a worker has memory.
+    let path = "/endless?chunks=3000&bytes=50000";
+    let request = world.request(Method::GET, path).bearer_auth(&customer.token).header("idempotency-key", "key");
+    let mut answer = request.send().await?;
+    assert_eq!((answer.status(), &answer.headers()["x-price"]), (reqwest::StatusCode::OK, &"1".parse()?));
+    assert!(answer.chunk().await?.is_some(), "it comes while it is made");
+    let again = call(&world, &customer, "key", path).await;
+    assert_eq!((again.status, again.json()["error"].as_str()), (409, Some("idempotency_gone")));
+    let mut length = 0;
+    while let Some(chunk) = answer.chunk().await? {
+        length += chunk.len();
+    }
+    assert!(length == 150_000_000, "{length}");
     assert_eq!(world.balance(&customer).await, 49.0, "the charge stands, once");
     Ok(())
 }

@@ -262,6 +262,13 @@ async fn stream(meter: Meter, Query(streamed): Query<Streamed>) -> Result<Respon
     Ok((status, [("content-type", "text/event-stream")], body).into_response())
 }
 
+/// As long as wanted, for a fixed price.
+#[get("/endless")]
+#[priced(cents = 1)]
+async fn endless(Query(Streamed { chunks, bytes, .. }): Query<Streamed>) -> Body {
+    Body::from_stream(iter((0..chunks).map(move |_| Ok::<_, BoxError>("x".repeat(bytes)))))
+}
+
 #[get("/counted")]
 #[priced(max_cents = 10)]
 async fn counted(meter: Meter, Query(Metered { r#use, .. }): Query<Metered>) -> Result<String> {
@@ -404,7 +411,7 @@ fn app() -> App<User> {
             compressed,
             passed_on
         ])
-        .routes(routes![drain, stream, counted, said_twice, meter_without_maximum, meter_without_price])
+        .routes(routes![drain, stream, endless, counted, said_twice, meter_without_maximum, meter_without_price])
         .routes(columns::routes())
         .merge(plain_router())
 }

@@ -5,6 +5,7 @@ use axum::response::Response;
 use http::header::{CONTENT_LENGTH, RETRY_AFTER, SET_COOKIE, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, StatusCode};
+use http_body::Body as _;
 use sha2::{Digest, Sha256};
 use stripeflare_core::account::{Claim, IdempotencyKey, KeptAnswer};
 
@@ -61,8 +62,8 @@ pub(crate) fn claimed(claim: Claim) -> Response {
         .into(),
         Claim::Answered(answer) => replay(answer).unwrap_or_else(|| {
             conflict(
-                "idempotency_answer_too_large",
-                "The call with this Idempotency-Key was answered and charged once. Its answer was too large to be kept.",
+                "idempotency_gone",
+                "The call with this Idempotency-Key was answered and charged once. Its answer was a stream, or too large to be kept.",
             )
         }),
     }
@@ -81,10 +82,14 @@ fn replay(answer: KeptAnswer) -> Option<Response> {
     Some(response)
 }
 
-/// An answer to keep, and the same again to send.
+/// An answer to keep, and the same again to send. What is not at hand as a whole passes, and its key tells only that it did.
 pub(crate) async fn keep(response: Response) -> Result<(KeptAnswer, Response), Response> {
+    let length = response.body().size_hint().exact();
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS || length.is_none_or(|length| length > MAX_BODY as u64) {
+        return Ok((KeptAnswer { status: response.status().as_u16(), headers: Vec::new(), body: None }, response));
+    }
     let (parts, body) = response.into_parts();
-    let body = to_bytes(body, usize::MAX).await.map_err(|error| Response::from(Answer::internal(error)))?;
+    let body = to_bytes(body, MAX_BODY).await.map_err(|error| Response::from(Answer::internal(error)))?;
     let sent_anew = [CONTENT_LENGTH, TRANSFER_ENCODING, SET_COOKIE];
     let headers = parts.headers.iter().filter(|(name, _)| !sent_anew.contains(name));
     // What is no plain text is sent once and not kept.
