@@ -138,6 +138,7 @@ async fn answer(
         Err(problem) => return Answer::new(StatusCode::BAD_REQUEST, "bad_request", problem).into(),
     };
     let context = Context::new(deployment, context, &request);
+    request = context.call.follow(request);
     request.extensions_mut().insert(context.clone());
     // For handlers that take an `Extension<Env>`.
     request.extensions_mut().insert(env.clone());
@@ -146,11 +147,13 @@ async fn answer(
         Ok(response) => response,
         Err(never) => match never {},
     };
-    if stalled.get() && response.status().as_u16() >= 400 {
+    let mut response = if stalled.get() && response.status().as_u16() >= 400 {
         let message = "The request's body stopped arriving. Send it again.";
-        return Answer::new(StatusCode::REQUEST_TIMEOUT, "stalled_body", message).into();
-    }
-    let mut response = context.charge_after_the_fact(response).await;
+        Answer::new(StatusCode::REQUEST_TIMEOUT, "stalled_body", message).into()
+    } else {
+        context.charge_after_the_fact(response).await
+    };
+    context.inside.tell(&mut response);
     if context.manner.navigation {
         response = for_person(response, panel);
     }

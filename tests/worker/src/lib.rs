@@ -299,13 +299,35 @@ struct Inside {
     cents: Cents,
     #[serde(default)]
     overdraft: bool,
+    /// Charges twice.
+    #[serde(default)]
+    twice: bool,
+    once: Option<String>,
+    #[serde(default)]
+    fails: bool,
 }
 
 #[post("/charge")]
 async fn charge(account: Account<User>, Query(inside): Query<Inside>) -> Result<String> {
     let overdraft = if inside.overdraft { Overdraft::Allow } else { Overdraft::Deny };
-    let available = account.charge(inside.cents, overdraft).await?;
+    let mut available = match &inside.once {
+        Some(key) => account.charge_once(key, inside.cents, overdraft).await?,
+        None => account.charge(inside.cents, overdraft).await?,
+    };
+    if inside.twice {
+        available = account.charge(inside.cents, overdraft).await?;
+    }
+    if inside.fails {
+        return Err(Error::new(StatusCode::CONFLICT, "it charges and then fails"));
+    }
     Ok(available.to_string())
+}
+
+/// The same in a priced route.
+#[post("/priced-charge")]
+#[priced(cents = 1)]
+async fn priced_charge(account: Account<User>, inside: Query<Inside>) -> Result<String> {
+    charge(account, inside).await
 }
 
 /// What `/job` hands to `charge_user`.
@@ -411,7 +433,16 @@ fn app() -> App<User> {
             compressed,
             passed_on
         ])
-        .routes(routes![drain, stream, endless, counted, said_twice, meter_without_maximum, meter_without_price])
+        .routes(routes![
+            priced_charge,
+            drain,
+            stream,
+            endless,
+            counted,
+            said_twice,
+            meter_without_maximum,
+            meter_without_price
+        ])
         .routes(columns::routes())
         .merge(plain_router())
 }

@@ -37,7 +37,7 @@ impl Call {
         let context = Context::from(&parts)?;
         context.refuse_head()?;
         context.paying_token()?;
-        let (key, body) = idempotency::read(&parts, body).await?;
+        let (key, body) = idempotency::read(&context.call, body).await?;
         context.slot.open((price.kind == Kind::UpTo).then_some(price.amount));
         Ok((Self { context, price, key }, parts, body))
     }
@@ -53,7 +53,10 @@ impl Call {
         };
         let meter = context.slot.meter_in_use().cloned();
         if meter.is_some() && key.is_some() {
-            let message = "The answer of this call is metered as it is sent and cannot be kept. Call it without an Idempotency-Key. Nothing was charged.";
+            let message = format!(
+                "The answer of this call is metered as it is sent and cannot be kept. Call it without an Idempotency-Key.{}",
+                context.inside.nothing_was_charged()
+            );
             return Err(Answer::new(StatusCode::BAD_REQUEST, "idempotency_streamed", message).into());
         }
         let begun_at = now();
@@ -224,7 +227,7 @@ impl Inner {
         self.mark_personal();
         response.extensions_mut().insert(Settlement);
         let headers = response.headers_mut();
-        match price {
+        match price.and_then(|price| self.inside.with(price)) {
             Some(price) => headers.insert(X_PRICE, header(price)),
             None => headers.remove(X_PRICE),
         };
@@ -258,26 +261,36 @@ impl Inner {
             response.headers_mut().insert(X_PRICE, header(0));
             return response;
         }
-        match self.charge_now(price, Overdraft::Allow, "X-Price").await {
+        match self.charge_now(price, Overdraft::Allow, "X-Price", None).await {
             Ok((account, available, entry)) => self.charged(response, &account, Some(price), available, &entry),
             Err(answer) => answer,
         }
     }
 
-    /// One charge at once, with a key of its own: the account, what is available after it, and its entry.
+    /// One charge at once, under a key of the author's, or else of the caller's, or else of its own: the account, what is
+    /// available after it, and its entry.
     pub(crate) async fn charge_now(
         &self,
         amount: Cents,
         overdraft: Overdraft,
         detail: &str,
+        once: Option<&str>,
     ) -> Result<(AccountId, Cents, String), Response> {
         self.refuse_head()?;
         let Some(token) = self.paying_token()? else { return Err(self.refused(amount, Refusal::Unregistered)) };
         let account = token.account().clone();
-        let key = HoldId::generate(now()).as_str().to_owned();
+        let key = match once {
+            Some(key) => Some(format!("once:{key}")),
+            None => self.call.charge_key(token, self.deployment.version, self.inside.next())?,
+        };
+        let key = key.unwrap_or_else(|| HoldId::generate(now()).as_str().to_owned());
         let entry = format!("charge:{key}");
         let charge = ChargeCommand { key, amount, overdraft, detail: detail.to_owned() };
-        match self.ask(token, AccountCommand::Charge { charge }).await? {
+        let reply = self.ask(token, AccountCommand::Charge { charge }).await;
+        if reply.as_ref().is_err_and(|answer| answer.status() == StatusCode::SERVICE_UNAVAILABLE) {
+            self.inside.lose_track();
+        }
+        match reply? {
             Some(Reply::Charged(charged)) => Ok((account, charged.available, entry)),
             Some(Reply::Refused(refusal)) => Err(self.refused(amount, refusal)),
             None => Err(self.refused(amount, Refusal::Unregistered)),

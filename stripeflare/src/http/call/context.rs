@@ -19,6 +19,8 @@ use worker::worker_sys::Context as JsContext;
 
 use crate::deployment::{Deployment, deliveries};
 use crate::http::call::credentials::{Caller, Foreign, Manner, cookies};
+use crate::http::call::idempotency::CallIdentity;
+use crate::http::call::inside::Inside;
 use crate::http::call::meter::Meter;
 use crate::http::call::slot::Slot;
 use crate::http::reply::answer::Answer;
@@ -49,6 +51,8 @@ pub(crate) struct Inner {
     cookie: Cell<bool>,
     personal: Cell<bool>,
     pub(crate) slot: Slot,
+    pub(crate) call: CallIdentity,
+    pub(crate) inside: Inside,
 }
 
 impl std::ops::Deref for Context {
@@ -77,6 +81,8 @@ impl Context {
             cookie: Cell::new(false),
             personal: Cell::new(false),
             slot: Slot::default(),
+            call: CallIdentity::of(request),
+            inside: Inside::default(),
         })))
     }
 

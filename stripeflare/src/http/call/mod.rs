@@ -6,6 +6,7 @@ pub(crate) mod context;
 pub(crate) mod credentials;
 mod held_money;
 pub(crate) mod idempotency;
+mod inside;
 pub(crate) mod meter;
 pub(crate) mod price;
 mod refused;

@@ -37,11 +37,7 @@ impl Answer {
     /// An error of ours: the cause goes to the log, not to the caller.
     pub(crate) fn internal(cause: impl Display) -> Self {
         js::log_error(cause);
-        Self::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "internal",
-            "Something went wrong on our side. Nothing was charged.",
-        )
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something went wrong on our side.")
     }
 
     /// Something we need is out of reach: the cause goes to the log, and the caller may try again.

@@ -78,9 +78,12 @@ pub(crate) fn refused(price: Cents, refusal: &Refusal) -> Result<Response, Cents
         )),
         Refusal::Insufficient { balance, .. } => return Err(*balance),
         Refusal::TooManyHolds { .. } => held("This account has as many calls running as it may have at once."),
-        Refusal::KeyReused => {
-            Answer::new(StatusCode::CONFLICT, "key_reused", "This key was used for another amount.").into()
-        }
+        Refusal::KeyReused => Answer::new(
+            StatusCode::CONFLICT,
+            "key_reused",
+            "This key was used for another amount, or more than 24 hours ago.",
+        )
+        .into(),
         Refusal::TokenCap { left, .. } if *left >= price => {
             held(&format!("This token may spend {left} cents more, held by calls that still run."))
         }
