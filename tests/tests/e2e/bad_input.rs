@@ -111,3 +111,27 @@ async fn names_beyond_ascii_cross_both_ways() -> Result<()> {
     assert_eq!(reply.header("x-latin1"), "café");
     Ok(())
 }
+
+#[tokio::test]
+async fn a_form_that_breaks_off_or_is_too_large_is_the_callers_mistake() -> Result<()> {
+    let mut world = World::start().await?;
+    let customer = world.customer(50).await?;
+    let part = |content: &str| format!("--b\r\ncontent-disposition: form-data; name=\"a\"\r\n\r\n{content}");
+    let whole = part("text") + "\r\n--b--\r\n";
+    for (body, status, answer) in [
+        (whole.clone(), 200, "4"),
+        (part("text"), 400, "before its last boundary"),
+        (whole[..20].to_owned(), 400, "before its last boundary"),
+        (part(&"x".repeat(3 << 20)) + "\r\n--b--\r\n", 413, "too large"),
+    ] {
+        let request = world.request(Method::POST, "/form").bearer_auth(&customer.token);
+        let request = request.header("content-type", "multipart/form-data; boundary=b").header("connection", "close");
+        let reply = world.send(request.body(body)).await;
+        assert_eq!(reply.status, status, "{reply:?}");
+        assert!(reply.body.contains(answer), "{reply:?}");
+    }
+    world.reconnect()?;
+    world.settled(&customer).await;
+    assert_eq!(world.balance(&customer).await, 49.0);
+    Ok(())
+}

@@ -9,7 +9,7 @@ use futures_util::stream::{iter, unfold};
 use serde::{Deserialize, Serialize};
 use stripeflare::__private::Stats;
 use stripeflare::axum::body::Body;
-use stripeflare::axum::extract::Request;
+use stripeflare::axum::extract::{Multipart, Request};
 use stripeflare::axum::routing::post;
 use stripeflare::axum::{BoxError, Router, http};
 use stripeflare::prelude::*;
@@ -71,6 +71,17 @@ async fn large() -> String {
 async fn drain(body: Body) -> Result<String> {
     let bytes = stripeflare::axum::body::to_bytes(body, 1_000_000).await?;
     Ok(bytes.len().to_string())
+}
+
+/// Reads a form when its price is held already.
+#[post("/form")]
+#[priced(cents = 1)]
+async fn form(mut form: Multipart) -> Result<String> {
+    let mut length = 0;
+    while let Some(field) = form.next_field().await? {
+        length += field.bytes().await?.len();
+    }
+    Ok(length.to_string())
 }
 
 #[get("/error")]
@@ -434,6 +445,7 @@ fn app() -> App<User> {
             passed_on
         ])
         .routes(routes![
+            form,
             priced_charge,
             drain,
             stream,

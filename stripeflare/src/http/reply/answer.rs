@@ -1,6 +1,7 @@
 use std::fmt::Display;
 
 use axum::Json;
+use axum::extract::multipart::MultipartError;
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_LENGTH, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue, StatusCode};
@@ -101,9 +102,20 @@ impl IntoResponse for Error {
                 Answer::new(status, "error", message).into()
             }
             error::Kind::Refused(response) => *response,
+            error::Kind::Cause(cause) if cause.is::<MultipartError>() => wrong_body(&cause),
             kind => Answer::internal(Error(kind)).into(),
         }
     }
+}
+
+/// What a handler read of a body that breaks off, is too large, or was never what it said.
+fn wrong_body(cause: &Box<dyn std::error::Error>) -> Response {
+    let status = cause.downcast_ref().map(MultipartError::status).filter(StatusCode::is_client_error);
+    let message = match status {
+        Some(StatusCode::PAYLOAD_TOO_LARGE) => "The request's body is too large.",
+        _ => "The request's body is no multipart/form-data, or ends before its last boundary.",
+    };
+    Answer::new(status.unwrap_or(StatusCode::BAD_REQUEST), "body", message).into()
 }
 
 /// A header value of a number, a decimal, or anything else that is plain ASCII.

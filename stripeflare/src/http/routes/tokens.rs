@@ -206,7 +206,10 @@ impl Wanted {
             .expires_at
             .map(|text| {
                 moment(&text).filter(|at| *at > now()).ok_or_else(|| {
-                    format!("expires_at is a day or a moment to come, in UTC, such as {}.", moment_text(now()))
+                    format!(
+                        "expires_at is a day in UTC or a moment with its offset, to come, such as {}.",
+                        moment_text(now())
+                    )
                 })
             })
             .transpose()?;
