@@ -96,8 +96,12 @@ fn route(raw: &RawHandler, path: &TokenStream, endpoint: &TokenStream, std: &Std
     let ident = generated(raw.signature.ident.clone().into());
     let name = raw.signature.ident.unraw().to_string();
     let method = raw.route.as_ref()?.method.variant();
+    // Meant for those who call it.
+    let deprecated = raw.attributes.iter().any(|attribute| attribute.path().is_ident("deprecated"));
+    let allowed = deprecated.then(|| quote!(#[allow(deprecated)]));
     Some(quote! {
         #(#conditions)*
+        #allowed
         #[automatically_derived]
         impl #p::Route for #ident {
             const METHOD: #p::Method = #p::Method::#method;

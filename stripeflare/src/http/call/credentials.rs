@@ -26,9 +26,8 @@ pub(crate) enum Caller {
 impl Caller {
     pub(crate) fn of(headers: &HeaderMap, cookie: &str) -> Self {
         let opens = |text: &str| text.parse::<Token>().ok();
-        let mut sent = sent_tokens(headers);
-        if let Some(first) = sent.next() {
-            let first = first.filter(|first| sent.all(|next| next == Some(first)));
+        if let Some((first, others)) = sent_tokens(headers).split_first() {
+            let first = first.filter(|_| others.iter().all(|other| other == first));
             return first.and_then(opens).map_or(Self::WrongToken, |token| Self::Known { token, by_cookie: false });
         }
         let mut cookies = cookies(headers, cookie);
@@ -54,7 +53,7 @@ pub(crate) enum Foreign {
 impl Foreign {
     /// `None` as well where a token came as it should: that one counts.
     pub(crate) fn of(headers: &HeaderMap, uri: &Uri) -> Option<Self> {
-        if sent_tokens(headers).next().is_some() {
+        if !sent_tokens(headers).is_empty() {
             return None;
         }
         let is_token = |text: &str| text.parse::<Token>().is_ok();
@@ -84,12 +83,16 @@ fn scheme(value: &HeaderValue) -> (&[u8], &[u8]) {
     }
 }
 
-/// The texts of all `Authorization: Bearer` and `X-API-Key`; `None` for one that is unreadable.
-fn sent_tokens(headers: &HeaderMap) -> impl Iterator<Item = Option<&str>> {
+/// The texts of all `Authorization: Bearer`, or else of all `X-API-Key`; `None` for one that is unreadable.
+fn sent_tokens(headers: &HeaderMap) -> Vec<Option<&str>> {
+    let text = |token| std::str::from_utf8(token).ok().map(trimmed);
     let bearers = headers.get_all(AUTHORIZATION).iter().map(scheme);
-    let bearers = bearers.filter(|(scheme, _)| scheme.eq_ignore_ascii_case(b"bearer")).map(|(_, token)| token);
-    let keys = headers.get_all(API_KEY).iter().map(HeaderValue::as_bytes);
-    bearers.chain(keys).map(|token| std::str::from_utf8(token).ok().map(trimmed))
+    let bearers = bearers.filter(|(scheme, _)| scheme.eq_ignore_ascii_case(b"bearer"));
+    let mut tokens: Vec<_> = bearers.map(|(_, token)| text(token)).collect();
+    if tokens.is_empty() {
+        tokens.extend(headers.get_all(API_KEY).iter().map(|key| text(key.as_bytes())));
+    }
+    tokens
 }
 
 /// Without the blanks that may stand around a name or a value. Other white space belongs to it: to a browser a name that
@@ -205,7 +208,8 @@ mod tests {
             (vec![key(&token)], true),
             (vec![bearer(&token), key(&token)], true),
             (vec![bearer(&token), bearer(&token)], true),
-            (vec![bearer(&token), key(&other)], false),
+            (vec![bearer(&token), key("another service's")], true),
+            (vec![key(&token), key(&other)], false),
             (vec![bearer(&token), bearer(&other)], false),
             (vec![key("another service's")], false),
         ] {

@@ -34,6 +34,12 @@ mod inner {
 
 use inner::report;
 
+/// Still there for a while.
+#[get("/old")]
+#[priced(cents = 1)]
+#[deprecated]
+async fn old() {}
+
 #[get("/type")]
 #[stripeflare::priced(cents = 1)]
 async fn r#type() {}
@@ -69,7 +75,7 @@ fn app() -> App {
         .route("/f", routing::get(in_a_function))
         .route("/type", routing::get(r#type))
         .merge(inner::router());
-    App::new().routes(routes![trap, both, in_a_function, r#type]).merge(merged)
+    App::new().routes(routes![trap, both, old, in_a_function, r#type]).merge(merged)
 }
 
 fn main() {}
