@@ -12,8 +12,6 @@ pub enum WalletError {
     Overflow,
     /// The same hold id came with another amount.
     HoldReused,
-    /// An account was to go into one that is younger, or into itself.
-    MergeOrder,
     /// A refund or dispute came for a payment that was not credited here, or not yet.
     UnknownPayment,
 }
@@ -24,7 +22,6 @@ impl fmt::Display for WalletError {
             Self::Sql(error) => error.fmt(f),
             Self::Overflow => f.write_str("a balance went past 2^53 - 1 ten-thousandths of a cent"),
             Self::HoldReused => f.write_str("a hold id was used for two different amounts"),
-            Self::MergeOrder => f.write_str("an account goes into one that was registered before it"),
             Self::UnknownPayment => f.write_str("the payment of this refund or dispute is not credited here yet"),
         }
     }

@@ -38,7 +38,6 @@ const USERS: &str = "CREATE TABLE users (
         email TEXT,
         card_fingerprint TEXT,
         verified_email TEXT,
-        merged_into TEXT,
         recent_updates TEXT NOT NULL DEFAULT '[]'
     ) WITHOUT ROWID";
 
@@ -114,13 +113,7 @@ const ACCOUNT: &[&str] = &[
         state TEXT NOT NULL,
         at INTEGER NOT NULL
     ) WITHOUT ROWID",
-    "CREATE TABLE disowned (payment TEXT PRIMARY KEY, told INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID",
-    "CREATE TABLE merged (survivor TEXT PRIMARY KEY, token TEXT NOT NULL) WITHOUT ROWID",
-    "CREATE TABLE transfers (
-        n INTEGER PRIMARY KEY,
-        amount INTEGER NOT NULL,
-        arrived INTEGER NOT NULL DEFAULT 0
-    ) WITHOUT ROWID",
+    "CREATE TABLE disowned (payment TEXT PRIMARY KEY) WITHOUT ROWID",
 ];
 
 const DIRECTORY: &[&str] = &[

@@ -36,7 +36,6 @@ pub const RESERVED_NAMES: &[&str] = &[
     "frozen",
     "holds",
     "id",
-    "merged_into",
     "name",
     "paymentlink",
     "recent_updates",

@@ -55,9 +55,6 @@ impl Wallet<'_> {
                 Err(Refusal::KeyReused)
             });
         }
-        if self.is_merged() {
-            return Ok(Err(Refusal::Merged));
-        }
         if let Some(refusal) = self.cap_on(charge.amount)? {
             return Ok(Err(refusal));
         }

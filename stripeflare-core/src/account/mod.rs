@@ -17,7 +17,6 @@ mod row;
 mod snapshot;
 mod statement;
 mod tokens;
-mod transfer;
 mod usage;
 mod wallet;
 
@@ -34,6 +33,5 @@ pub use row::AccountRow;
 pub use snapshot::{SentPayment, Snapshot};
 pub use statement::{Line, MAX_PAGE, ParsePlaceError, Place};
 pub use tokens::{Cap, Caps, Denied, MAX_TOKENS, NewToken, TokenId, TokenInfo};
-pub use transfer::{Merge, Transfer};
 pub use usage::Usage;
 pub use wallet::Wallet;

@@ -29,8 +29,6 @@ pub struct AccountRow {
     pub email: Option<String>,
     pub card_fingerprint: Option<String>,
     pub verified_email: Option<String>,
-    /// The account that this one went into; all its tokens have ended.
-    pub merged_into: Option<AccountId>,
     /// The owner's columns.
     pub columns: Row,
     /// Which columns they are: while a new deploy replaces an old one, the two sides of a call may not agree.
@@ -38,7 +36,7 @@ pub struct AccountRow {
 }
 
 impl AccountRow {
-    pub(crate) const SELECT: &str = "SELECT account_id, registered_at, revision, sent_revision, balance, frozen, holds, usage, name, email, card_fingerprint, verified_email, merged_into";
+    pub(crate) const SELECT: &str = "SELECT account_id, registered_at, revision, sent_revision, balance, frozen, holds, usage, name, email, card_fingerprint, verified_email";
 
     pub(crate) fn read(row: Row, schema: &Schema) -> Result<Self, SqlError> {
         let mut row = Reader::new(row);
@@ -55,7 +53,6 @@ impl AccountRow {
             email: row.optional_text()?,
             card_fingerprint: row.optional_text()?,
             verified_email: row.optional_text()?,
-            merged_into: row.optional_account()?,
             columns: row.rest(),
             layout: schema.layout(),
         })
@@ -76,7 +73,6 @@ impl AccountRow {
             email: None,
             card_fingerprint: None,
             verified_email: None,
-            merged_into: None,
             columns: schema.initial_row(),
             layout: schema.layout(),
         }

@@ -53,11 +53,6 @@ impl<'a> Wallet<'a> {
         &self.account.id
     }
 
-    /// Whether it went into another account.
-    pub fn is_merged(&self) -> bool {
-        self.account.merged_into.is_some()
-    }
-
     #[cfg(test)]
     pub fn balance(&self) -> Cents {
         self.account.balance

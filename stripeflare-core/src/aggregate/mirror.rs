@@ -1,6 +1,5 @@
 use crate::account::Snapshot;
 use crate::aggregate::unclaimed;
-use crate::identity::AccountId;
 use crate::schema::Schema;
 use crate::sql::{Sql, SqlError, Value};
 /// In the aggregate: takes a message in, unless a newer one was there before.
@@ -20,7 +19,6 @@ pub fn mirror(sql: &dyn Sql, schema: &Schema, snapshot: &Snapshot) -> Result<(),
         ("email", account.email.clone().into()),
         ("card_fingerprint", account.card_fingerprint.clone().into()),
         ("verified_email", account.verified_email.clone().into()),
-        ("merged_into", account.merged_into.as_ref().map(AccountId::as_str).into()),
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .into();

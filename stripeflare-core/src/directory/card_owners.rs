@@ -34,23 +34,6 @@ pub fn owner(sql: &dyn Sql, id: &str) -> Result<Option<AccountId>, SqlError> {
     row.map(|row| Reader::new(row).account()).transpose()
 }
 
-/// Hands a card on to the account that its own went into; answers whether it is that one's now.
-pub fn hand_on(
-    sql: &dyn Sql,
-    id: &str,
-    from: &AccountId,
-    to: &AccountId,
-    claim: i64,
-    now: Millis,
-) -> Result<bool, SqlError> {
-    sql.run(
-        "UPDATE owners SET account = ? WHERE identity = ? AND account = ? AND claim <= ?",
-        &[to.as_str().into(), id.into(), from.as_str().into(), claim.into()],
-    )?;
-    give_up(sql, id, from, claim, now)?;
-    Ok(owner(sql, id)?.as_ref() == Some(to))
-}
-
 /// Forgets that a card is an account's, up to this claim.
 pub fn release(sql: &dyn Sql, id: &str, account: &AccountId, claim: i64, now: Millis) -> Result<(), SqlError> {
     let delete = "DELETE FROM owners WHERE identity = ? AND account = ? AND claim <= ?";
@@ -79,13 +62,12 @@ mod tests {
     use crate::testing::database;
 
     #[test]
-    fn a_card_has_one_owner_until_it_is_released_or_handed_on() {
+    fn a_card_has_one_owner_until_it_is_released() {
         let sql = database();
         migrate(&sql, Role::Directory, &Schema::of::<()>()).unwrap();
         let [ada, bob] = [AccountId::from_hash(&[1; 32]), AccountId::from_hash(&[2; 32])];
         let claim = |account: &AccountId, number| claim(&sql, "card", account, number, 0).unwrap();
         let release = |account: &AccountId, number| release(&sql, "card", account, number, 0).unwrap();
-        let hand_on = |from: &AccountId, to: &AccountId, number| hand_on(&sql, "card", from, to, number, 0).unwrap();
         let owner = || owner(&sql, "card").unwrap();
         for _ in 0..2 {
             assert_eq!(claim(&ada, 1), Some(ada.clone()));
@@ -96,16 +78,9 @@ mod tests {
         assert_eq!(claim(&ada, 3), Some(ada.clone()));
         claim(&ada, 2);
         release(&ada, 2);
-        assert!(!hand_on(&ada, &bob, 2));
         assert_eq!(owner(), Some(ada.clone()), "a late message about an earlier claim changes nothing");
-        for _ in 0..2 {
-            assert!(hand_on(&ada, &bob, 3));
-        }
         release(&ada, 3);
-        assert_eq!(owner(), Some(bob.clone()));
-        release(&bob, 4);
         assert_eq!(owner(), None);
-        assert!(!hand_on(&bob, &ada, 4), "nobody's card is handed on by nobody");
         assert_eq!(
             (claim(&ada, 3), claim(&bob, 9)),
             (None, None),

@@ -419,7 +419,7 @@ impl Real {
             Ok(said) => said,
             Err(WalletError::Overflow) => Said::Overflow,
             Err(WalletError::HoldReused) => Said::HoldReused,
-            Err(error @ (WalletError::MergeOrder | WalletError::UnknownPayment)) => unreachable!("{error}"),
+            Err(error @ WalletError::UnknownPayment) => unreachable!("{error}"),
             Err(WalletError::Sql(error)) => panic!("{error}"),
         }
     }

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::histories;
-use crate::account::{Card, CardRow, Consent, Credit, Login, LoginOutcome, Merge, State, TokenId, Wallet};
+use crate::account::{Card, Consent, Credit, Login, LoginOutcome, State, TokenId, Wallet};
 use crate::clock::Millis;
 use crate::directory;
 use crate::error::WalletError;
@@ -29,36 +29,17 @@ const CARDS: u8 = 2;
 #[derive(Clone, Debug)]
 enum Step {
     /// A payer comes back.
-    LogIn {
-        account: usize,
-        card: u8,
-    },
+    LogIn { account: usize, card: u8 },
     /// The owner gives up a card.
-    Remove {
-        account: usize,
-        card: u8,
-    },
+    Remove { account: usize, card: u8 },
     /// A token is revoked, and with it everything claimed here so far.
-    Revoke {
-        account: usize,
-    },
+    Revoke { account: usize },
     /// A payment turns out to be fraud.
-    Disown {
-        payment: u8,
-    },
-    Merge {
-        from: usize,
-        into: usize,
-    },
+    Disown { payment: u8 },
     /// An alarm looks at what is unfinished.
-    Ring {
-        account: usize,
-    },
+    Ring { account: usize },
     /// One of the messages under way arrives; `again` leaves it to arrive once more.
-    Deliver {
-        message: usize,
-        again: bool,
-    },
+    Deliver { message: usize, again: bool },
 }
 
 /// What is under way, and what its sender does when it is answered.
@@ -68,11 +49,6 @@ enum Message {
     Claimed { account: usize, card: u8, claim: i64, owned: bool },
     Forget { account: usize, card: u8, claim: i64 },
     Released { account: usize, card: u8, claim: i64 },
-    HandOn { from: usize, to: usize, token: TokenId, row: CardRow },
-    Inherit { from: usize, to: usize, token: TokenId, row: CardRow },
-    Inherited { from: usize, row: CardRow },
-    Disown { from: usize, to: usize, payment: String },
-    Told { from: usize, payment: String },
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -82,7 +58,6 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (account.clone(), 0..CARDS).prop_map(|(account, card)| Step::Remove { account, card }),
         1 => account.clone().prop_map(|account| Step::Revoke { account }),
         1 => (0..ACCOUNTS as u8).prop_map(|payment| Step::Disown { payment }),
-        1 => (account.clone(), account.clone()).prop_map(|(from, into)| Step::Merge { from, into }),
         4 => account.prop_map(|account| Step::Ring { account }),
         14 => (0..60_usize, prop::bool::weighted(0.2)).prop_map(|(message, again)| Step::Deliver { message, again }),
     ]
@@ -105,7 +80,6 @@ struct World {
     accounts: Vec<rusqlite::Connection>,
     directory: rusqlite::Connection,
     messages: Vec<Message>,
-    into: Vec<Option<usize>>,
     disowned: BTreeSet<u8>,
 }
 
@@ -127,7 +101,6 @@ impl World {
             accounts: (0..ACCOUNTS).map(account).collect(),
             directory,
             messages: Vec::new(),
-            into: vec![None; ACCOUNTS],
             disowned: BTreeSet::new(),
         }
     }
@@ -142,10 +115,6 @@ impl World {
     fn step(&mut self, step: &Step) {
         match *step {
             Step::LogIn { account, card: number } => {
-                // All its tokens have ended.
-                if self.into[account].is_some() {
-                    return;
-                }
                 let login = Login {
                     payment: account.to_string(),
                     name: None,
@@ -159,9 +128,6 @@ impl World {
                 }
             }
             Step::Remove { account, card: number } => {
-                if self.into[account].is_some() {
-                    return;
-                }
                 if let Some(row) = self.at(account, |wallet| wallet.release_card(&card(number).id())) {
                     self.messages.push(Message::Forget { account, card: number, claim: row.claim });
                 }
@@ -170,13 +136,6 @@ impl World {
             Step::Disown { payment } => {
                 self.disowned.insert(payment);
                 self.at(payment.into(), |wallet| wallet.disown(&payment.to_string()));
-            }
-            Step::Merge { from, into } => {
-                if self.into[from].is_none() && into < from {
-                    let merge = Merge { into: id(into), registered_at: NOW + into as Millis, token: token() };
-                    self.at(from, |wallet| wallet.merge(&merge)).unwrap();
-                    self.into[from] = Some(into);
-                }
             }
             Step::Ring { account } => self.ring(account),
             Step::Deliver { message, again } => {
@@ -192,17 +151,13 @@ impl World {
 
     fn ring(&mut self, account: usize) {
         let rows = self.at(account, |wallet| wallet.unfinished_cards(9));
-        let disowned = self.at(account, |wallet| wallet.untold_disowned());
         for row in rows {
             let number: u8 = row.card.label.trim_start_matches("visa ").parse().unwrap();
-            self.messages.push(match (row.state, self.into[account]) {
-                (State::Claiming, _) => Message::Claim { account, card: number, claim: row.claim },
-                (State::Releasing, _) => Message::Forget { account, card: number, claim: row.claim },
-                (State::Owned, to) => Message::HandOn { from: account, to: to.unwrap(), token: token(), row },
+            self.messages.push(match row.state {
+                State::Claiming => Message::Claim { account, card: number, claim: row.claim },
+                State::Releasing => Message::Forget { account, card: number, claim: row.claim },
+                State::Owned => unreachable!("it is finished"),
             });
-        }
-        for payment in disowned {
-            self.messages.push(Message::Disown { from: account, to: self.into[account].unwrap(), payment });
         }
     }
 
@@ -224,26 +179,6 @@ impl World {
             }
             Message::Released { account, card: number, claim } => {
                 self.at(account, |wallet| wallet.released(&card(number).id(), claim));
-                None
-            }
-            Message::HandOn { from, to, token, row } => {
-                let goes = directory::hand_on(sql, &row.id, &id(from), &id(to), row.claim, NOW).unwrap();
-                Some(if goes { Message::Inherit { from, to, token, row } } else { Message::Inherited { from, row } })
-            }
-            Message::Inherit { from, to, token, row } => {
-                self.at(to, |wallet| wallet.inherit(&row, &token));
-                Some(Message::Inherited { from, row })
-            }
-            Message::Inherited { from, row } => {
-                self.at(from, |wallet| wallet.inherited(&row.id, row.claim));
-                None
-            }
-            Message::Disown { from, to, payment } => {
-                self.at(to, |wallet| wallet.disown(&payment));
-                Some(Message::Told { from, payment })
-            }
-            Message::Told { from, payment } => {
-                self.at(from, |wallet| wallet.told_disowned(&payment));
                 None
             }
         };
@@ -285,7 +220,6 @@ impl World {
         let mut owned = BTreeSet::new();
         for account in 0..ACCOUNTS {
             for row in self.at(account, |wallet| wallet.cards()) {
-                assert!(self.into[account].is_none(), "what went into another account keeps no card");
                 let payment: u8 = row.payment.parse().unwrap();
                 assert!(!self.disowned.contains(&payment), "a disowned payment's claim");
                 let entry = owners.iter().find(|(card, ..)| *card == row.id).expect("the directory knows it");

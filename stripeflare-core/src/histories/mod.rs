@@ -2,7 +2,6 @@
 
 mod balance;
 mod card_claims;
-mod merging;
 
 use proptest::test_runner::{Config, RngSeed};
 

@@ -4,8 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::account::{
     AccountRow, CardRow, Charge, Charged, Claim, Credit, Denied, Ending, HoldId, IdempotencyKey, KeptAnswer, Line,
-    Login, LoginOutcome, Merge, NewToken, Place, Refusal, Report, Reversal, Settled, Snapshot, TokenId, TokenInfo,
-    Transfer, Update,
+    Login, LoginOutcome, NewToken, Place, Refusal, Report, Reversal, Settled, Snapshot, TokenId, TokenInfo, Update,
 };
 use crate::aggregate::{Assignment, Page, Query, Sweep, Unclaimed};
 use crate::directory::Owner;
@@ -93,14 +92,6 @@ pub enum AccountCommand {
     ReleaseCard { id: String },
     /// The directory has forgotten a card.
     CardReleased { id: String, claim: i64 },
-    /// The account goes into another one.
-    Merge { merge: Merge },
-    /// Money of an account that went into this one.
-    Transfer { account: AccountId, transfer: Transfer },
-    /// A card of an account that went into this one, and the token it is to hang on.
-    Inherit { card: Box<CardRow>, token: TokenId },
-    /// An account that went into this one had a payment whose payer was not entitled to it.
-    Disown { payment: String },
     /// An answer to a statement that reads.
     Look { statement: String, parameters: Vec<Value>, most: u32 },
 }
@@ -112,8 +103,6 @@ pub enum DirectoryCommand {
     ClaimCard { id: String, account: AccountId, claim: i64 },
     /// Whose card is it?
     OwnerOf { id: String },
-    /// A card goes to the account that its own went into.
-    HandOn { id: String, from: AccountId, to: AccountId, claim: i64 },
     /// Forgets a card.
     ForgetCard { id: String, account: AccountId, claim: i64 },
     /// Binds a Checkout Session to a cookie.
@@ -289,14 +278,9 @@ impl AccountCommand {
             | Self::Cards
             | Self::ReleaseCard { .. }
             | Self::Look { .. } => Right::Manage,
-            Self::Credit { .. }
-            | Self::Reverse { .. }
-            | Self::CardClaimed { .. }
-            | Self::CardReleased { .. }
-            | Self::Merge { .. }
-            | Self::Transfer { .. }
-            | Self::Inherit { .. }
-            | Self::Disown { .. } => Right::Ours,
+            Self::Credit { .. } | Self::Reverse { .. } | Self::CardClaimed { .. } | Self::CardReleased { .. } => {
+                Right::Ours
+            }
         }
     }
 
@@ -333,7 +317,7 @@ mod tests {
         assert!(!everywhere.was_done(&wallet).unwrap() && !close.was_done(&wallet).unwrap());
 
         wallet.authenticate(&first).unwrap().unwrap();
-        wallet.log_out_everywhere("fresh").unwrap();
+        wallet.log_out_everywhere("fresh").unwrap().unwrap();
         assert_eq!(wallet.authenticate(&first).unwrap(), Err(Denied::Wrong));
         assert!(everywhere.was_done(&wallet).unwrap());
         wallet.close_account(&schema, "k", true).unwrap().unwrap();

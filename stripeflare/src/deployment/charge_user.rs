@@ -35,17 +35,9 @@ pub enum ChargeOutcome {
     KeyReused,
 }
 
-fn command(charge: &Charge) -> AccountCommand {
-    AccountCommand::Charge { charge: charge.clone() }
-}
-
-/// Accounts that went one into the next.
-const MAX_MERGES: usize = 16;
-
 /// Charges an account from a scheduled job, a queue or any other place that has no request.
 ///
-/// `payer` is an account id, or an access token, whose caps count. An account that went into another one is paid for by that
-/// one. `key` names this charge among all of the account: a job that runs again with the same key charges once.
+/// `payer` is an account id, or an access token, whose caps count. `key` names this charge among all of the account: a job that runs again with the same key charges once.
 ///
 /// # Errors
 /// When `payer` is neither, or a token that opens no account, `amount` is not more than nothing, a variable is missing, or the
@@ -69,21 +61,10 @@ pub async fn charge_user(
     if !amount.is_positive() || key.is_empty() || key.len() > 255 {
         return Err(invalid("charge_user: the amount is more than nothing, the key 1 to 255 bytes"));
     }
-    let mut charge = Charge { key: format!("job:{key}"), amount, overdraft, detail: "charge_user".into() };
-    let (mut to, token) = (account.clone(), token.map(|token| token.proof(deployment.version)));
-    let mut reply =
-        deployment.stubs.call_for(&Address::Account(to.clone()), token, command(&charge).into(), Vec::new()).await?;
-    for _ in 0..MAX_MERGES {
-        let Reply::Refused(Refusal::Merged) = reply else { break };
-        // The account that it went into pays, under a key of its own: that one's jobs may have the same.
-        let read = AccountCommand::Read { account: to.clone() };
-        let Reply::Row(row) = deployment.stubs.call(&Address::Account(to.clone()), read, Vec::new()).await? else {
-            break;
-        };
-        to = row.merged_into.unwrap_or(to);
-        charge.key = format!("job-of:{account}:{key}");
-        reply = deployment.stubs.call(&Address::Account(to.clone()), command(&charge), Vec::new()).await?;
-    }
+    let charge = Charge { key: format!("job:{key}"), amount, overdraft, detail: "charge_user".into() };
+    let token = token.map(|token| token.proof(deployment.version));
+    let command = AccountCommand::Charge { charge };
+    let reply = deployment.stubs.call_for(&Address::Account(account), token, command.into(), Vec::new()).await?;
     match reply {
         Reply::Denied(_) => Err(invalid("charge_user: this access token opens no account, or not any more")),
         Reply::Refused(Refusal::TokenCap { left, .. }) => Ok(ChargeOutcome::TokenCap { left }),

@@ -10,6 +10,8 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 use http::request::Parts;
 use worker::send::SendFuture;
 
+use crate::http::routes::BUILT_IN;
+
 /// A handler's run. Handlers may await the runtime's own futures, which stay on their thread; there is only one.
 pub type ResponseFuture = SendFuture<Pin<Box<dyn Future<Output = Response>>>>;
 
@@ -82,39 +84,11 @@ impl RouteDef {
         Self { method: R::METHOD, path: R::PATH, name: R::NAME, endpoint: R::ENDPOINT }
     }
 
-    /// One of the built-in routes.
-    pub(crate) const fn ours(method: Method, path: &'static str, endpoint: Endpoint) -> Self {
-        Self { method, path, name: "", endpoint }
-    }
-
-    pub(crate) const fn path(&self) -> &'static str {
-        self.path
-    }
-
     pub(crate) fn register(self, router: axum::Router) -> axum::Router {
         let methods: MethodRouter = on(self.method.filter(), self.endpoint);
         router.route(self.path, methods)
     }
 }
-
-/// What the built-in routes answer: a handler for one of these paths would never run.
-pub(crate) const BUILT_IN: [&str; 15] = [
-    "/account",
-    "/cards",
-    "/cards/{id}",
-    "/db/admin-readonly/assign",
-    "/db/{who}",
-    "/logout",
-    "/logout-everywhere",
-    "/me",
-    "/me/entries",
-    "/rotate-token",
-    "/stripe-webhook",
-    "/stripe/return",
-    "/tokens",
-    "/tokens/{id}",
-    "/topup",
-];
 
 /// Refuses, at compile time, two handlers for one method and path, and one for the path of a built-in route.
 ///
@@ -126,12 +100,12 @@ pub const fn check_routes(routes: &[RouteDef]) {
         let mut built_in = 0;
         while built_in < BUILT_IN.len() {
             let route = &routes[first];
-            if takes(BUILT_IN[built_in].as_bytes(), route.path.as_bytes()) {
+            if takes(BUILT_IN[built_in].path.as_bytes(), route.path.as_bytes()) {
                 let message = Message::new()
                     .text("`")
                     .text(route.name)
                     .text("` would never run: ")
-                    .text(BUILT_IN[built_in])
+                    .text(BUILT_IN[built_in].path)
                     .text(" is a built-in route; choose another path than ")
                     .text(route.path);
                 panic!("{}", message.as_str());
@@ -240,15 +214,10 @@ impl Message {
     }
 }
 
-/// Boxes a handler's run.
-pub(crate) fn boxed(run: impl Future<Output = Response> + 'static) -> ResponseFuture {
-    SendFuture::new(Box::pin(run))
-}
-
 /// Runs a handler, or what is around it; an answer in its place comes as an error.
 #[must_use]
 pub fn run(run: impl Future<Output = Result<Response, Response>> + 'static) -> ResponseFuture {
-    boxed(async { run.await.unwrap_or_else(|answer| answer) })
+    SendFuture::new(Box::pin(async { run.await.unwrap_or_else(|answer| answer) }))
 }
 
 /// Lets axum take a future for one that may change threads.
@@ -298,7 +267,7 @@ mod tests {
 
     #[test]
     fn a_built_in_path_takes_what_it_would_answer() {
-        let taken = |path: &str| BUILT_IN.iter().any(|built_in| takes(built_in.as_bytes(), path.as_bytes()));
+        let taken = |path: &str| BUILT_IN.iter().any(|built_in| takes(built_in.path.as_bytes(), path.as_bytes()));
         for path in ["/me", "/cards/{any}", "/cards/list", "/db/x", "/tokens/{id}", "/stripe/return"] {
             assert!(taken(path), "{path}");
         }

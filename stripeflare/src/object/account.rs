@@ -28,17 +28,12 @@ impl Inner {
         now: Millis,
     ) -> Result<Reply, WalletError> {
         // Money that comes in opens an account.
-        let account = match &command {
-            AccountCommand::Credit { credit } => Some(&credit.account),
-            AccountCommand::Transfer { account, .. } => Some(account),
-            _ => None,
-        };
-        let opened = match account {
-            Some(account) => {
+        let opened = match &command {
+            AccountCommand::Credit { credit } => {
                 self.set_up(Role::Account)?;
-                Some(Wallet::load_or_register(&self.storage, &self.schema, now, account)?)
+                Some(Wallet::load_or_register(&self.storage, &self.schema, now, &credit.account)?)
             }
-            None => self.existing(now)?,
+            _ => self.existing(now)?,
         };
         let Some(mut wallet) = opened else {
             // Only a first token can be one of an account that nobody has paid for.
@@ -102,19 +97,12 @@ impl Inner {
                 Ok(charged) => Reply::Charged(charged),
                 Err(refusal) => Reply::Refused(refusal),
             },
-            AccountCommand::Mint { .. } if wallet.is_merged() => Reply::Refused(Refusal::Merged),
             AccountCommand::Mint { token } => refused(wallet.mint(&token)?),
             AccountCommand::Tokens => Reply::Tokens(wallet.tokens()?),
-            AccountCommand::Rotate { hash } => {
-                wallet.rotate(&hash)?;
-                Reply::Done
-            }
+            AccountCommand::Rotate { hash } => refused(wallet.rotate(&hash)?),
             AccountCommand::Revoke { id } => refused(wallet.revoke(&id)?),
             AccountCommand::LogOut { forget } => refused(wallet.log_out(forget)?),
-            AccountCommand::LogOutEverywhere { hash } => {
-                wallet.log_out_everywhere(&hash)?;
-                Reply::Done
-            }
+            AccountCommand::LogOutEverywhere { hash } => refused(wallet.log_out_everywhere(&hash)?),
             AccountCommand::Close { key, forfeit } => refused(wallet.close_account(&self.schema, &key, forfeit)?),
             AccountCommand::Lines { before, count } => Reply::Lines(wallet.lines(before.as_ref(), count)?),
             AccountCommand::Credit { credit } => {
@@ -139,22 +127,6 @@ impl Inner {
             AccountCommand::ReleaseCard { id } => Reply::Cards(wallet.release_card(&id)?.into_iter().collect()),
             AccountCommand::CardReleased { id, claim } => {
                 wallet.released(&id, claim)?;
-                Reply::Done
-            }
-            AccountCommand::Merge { merge } => match wallet.merge(&merge)? {
-                Ok(()) => Reply::Done,
-                Err(_) => Reply::Refused(Refusal::Merged),
-            },
-            AccountCommand::Transfer { transfer, .. } => {
-                wallet.receive(&transfer)?;
-                Reply::Done
-            }
-            AccountCommand::Inherit { card, token } => {
-                wallet.inherit(&card, &token)?;
-                Reply::Done
-            }
-            AccountCommand::Disown { payment } => {
-                wallet.disown(&payment)?;
                 Reply::Done
             }
             AccountCommand::Look { statement, parameters, most } => {

@@ -17,9 +17,6 @@ impl Inner {
                 Reply::Found(directory::claim(sql, &id, &account, claim, now)?)
             }
             DirectoryCommand::OwnerOf { id } => Reply::Found(directory::owner(sql, &id)?),
-            DirectoryCommand::HandOn { id, from, to, claim } => {
-                Reply::Is(directory::hand_on(sql, &id, &from, &to, claim, now)?)
-            }
             DirectoryCommand::ForgetCard { id, account, claim } => {
                 directory::release(sql, &id, &account, claim, now)?;
                 Reply::Done

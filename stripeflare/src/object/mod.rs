@@ -3,10 +3,10 @@
 mod account;
 mod aggregate;
 mod alarm;
+mod cards;
 mod class;
 mod credit;
 mod directory;
-mod merging;
 mod storage;
 mod stubs;
 

@@ -40,16 +40,13 @@ impl Wallet<'_> {
     }
 
     /// Lets the hold of a stream live on for so many seconds from now, and remembers what the stream has cost so far.
-    /// `false`: the hold has ended or expired, or the account went into another one. The same renewal twice, or an older one after it, takes nothing back.
+    /// `false`: the hold has ended or expired. The same renewal twice, or an older one after it, takes nothing back.
     pub fn renew(&mut self, id: &HoldId, report: &Report, seconds: u32) -> Result<bool, WalletError> {
         self.expire()?;
         let now = self.now;
         let Some(hold) = self.account.holds.iter_mut().find(|hold| hold.id == *id && hold.expires_at > now) else {
             return Ok(false);
         };
-        if self.account.merged_into.is_some() {
-            return Ok(false);
-        }
         assert!(report.amount <= hold.amount, "a stream costs at most what was held");
         hold.expires_at = hold.expires_at.max(expiry(now, seconds));
         if hold.reported.as_ref().is_none_or(|known| known.amount < report.amount) {
@@ -61,15 +58,12 @@ impl Wallet<'_> {
 
     /// Sets money aside for so many seconds. A repeated request is the same hold.
     ///
-    /// Checked in this order: the id, that the account is still there, the number of holds, the caps of the caller's token, the
+    /// Checked in this order: the id, the number of holds, the caps of the caller's token, the
     /// money.
     pub fn reserve(&mut self, id: &HoldId, amount: Cents, seconds: u32) -> Result<Result<(), Refusal>, WalletError> {
         assert!(amount.is_positive(), "a hold is for more than nothing");
         if let Some(hold) = self.open_holds().find(|hold| hold.id == *id) {
             return if hold.amount == amount { Ok(Ok(())) } else { Err(WalletError::HoldReused) };
-        }
-        if self.is_merged() {
-            return Ok(Err(Refusal::Merged));
         }
         let available = self.available()?;
         if self.open_holds().count() >= MAX_HOLDS {
@@ -332,15 +326,6 @@ mod tests {
             assert!(!at(&sql, NOW, |wallet| wallet.renew(id, &report(3), 60).unwrap()), "a hold that has ended");
         }
         assert_eq!(state(&sql, NOW + 1_000_000), (Cents::new(6), Cents::new(6)));
-    }
-
-    #[test]
-    fn an_account_that_went_into_another_renews_no_hold() {
-        let sql = account(10);
-        let id = HoldId::generate(NOW);
-        at(&sql, NOW, |wallet| wallet.reserve(&id, Cents::new(5), 60).unwrap()).unwrap();
-        sql.execute("UPDATE users SET merged_into = account_id", []).unwrap();
-        assert!(!at(&sql, NOW, |wallet| wallet.renew(&id, &report(3), 60).unwrap()));
     }
 
     #[test]

@@ -96,9 +96,6 @@ impl Wallet<'_> {
         if found.is_none() && !implicit {
             return Ok(Err(Denied::Wrong));
         }
-        if self.account.merged_into.is_some() {
-            return Ok(Err(Denied::Merged));
-        }
         let Some(stored) = found else {
             self.store_first(Some(&proof.hash))?;
             self.caller = Some(Caller { token: self.first(), by_old: false });

@@ -55,8 +55,6 @@ pub enum Denied {
     Wrong,
     /// Its time is over.
     Expired,
-    /// The account went into another one.
-    Merged,
     /// It spends, and this takes one that manages.
     Rights,
 }

@@ -77,8 +77,7 @@ impl Inner {
             }
             let read = AccountCommand::Read { account: owner.account.clone() };
             match stubs.call(&Address::Account(owner.account.clone()), read, Vec::new()).await? {
-                // What went into another account keeps its columns, and needs them no more.
-                Reply::Row(row) if row.merged_into.is_none() && row.columns.get(place) == Some(value) => {
+                Reply::Row(row) if row.columns.get(place) == Some(value) => {
                     return Ok(false);
                 }
                 Reply::Row(_) => instead_of = Some(owner),

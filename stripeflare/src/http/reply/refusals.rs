@@ -99,6 +99,11 @@ pub(crate) fn refused(price: Cents, refusal: &Refusal) -> Result<Response, Cents
             response.headers_mut().insert(X_PRICE, header(0));
             response
         }
+        Refusal::Rotated => {
+            let message = "This access token has a new secret already, and the old one asks for no other. Use the new one, or \
+                 repeat the call that made it, with its Idempotency-Key.";
+            Answer::new(StatusCode::CONFLICT, "rotated", message).into()
+        }
         Refusal::LastToken => {
             let message = "This is the last way to the account's money. Make another access token that manages first, or spend the money.";
             Answer::new(StatusCode::CONFLICT, "last_token", message).into()
@@ -114,12 +119,6 @@ pub(crate) fn refused(price: Cents, refusal: &Refusal) -> Result<Response, Cents
             let message = format!("An account has at most {MAX_TOKENS} access tokens. End one that is not used.");
             Answer::new(StatusCode::CONFLICT, "too_many_tokens", message).into()
         }
-        Refusal::Merged => Answer::new(
-            StatusCode::UNAUTHORIZED,
-            "account_merged",
-            "This account went into another one. Log in there, by paying with the same card.",
-        )
-        .into(),
     };
     Ok(answer)
 }
@@ -139,11 +138,6 @@ pub(crate) fn denied(why: Denied) -> Response {
             "This access token opens no account. Call without it to get a new one.",
         ),
         Denied::Expired => (StatusCode::UNAUTHORIZED, "token_expired", "The time of this access token is over."),
-        Denied::Merged => (
-            StatusCode::UNAUTHORIZED,
-            "account_merged",
-            "The account of this access token went into another one, and its money with it. Use that one's token.",
-        ),
         Denied::Rights => (StatusCode::FORBIDDEN, "rights", "This access token only spends. Use one that manages."),
     };
     Answer::new(status, error, message).into()

@@ -26,7 +26,7 @@ impl Inner {
                 Ok(wallet.next_expiry())
             }),
             Work::CleanUp => self.in_account(|wallet| wallet.forget_answers()),
-            Work::Follow => self.follow().await,
+            Work::Cards => self.finish_cards().await,
             Work::Fold => self.in_account(|wallet| wallet.fold(stripeflare_core::account::FOLD_BATCH)),
             Work::Mirror => self.mirror().await,
             Work::Unpark => self.unpark().await,

@@ -20,8 +20,8 @@ pub(in crate::object) enum Work {
     Expire,
     /// Forgets what is old.
     CleanUp,
-    /// Finishes claims, and carries on what belongs to the account that this one went into.
-    Follow,
+    /// Finishes claims and releases of cards.
+    Cards,
     /// Folds old captures.
     Fold,
     /// Tells the aggregate what changed.
@@ -34,13 +34,13 @@ pub(in crate::object) enum Work {
 
 impl Work {
     pub(in crate::object) const ALL: [Self; 7] =
-        [Self::Expire, Self::CleanUp, Self::Follow, Self::Fold, Self::Mirror, Self::Unpark, Self::Assign];
+        [Self::Expire, Self::CleanUp, Self::Cards, Self::Fold, Self::Mirror, Self::Unpark, Self::Assign];
 
     pub(in crate::object) const fn name(self) -> &'static str {
         match self {
             Self::Expire => "expire",
             Self::CleanUp => "clean up",
-            Self::Follow => "follow",
+            Self::Cards => "cards",
             Self::Fold => "fold",
             Self::Mirror => "mirror",
             Self::Unpark => "unpark",

@@ -8,13 +8,11 @@ use axum::response::{IntoResponse, Response};
 use http::header::{LOCATION, REFERRER_POLICY, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 use serde::{Deserialize, Serialize};
-use stripeflare_core::account::{
-    AccountRow, Caps, Card, Consent, Denied, Login, LoginOutcome, Merge, NewToken, TokenId,
-};
+use stripeflare_core::account::{Card, Consent, Denied, Login, LoginOutcome, TokenId};
 use stripeflare_core::clock::{Millis, now};
 use stripeflare_core::identity::{AccountId, Token};
 use stripeflare_core::protocol::{AccountCommand, DirectoryCommand, Reply};
-use stripeflare_core::stripe::{PaidSession, Verdict, is_session_id, masked, session_key};
+use stripeflare_core::stripe::{PaidSession, Verdict, is_session_id, session_key};
 
 use crate::deployment::stripe_api::ApiError;
 use crate::deployment::{Deployment, deliveries, payments};
@@ -27,8 +25,6 @@ use crate::object::Address;
 const SESSION_MS: Millis = 60 * 60 * 1_000;
 /// How long a question may stand unanswered.
 const QUESTION_MS: Millis = 60 * 60 * 1_000;
-/// Accounts that went one into the next, and tries to merge while others do.
-const MAX_STEPS: usize = 16;
 
 /// What the page asks, and the form brings back sealed.
 #[derive(Debug, Serialize, Deserialize)]
@@ -37,8 +33,6 @@ struct Question {
     from: AccountId,
     /// The token of the cookie.
     token: TokenId,
-    /// The account that has the card; `None`: nobody has.
-    to: Option<AccountId>,
     login: Login,
     expires_at: Millis,
 }
@@ -153,61 +147,32 @@ async fn log_in(context: &Context, token: &Token, login: Login) -> Result<Respon
             owner
         }
     };
-    let other = match &owner {
-        Some(owner) => Some(root(deployment, owner).await?).filter(AccountRow::is_registered),
-        None => None,
-    };
-    if other.as_ref().is_some_and(|other| other.id == *mine) && owner.as_ref() != Some(mine) {
-        // It is on its way here, with an account that went into this one.
-        return Ok(back(deployment));
+    if owner.is_some() {
+        return Ok(Said::OthersCard.page());
     }
-    let other = other.filter(|other| other.id != *mine);
     let question = Question {
         from: mine.clone(),
         token: token_id,
-        to: other.as_ref().map(|other| other.id.clone()),
         login: Login { consent: Consent::Given, ..login.clone() },
         expires_at: now() + QUESTION_MS,
     };
-    Ok(ask(context, token, &question, card, other.as_ref()))
+    Ok(ask(context, token, &question, card))
 }
 
-fn ask(context: &Context, token: &Token, question: &Question, card: &Card, other: Option<&AccountRow>) -> Response {
+fn ask(context: &Context, token: &Token, question: &Question, card: &Card) -> Response {
     let question = hex::encode(serde_json::to_string(question).expect("questions are plain JSON"));
     let seal = context.deployment.config.seals.seal(&question, &hash(context, token));
     let label = Escaped(&card.label);
-    let (title, text, yes, yes_label, no_label) = match other {
-        Some(other) => {
-            let email = other.verified_email.as_deref().or(other.email.as_deref()).map(masked);
-            let whose = match &email {
-                Some(email) => format!("the account of <strong>{}</strong>", Escaped(email)),
-                None => "another account".to_owned(),
-            };
-            let text = format!(
-                "<p>Thank you. Your payment has arrived in the account of this browser.</p>\
-                 <p>You paid with <strong>{label}</strong>, which belongs to {whose}. If that account is yours, use it: the \
-                 credit of both comes together, and this browser is logged in to it. If it is not, or you are not sure, keep \
-                 them separate.</p>"
-            );
-            ("Is this your account?", text, "use", "Use that account", "Keep separate")
-        }
-        None => {
-            let text = format!(
-                "<p>The payment has arrived in the account of this browser.</p>\
-                 <p>It was paid with <strong>{label}</strong>. If you add it, whoever pays with it again is logged in to this \
-                 account. Add it only if you have just paid with it yourself.</p>"
-            );
-            ("Add this to your account?", text, "add", "Add it", "Do not add it")
-        }
-    };
     page(
         StatusCode::OK,
-        title,
+        "Add this to your account?",
         &format!(
-            "{text}<form method=\"post\" action=\"/stripe/return\">\
+            "<p>The payment has arrived in the account of this browser.</p>\
+             <p>It was paid with <strong>{label}</strong>. Add it only if you have just paid with it yourself.</p>\
+             <form method=\"post\" action=\"/stripe/return\">\
              <input type=\"hidden\" name=\"question\" value=\"{question}\"><input type=\"hidden\" name=\"seal\" value=\"{seal}\">\
-             <p><button name=\"answer\" value=\"{yes}\">{yes_label}</button> \
-             <button name=\"answer\" value=\"keep\">{no_label}</button></p></form>"
+             <p><button name=\"answer\" value=\"add\">Add it</button> \
+             <button name=\"answer\" value=\"keep\">Do not add it</button></p></form>"
         ),
     )
 }
@@ -235,123 +200,11 @@ async fn carry_out(request: Request) -> Result<Response, Response> {
     if question.expires_at < now() {
         return Ok(Said::Old.page());
     }
-    match (answer.as_str(), &question.to) {
-        ("keep", _) => Ok(back(&context.deployment)),
-        ("add", None) => log_in(&context, token, question.login).await,
-        ("use", Some(_)) => merge(&context, token, question).await,
+    match answer.as_str() {
+        "keep" => Ok(back(&context.deployment)),
+        "add" => log_in(&context, token, question.login).await,
         _ => Ok(Said::Unreadable.page()),
     }
-}
-
-/// Makes one account of two, the later registered going into the earlier, and logs this browser in to it.
-async fn merge(context: &Context, token: &Token, question: Question) -> Result<Response, Response> {
-    let deployment = &context.deployment;
-    let Question { from, token: token_id, to: Some(to), login, .. } = question else { return Err(unexpected()) };
-    for _ in 0..MAX_STEPS {
-        let other = root(deployment, &to).await?;
-        let mine = match deliveries::call_for(deployment, token, AccountCommand::Read { account: from.clone() }).await?
-        {
-            Reply::Row(row) => *row,
-            // Perhaps by this very form, which was sent before.
-            Reply::Denied(Denied::Merged) if root(deployment, &from).await?.id == other.id => {
-                if !owns(deployment, &other.id, &login).await? {
-                    return Ok(Said::Changed.page());
-                }
-                return match mint(deployment, &other.id).await? {
-                    Minted::Token(fresh, _) => Ok(welcome(context, fresh)),
-                    Minted::Merged => continue,
-                    Minted::TooMany => Ok(Said::TooManyTokens.page()),
-                };
-            }
-            Reply::Denied(why) => return denied(context, why),
-            _ => return Err(unexpected()),
-        };
-        if mine.id == other.id {
-            return Ok(back(deployment));
-        }
-        if !owns(deployment, &other.id, &login).await? || !other.is_registered() || !mine.is_registered() {
-            return Ok(Said::Changed.page());
-        }
-        let mine_survives = (mine.registered_at, &mine.id) < (other.registered_at, &other.id);
-        let (survivor, goes) = if mine_survives { (&mine, &other) } else { (&other, &mine) };
-        let (fresh, name) = if mine_survives {
-            (None, token_id.clone())
-        } else {
-            match mint(deployment, &survivor.id).await? {
-                Minted::Token(fresh, name) => (Some(fresh), name),
-                Minted::Merged => continue,
-                Minted::TooMany => return Ok(Said::TooManyTokens.page()),
-            }
-        };
-        let merge = Merge { into: survivor.id.clone(), registered_at: survivor.registered_at, token: name };
-        match deliveries::call(deployment, &goes.id, AccountCommand::Merge { merge }).await? {
-            Reply::Done => {}
-            // Somebody else was faster; the next round sees where both are by now.
-            Reply::Refused(stripeflare_core::account::Refusal::Merged) => continue,
-            _ => return Err(unexpected()),
-        }
-        return Ok(fresh.map_or_else(|| back(deployment), |fresh| welcome(context, fresh)));
-    }
-    Err(Answer::unavailable("accounts went into each other faster than could be followed"))
-}
-
-/// Whether the card is still that account's: whoever gave it up meanwhile is nobody to join, or to log in to, by it.
-async fn owns(deployment: &Deployment, account: &AccountId, login: &Login) -> Result<bool, Response> {
-    let Some(card) = &login.card else { return Ok(false) };
-    match deployment.stubs.found(&Address::Directory(card.id()), DirectoryCommand::OwnerOf { id: card.id() }).await? {
-        Some(owner) => Ok(root(deployment, &owner).await?.id == *account),
-        None => Ok(false),
-    }
-}
-
-enum Minted {
-    Token(Token, TokenId),
-    /// The account went into another one meanwhile.
-    Merged,
-    TooMany,
-}
-
-/// A fresh token for this browser.
-async fn mint(deployment: &Deployment, account: &AccountId) -> Result<Minted, Response> {
-    let token = Token::further(account.clone());
-    let id = TokenId::generate();
-    let new = NewToken {
-        id: id.clone(),
-        hash: token.proof(deployment.version).hash,
-        label: "login by card".to_owned(),
-        manage: true,
-        login: true,
-        caps: Caps::default(),
-        expires_at: None,
-    };
-    match deliveries::call(deployment, account, AccountCommand::Mint { token: Box::new(new) }).await? {
-        Reply::Done => Ok(Minted::Token(token, id)),
-        Reply::Refused(stripeflare_core::account::Refusal::Merged) => Ok(Minted::Merged),
-        Reply::Refused(stripeflare_core::account::Refusal::TooManyTokens) => Ok(Minted::TooMany),
-        _ => Err(unexpected()),
-    }
-}
-
-/// The account that this one is part of by now.
-async fn root(deployment: &Deployment, account: &AccountId) -> Result<AccountRow, Response> {
-    let mut account = account.clone();
-    for _ in 0..MAX_STEPS {
-        let row =
-            match deliveries::call(deployment, &account, AccountCommand::Read { account: account.clone() }).await? {
-                Reply::Row(row) => *row,
-                _ => return Err(unexpected()),
-            };
-        match row.merged_into {
-            Some(into) => account = into,
-            None => return Ok(row),
-        }
-    }
-    Err(Answer::unavailable("a chain of merged accounts is longer than can be followed"))
-}
-
-fn welcome(context: &Context, token: Token) -> Response {
-    context.replace_cookie(token);
-    back(&context.deployment)
 }
 
 /// To where the deployment wants its visitors after they paid.
@@ -363,7 +216,6 @@ fn back(deployment: &Deployment) -> Response {
 fn denied(context: &Context, why: Denied) -> Result<Response, Response> {
     Ok(match why {
         Denied::Rights => Said::SpendsOnly,
-        Denied::Merged => Said::Merged,
         Denied::Wrong | Denied::Expired => Said::LoggedOut,
     }
     .page_for(context, why))
@@ -380,11 +232,9 @@ enum Said {
     NoCookie,
     OtherAccount,
     SpendsOnly,
-    Merged,
     LoggedOut,
     Unreadable,
-    Changed,
-    TooManyTokens,
+    OthersCard,
 }
 
 impl Said {
@@ -434,11 +284,6 @@ impl Said {
                 "This browser may only spend",
                 "Your credit has arrived. The token in this browser may not add a card to its account; one that manages it may.",
             ),
-            Self::Merged => (
-                StatusCode::UNAUTHORIZED,
-                "This account went into another one",
-                "Your credit has arrived there. To log in to it, add credit once more with the same card.",
-            ),
             Self::LoggedOut => (
                 StatusCode::UNAUTHORIZED,
                 "This browser is logged out",
@@ -449,15 +294,10 @@ impl Said {
                 "This form cannot be read",
                 "It was not made for this browser, or not by this site. Nothing was changed.",
             ),
-            Self::Changed => (
-                StatusCode::CONFLICT,
-                "Something has changed meanwhile",
-                "The card belongs to that account no more. Nothing was changed.",
-            ),
-            Self::TooManyTokens => (
-                StatusCode::CONFLICT,
-                "That account has too many access tokens",
-                "Nothing was changed. End tokens that nobody uses, in a browser that is logged in to it, and try again.",
+            Self::OthersCard => (
+                StatusCode::OK,
+                "Your payment has arrived",
+                "It is in the account of this browser. The card you paid with opens another account, which stays as it is.",
             ),
         };
         page(

@@ -1,0 +1,55 @@
+//! Claims and releases of cards that a crash left half done are finished here.
+
+use stripeflare_core::account::{CardRow, State, Wallet};
+use stripeflare_core::clock::now;
+use stripeflare_core::error::WalletError;
+use stripeflare_core::identity::AccountId;
+use stripeflare_core::protocol::DirectoryCommand;
+
+use crate::object::Address;
+use crate::object::alarm::plan::{FLUSH_MS, Next};
+use crate::object::class::Inner;
+
+/// Cards seen to in one go; the rest follow.
+const BATCH: usize = 20;
+
+impl Inner {
+    pub(super) async fn finish_cards(&self) -> Result<Next, String> {
+        let unfinished = || -> Result<_, WalletError> {
+            let Some(wallet) = self.existing(now())? else { return Ok(None) };
+            Ok(Some((wallet.id().clone(), wallet.unfinished_cards(BATCH)?)))
+        };
+        let Some((account, cards)) = self.transaction(unfinished)? else { return Ok(None) };
+        let mut failed = None;
+        for card in &cards {
+            failed = self.finish(&account, card).await.err().or(failed);
+        }
+        match failed {
+            Some(cause) => Err(cause),
+            None => Ok((!cards.is_empty()).then(|| now() + FLUSH_MS)),
+        }
+    }
+
+    async fn finish(&self, account: &AccountId, card: &CardRow) -> Result<(), String> {
+        let (id, claim, directory) = (card.id.clone(), card.claim, Address::Directory(card.id.clone()));
+        if card.state == State::Releasing {
+            self.stubs.done(&directory, DirectoryCommand::ForgetCard { id, account: account.clone(), claim }).await?;
+            return self.note(|wallet| wallet.released(&card.id, card.claim));
+        }
+        let command = DirectoryCommand::ClaimCard { id, account: account.clone(), claim };
+        let owner = self.stubs.found(&directory, command).await?;
+        let owned = owner.as_ref() == Some(account);
+        self.note(|wallet| wallet.claimed(&card.id, card.claim, owned))
+    }
+
+    /// One transaction on this account.
+    fn note(&self, act: impl FnOnce(&mut Wallet<'_>) -> Result<(), WalletError>) -> Result<(), String> {
+        let note = || -> Result<(), WalletError> {
+            let Some(mut wallet) = self.existing(now())? else { return Ok(()) };
+            act(&mut wallet)?;
+            // The aggregate hears of it in this very ring.
+            wallet.save().map(drop)
+        };
+        self.transaction(note)
+    }
+}

@@ -1,0 +1,1002 @@
+//! What somebody may try who wants another's money, one test per attack.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use anyhow::Result;
+use cargo_stripeflare::stripe::{ApiFault, DisputeEnd, DisputeRequest, Method as Pay, PayRequest, StandInOptions};
+use reqwest::{Method, RequestBuilder};
+use serde_json::{Value, json};
+use tests::audit::audit_at_rest;
+use tests::secrets::{Secrets, files, objects_with};
+use tests::visitor::Visitor;
+use tests::{Customer, DB_SECRET, DEADLINE, Reply, World};
+
+/// A request that carries a cookie header and comes from one of our own pages.
+fn with_cookies(world: &World, path: &str, cookies: &str) -> RequestBuilder {
+    world.request(Method::GET, path).header("cookie", cookies).header("sec-fetch-site", "same-origin")
+}
+
+fn secret(customer: &Customer) -> &str {
+    customer.token.split_once('.').map(|(_, secret)| secret).unwrap_or_default()
+}
+
+/// Pays as somebody else than the account's owner does, and waits for the webhook.
+async fn pay(world: &World, request: &PayRequest) -> Result<Value> {
+    let session = world.stripe.pay(request).await?;
+    world.stripe.wait_idle(DEADLINE).await?;
+    Ok(session)
+}
+
+#[tokio::test]
+async fn guessed_and_truncated_tokens_and_other_spellings_of_one() -> Result<()> {
+    let world = World::start().await?;
+    let victim = world.customer(500).await?;
+    let stranger = world.newcomer().await;
+    let stranger_secret = secret(&stranger);
+    let (id, token, secret) = (victim.account(), victim.token.as_str(), secret(&victim));
+    let last = secret.chars().last().unwrap_or_default();
+    let mut tries: Vec<String> = (0..token.len()).map(|length| token[..length].to_owned()).collect();
+    tries.extend([
+        format!("{id}.{stranger_secret}"),
+        format!("{}.{secret}", stranger.account()),
+        format!("{id}.{}", "a".repeat(secret.len())),
+        format!("{id}.{id}"),
+        token.to_uppercase(),
+        format!("{}.{secret}", id.to_uppercase()),
+        format!("{token}="),
+        format!("{token}a"),
+        format!("{token}.{secret}"),
+        format!("{id}..{secret}"),
+        format!("{id}%2e{secret}"),
+        format!("\"{token}\""),
+        // The last character holds one bit of the secret and four that must be zero.
+        format!("{}{}", &token[..token.len() - 1], if last == 'a' { 'b' } else { 'r' }),
+        victim.reference.clone(),
+        format!("{}.{secret}", victim.reference),
+    ]);
+    for wrong in tries {
+        for path in ["/me", "/ok"] {
+            let bearer = world.send(world.request(Method::GET, path).bearer_auth(&wrong)).await;
+            assert_eq!(bearer.status, 401, "Bearer {wrong} on {path}");
+            let cookie = world.send(with_cookies(&world, path, &format!("__Host-access_token={wrong}"))).await;
+            assert_eq!(cookie.status, 401, "the cookie {wrong} on {path}");
+        }
+    }
+    for elsewhere in [format!("/ok?access_token={token}"), format!("/ok?token={token}")] {
+        assert_eq!(world.visit(&elsewhere).await.status, 402, "an address is no place for a token");
+    }
+    assert_eq!(world.balance(&victim).await, 500.0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_token_for_somebodys_unregistered_account() -> Result<()> {
+    let world = World::start().await?;
+    // The attacker knows the account's id, from the reference in a payment link, before anybody has paid.
+    let (victim, attacker) = (world.newcomer().await, world.newcomer().await);
+    let forged = Customer { token: format!("{}.{}", victim.account(), secret(&attacker)), ..victim.clone() };
+    let refused = async |when: &str| {
+        for path in ["/me", "/ok", "/whoami"] {
+            assert_eq!(world.get(&forged, path).await.status, 401, "{path}, {when}");
+        }
+    };
+    refused("before it is paid for").await;
+    world.pay(&victim, 300).await?;
+    refused("afterwards").await;
+    assert_eq!(world.balance(&victim).await, 300.0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn paying_into_somebodys_account_to_pull_its_balance() -> Result<()> {
+    let world = World::start().await?;
+    let victim = world.customer(500).await?;
+    let attacker = world.customer(100).await?;
+    // The same card and the same email address as the victim's.
+    pay(&world, &PayRequest::new(50, &victim.reference)).await?;
+    pay(&world, &PayRequest::new(50, &attacker.reference)).await?;
+    assert_eq!(world.balance(&victim).await, 550.0, "a gift");
+    assert_eq!(world.balance(&attacker).await, 150.0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn reference_ids_edited_or_of_another_deployment_on_the_same_stripe_account() -> Result<()> {
+    let world = World::start().await?;
+    let elsewhere =
+        World::with(StandInOptions::default(), &[("DB_SECRET", "the secret of quite another deployment")]).await?;
+    let (victim, attacker) = (world.customer(100).await?, world.newcomer().await);
+    let (id, tag) = victim.reference.split_once('-').unwrap();
+    let foreign = elsewhere.newcomer().await.reference;
+    let edited = [
+        format!("{id}-{}", attacker.reference.split_once('-').unwrap().1),
+        format!("{id}-"),
+        id.to_owned(),
+        format!("{id}-{}", &tag[..tag.len() - 1]),
+        format!("{id}-{tag}a"),
+        format!("{}-{tag}", attacker.account()),
+        victim.reference.to_uppercase(),
+        foreign,
+    ];
+    for reference in &edited {
+        pay(&world, &PayRequest::new(900, reference)).await?;
+    }
+    assert_eq!((world.balance(&victim).await, world.balance(&attacker).await), (100.0, 0.0));
+    assert_eq!(world.get(&attacker, "/me").await.json()["registered"], false);
+    Ok(())
+}
+
+#[tokio::test]
+async fn another_products_payment_link() -> Result<()> {
+    let world = World::start().await?;
+    let attacker = world.customer(100).await?;
+    // Sold on the same Stripe account for less than it says, or with a discount that is not ours.
+    let other = world.stripe.add_payment_link("usd", None);
+    let link = other["id"].as_str().map(str::to_owned);
+    pay(&world, &PayRequest { payment_link: link, ..PayRequest::new(9_000, &attacker.reference) }).await?;
+    assert_eq!(world.balance(&attacker).await, 100.0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn cookie_tossing() -> Result<()> {
+    let world = World::start().await?;
+    let (victim, attacker) = (world.customer(500).await?, world.customer(100).await?);
+    // What a subdomain can plant has no `__Host-`: it is not looked at, alone or beside the victim's own.
+    let planted = format!("access_token={}", attacker.token);
+    let own = format!("__Host-access_token={}", victim.token);
+    for cookies in [format!("{planted}; {own}"), format!("{own}; {planted}"), format!("{own}; __host-{planted}")] {
+        let me = world.send(with_cookies(&world, "/me", &cookies)).await;
+        assert_eq!(me.json()["client_reference_id"], victim.reference.as_str(), "{cookies}");
+    }
+    let topup = world.send(with_cookies(&world, "/topup", &planted)).await;
+    assert!(!topup.header("location").contains(attacker.account()), "the victim pays for an account of its own");
+    // To a browser these have no prefix either, and to a server that strips all white space they would have our name.
+    for blank in ["\u{2000}", "\u{a0}", "\u{85}"] {
+        let topup = world.send(with_cookies(&world, "/topup", &format!("{blank}__Host-{planted}"))).await;
+        assert!(!topup.header("location").contains(attacker.account()), "{blank:?}");
+        let me = world.send(with_cookies(&world, "/me", &format!("{blank}__Host-{planted}; {own}"))).await;
+        assert_eq!(me.json()["client_reference_id"], victim.reference.as_str(), "{blank:?}");
+    }
+    // Two of the real name cannot both be the victim's, and nobody knows which one is.
+    for path in ["/me", "/ok", "/topup"] {
+        let two = world.send(with_cookies(&world, path, &format!("__Host-{planted}; {own}"))).await;
+        assert_eq!(two.status, 400, "{path}");
+    }
+    assert_eq!((world.balance(&victim).await, world.balance(&attacker).await), (500.0, 100.0));
+    Ok(())
+}
+
+#[tokio::test]
+async fn taking_the_victims_cookie_away_by_a_call_that_browsers_send_without_it() -> Result<()> {
+    let world = World::start().await?;
+    let call = async |method: Method, path: &str, headers: &[(&'static str, &'static str)]| {
+        let request = world.request(method, path);
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        world.send(request).await.header("set-cookie")
+    };
+    let form = [("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")];
+    let frame = [("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "iframe")];
+    let script = [("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "no-cors")];
+    let old_browser = [("origin", "https://evil.example")];
+    for path in ["/ok", "/me", "/topup", "/account", "/logout", "/echo", "/stripe/return", "/free", "/nowhere"] {
+        assert_eq!(call(Method::POST, path, &form).await, "", "POST {path}");
+        for headers in [&frame[..], &script, &old_browser] {
+            assert_eq!(call(Method::GET, path, headers).await, "", "{path} {headers:?}");
+            assert_eq!(call(Method::POST, path, headers).await, "", "POST {path} {headers:?}");
+        }
+    }
+    assert_ne!(call(Method::GET, "/ok", &form).await, "", "with a link that a person follows, browsers send it");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_dispute_used_to_freeze_a_rival() -> Result<()> {
+    let world = World::start().await?;
+    let rival = world.customer(500).await?;
+    let session = pay(&world, &PayRequest::new(50, &rival.reference)).await?;
+    let intent = world.stripe.object("payment_intent", session["payment_intent"].as_str().unwrap()).unwrap();
+    let charge = intent["latest_charge"].as_str().unwrap();
+    for _ in 0..3 {
+        let dispute = world.stripe.open_dispute(&DisputeRequest::new(charge))?;
+        world.stripe.wait_idle(DEADLINE).await?;
+        assert_eq!(available(&world, &rival).await, "500", "no more is frozen than the attacker paid");
+        let id = dispute["id"].as_str().unwrap();
+        world.stripe.withdraw_disputed(id)?;
+        world.stripe.close_dispute(id, DisputeEnd::Lost)?;
+        world.stripe.wait_idle(DEADLINE).await?;
+        assert_eq!(available(&world, &rival).await, "500", "and no more is taken back");
+    }
+    Ok(())
+}
+
+/// What is left to spend, by a call that costs nothing.
+async fn available(world: &World, customer: &Customer) -> String {
+    let reply = world.get(customer, "/metered?use=0").await;
+    assert_eq!(reply.status, 200, "{reply:?}");
+    reply.header("x-balance")
+}
+
+#[tokio::test]
+async fn header_injection_through_names_and_emails_from_stripe() -> Result<()> {
+    let world = World::start().await?;
+    let name = "Eve\r\nSet-Cookie: __Host-access_token=evil\r\n\r\n<h1>\u{1f600}\u{0}";
+    for name in [name, "Zoë Ö", "\u{202e}", &"x".repeat(20_000)] {
+        let victim = world.newcomer().await;
+        let request = PayRequest {
+            name: Some(name.to_owned()),
+            email: format!("{name}@example.com"),
+            ..PayRequest::new(50, &victim.reference)
+        };
+        pay(&world, &request).await?;
+        for path in ["/me", "/ok", "/whoami"] {
+            let reply = world.get(&victim, path).await;
+            assert_eq!(reply.status, 200, "{path} {reply:?}");
+            assert_eq!(reply.header("set-cookie"), "", "{path}");
+        }
+    }
+    Ok(())
+}
+
+/// One customer's whole life, with everything that may go wrong in it; collects the secrets and what was answered.
+async fn live(world: &World, secrets: &mut Secrets, merges: bool) -> Result<(Vec<(String, Reply)>, String)> {
+    let mut answers: Vec<(String, Reply)> = Vec::new();
+    let customer = world.newcomer().await;
+    secrets.add_token("a first token", &customer.token);
+    let session = world.pay(&customer, 500).await?;
+    secrets.add("a session id", session["id"].as_str().unwrap());
+    let mut browser = Visitor::with(&customer.token);
+    for path in ["/me", "/ok", "/row", "/whoami", "/error", "/err", "/panic", "/exception", "/large", "/nowhere"] {
+        answers.push((path.to_owned(), world.get(&customer, path).await));
+        answers.push((format!("{path} in a browser"), browser.visit(world, path).await));
+    }
+    for path in ["/dynamic?cents=x", "/metered?use=-1", "/charge?cents=0", "/charge?cents=1", "/echo", "/tokens"] {
+        answers.push((path.to_owned(), world.post(&customer, path, "{\"text\":\"a\"}").await));
+        answers.push((path.to_owned(), world.get(&customer, path).await));
+    }
+    let key = world.request(Method::GET, "/ok").bearer_auth(&customer.token).header("idempotency-key", "key-0001");
+    answers.push(("with a key".to_owned(), world.send(key).await));
+    for wrong in [format!("{}x", customer.token), format!("{}.{}", "a".repeat(26), secret(&customer))] {
+        let request = world.request(Method::GET, "/me").bearer_auth(&wrong);
+        answers.push(("a wrong token".to_owned(), world.send(request).await));
+        let request = world.request(Method::GET, "/db/admin-readonly").basic_auth("admin-readonly", Some(&wrong));
+        answers.push(("a wrong password".to_owned(), world.send(request).await));
+    }
+    let event = world.stripe.events().pop().unwrap().to_string();
+    for body in [event.as_str(), "{"] {
+        let request = world.request(Method::POST, "/stripe-webhook").header("stripe-signature", "t=1,v1=00");
+        answers.push(("a forged webhook".to_owned(), world.send(request.body(body.to_owned())).await));
+    }
+    let intent = world.stripe.object("payment_intent", session["payment_intent"].as_str().unwrap()).unwrap();
+    world.stripe.open_dispute(&DisputeRequest::new(intent["latest_charge"].as_str().unwrap()))?;
+    let unclaimed = pay(world, &PayRequest { client_reference_id: None, ..PayRequest::new(700, "") }).await?;
+    secrets.add("a session id of nobody", unclaimed["id"].as_str().unwrap());
+
+    // Further tokens, and a browser that comes back from paying.
+    let rotated = world.post(&customer, "/rotate-token", "").await.json()["access_token"].as_str().unwrap().to_owned();
+    secrets.add_token("a rotated token", &rotated);
+    let (further, _) =
+        mint(world, &Customer { token: rotated, ..customer }, json!({"label": "further", "manage": true})).await;
+    secrets.add_token("a further token", &further.token);
+    let mut browser = Visitor::with(&further.token);
+    for fault in [Some(ApiFault::Broken), Some(ApiFault::Garbage), None] {
+        let paid = browser.pay(world, 500, Pay::visa()).await?;
+        world.stripe.wait_idle(DEADLINE).await?;
+        secrets.add("a session id that comes back", paid["id"].as_str().unwrap());
+        world.stripe.set_api_fault(fault);
+        let back = browser.come_back(world, &paid).await;
+        if fault.is_none() {
+            answers.push((
+                "the answer".to_owned(),
+                browser.press(world, &back, if merges { "use" } else { "add" }).await?,
+            ));
+        }
+        answers.push(("the return page".to_owned(), back));
+    }
+    assert_eq!(browser.token() != further.token, merges);
+    if merges {
+        secrets.add_token("a token of a login", browser.token());
+    }
+    answers.extend(pages(world, &mut browser, &session).await);
+    // The account that went answers nobody any more.
+    let last = world.post(&further, "/logout-everywhere", "").await;
+    match last.json()["access_token"].as_str() {
+        Some(token) => secrets.add_token("a last token", token),
+        None => answers.push(("logged out everywhere".to_owned(), last)),
+    }
+    Ok((answers, intent["id"].as_str().unwrap().to_owned()))
+}
+
+#[tokio::test]
+async fn secrets_and_session_ids_are_in_no_log_error_page_or_file() -> Result<()> {
+    let world = World::start().await?;
+    let mut secrets = Secrets::of(&world);
+    for merges in [false, true] {
+        let (answers, intent) = live(&world, &mut secrets, merges).await?;
+        for (what, mut reply) in answers {
+            // Where a browser gets its own.
+            reply.headers.remove("set-cookie");
+            secrets.must_not_be_in(&what, reply.body.as_bytes());
+            secrets.must_not_be_in(&what, format!("{:?}", reply.headers).as_bytes());
+        }
+        // What is no secret is found: in the account, in the directory and in the aggregate.
+        let everywhere = async {
+            while objects_with(&world, intent.as_bytes()).unwrap() < 3 {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        tokio::time::timeout(DEADLINE, everywhere).await?;
+    }
+    audit_at_rest(world.disk(), DEADLINE).await?;
+    for file in files(world.disk())? {
+        secrets.must_not_be_in(&file.display().to_string(), &std::fs::read(file)?);
+    }
+    let log = world.workerd.log();
+    assert!(log.contains("webhook refused"), "there is a log: {log}");
+    secrets.must_not_be_in("the log", log.as_bytes());
+    Ok(())
+}
+
+/// A payment by somebody whose reference it is not, with a card of theirs.
+async fn pay_for(world: &World, reference: &str, card: &str) -> Result<Value> {
+    pay(world, &PayRequest::new(500, reference).method(Pay::Card(card.to_owned()))).await
+}
+
+const MASTERCARD: &str = "5555555555554444";
+const VISA: &str = "4242424242424242";
+
+/// The cards of an account, as its owner sees them.
+async fn cards(world: &World, visitor: &Visitor) -> Result<String> {
+    let customer = visitor.customer(world).await;
+    Ok(world.get(&customer, "/cards").await.body)
+}
+
+/// Everything in an answer that could be an id of something.
+fn ids(reply: &Reply) -> BTreeSet<String> {
+    let all = format!("{} {:?}", reply.body, reply.headers);
+    let parts = all.split(|it: char| !(it.is_ascii_alphanumeric() || it == '_' || it == '-' || it == '.'));
+    parts.filter(|part| part.len() >= 5).map(str::to_owned).collect()
+}
+
+#[tokio::test]
+async fn the_forged_link() -> Result<()> {
+    let world = World::start().await?;
+    let (mut attacker, mut victim) = (Visitor::arrive(&world).await, Visitor::arrive(&world).await);
+    victim.log_in(&world, 500, Pay::visa()).await?;
+    let before = victim.me(&world).await;
+    let forged = attacker.customer(&world).await;
+    let session = pay_for(&world, &forged.reference, VISA).await?;
+
+    // The webhook has come, and the victim's browser has not: the attacker asks for all there is, and tries it.
+    let mut known = BTreeSet::new();
+    for path in ["/me", "/cards", "/tokens", "/me/entries", "/account", "/echo", "/topup", "/whoami"] {
+        known.extend(ids(&world.get(&forged, path).await));
+        known.extend(ids(&attacker.visit(&world, path).await));
+    }
+    assert!(known.contains(&forged.reference), "{known:?}");
+    for id in known.iter().flat_map(|id| [id.clone(), format!("cs_test_{id}")]) {
+        assert_ne!(id, session["id"], "it is told");
+        let reply = attacker.visit(&world, &format!("/stripe/return?session_id={id}")).await;
+        assert_eq!(reply.status, 404, "{id}: {reply:?}");
+    }
+
+    let returned = victim.come_back(&world, &session).await;
+    assert_eq!(returned.status, 403, "the victim is told that this was not for them: {returned:?}");
+    // By whatever means: it is too late even with the session's id.
+    assert_eq!(attacker.come_back(&world, &session).await.status, 403);
+    assert_eq!(victim.me(&world).await, before);
+    let me = attacker.me(&world).await;
+    for field in ["name", "email", "card_fingerprint", "verified_email"] {
+        assert_eq!(me[field], Value::Null, "{me}");
+    }
+    assert!(!cards(&world, &attacker).await?.contains("4242"));
+    // The attacker has the victim's gift, and no way to the rest.
+    assert_eq!(attacker.balance(&world).await, 500.0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn paying_into_somebodys_account_to_pull_its_balance_by_logging_in_later() -> Result<()> {
+    let world = World::start().await?;
+    let (mut attacker, mut victim) = (Visitor::arrive(&world).await, Visitor::arrive(&world).await);
+    victim.log_in(&world, 500, Pay::visa()).await?;
+    let reference = victim.customer(&world).await.reference;
+    let gift = pay_for(&world, &reference, MASTERCARD).await?;
+    assert_eq!(attacker.come_back(&world, &gift).await.status, 403, "the attacker's browser is not that account's");
+    // The same card in an account of the attacker's own opens that one.
+    let back = attacker.log_in(&world, 100, Pay::Card(MASTERCARD.into())).await?;
+    assert_eq!((back.status, attacker.balance(&world).await), (303, 100.0));
+    assert_eq!(victim.balance(&world).await, 1_000.0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn luring_the_victim_to_the_return_page_of_the_attackers_payment() -> Result<()> {
+    let world = World::start().await?;
+    for pays_first in [true, false] {
+        let (mut attacker, mut victim) = (Visitor::arrive(&world).await, Visitor::arrive(&world).await);
+        if pays_first {
+            victim.log_in(&world, 500, Pay::visa()).await?;
+        }
+        let reference = victim.customer(&world).await.reference;
+        let gift = pay_for(&world, &reference, MASTERCARD).await?;
+        let lured = victim.come_back(&world, &gift).await;
+        assert_eq!(lured.status, 200, "asked before anything happens: {lured:?}");
+        assert!(!cards(&world, &victim).await?.contains("4444"), "paid first: {pays_first}");
+        if !pays_first {
+            victim.log_in(&world, 500, Pay::visa()).await?;
+        }
+        // The card opens an account of the attacker's own, and nobody else's.
+        let back = attacker.log_in(&world, 100, Pay::Card(MASTERCARD.into())).await?;
+        assert_eq!((back.status, attacker.balance(&world).await), (303, 100.0), "{back:?}");
+        let card = attacker.customer(&world).await;
+        let id = world.get(&card, "/cards").await.json()["cards"][0]["id"].as_str().unwrap().to_owned();
+        world.send(world.request(Method::DELETE, &format!("/cards/{id}")).bearer_auth(&card.token)).await;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn card_squatting_and_its_undoing() -> Result<()> {
+    let world = World::start().await?;
+    for (reason, lost) in [("fraudulent", false), ("general", true)] {
+        // The thief pays with the owner's card first, and so has the claim.
+        let (mut thief, mut owner) = (Visitor::arrive(&world).await, Visitor::arrive(&world).await);
+        let stolen = pay_for(&world, &thief.leave(&world).await, VISA).await?;
+        assert_eq!(thief.come_back(&world, &stolen).await.status, 303);
+        let asked = owner.log_in(&world, 700, Pay::visa()).await?;
+        assert!(asked.body.contains("Keep separate"), "{asked:?}");
+        owner.press(&world, &asked, "keep").await?;
+        assert_eq!((thief.balance(&world).await, owner.balance(&world).await), (500.0, 700.0));
+
+        // The owner tells the bank.
+        let intent = world.stripe.object("payment_intent", stolen["payment_intent"].as_str().unwrap()).unwrap();
+        let charge = intent["latest_charge"].as_str().unwrap();
+        let dispute =
+            world.stripe.open_dispute(&DisputeRequest { reason: reason.to_owned(), ..DisputeRequest::new(charge) })?;
+        if lost {
+            let id = dispute["id"].as_str().unwrap();
+            world.stripe.withdraw_disputed(id)?;
+            world.stripe.close_dispute(id, DisputeEnd::Lost)?;
+        }
+        world.stripe.wait_idle(DEADLINE).await?;
+        let gone = async {
+            while cards(&world, &thief).await.is_ok_and(|cards| cards.contains("4242")) {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        tokio::time::timeout(DEADLINE, gone).await?;
+        audit_at_rest(world.disk(), DEADLINE).await?;
+        let again = owner.log_in(&world, 50, Pay::visa()).await?;
+        let again = if again.status == 200 { owner.press(&world, &again, "add").await? } else { again };
+        assert_eq!(again.status, 303);
+        assert!(cards(&world, &owner).await?.contains("4242"), "{reason}");
+        assert_eq!(thief.come_back(&world, &stolen).await.status, 303);
+        assert!(!cards(&world, &thief).await?.contains("4242"), "the disputed payment claims nothing again");
+        let customer = owner.customer(&world).await;
+        let id = world.get(&customer, "/cards").await.json()["cards"][0]["id"].as_str().unwrap().to_owned();
+        world.send(world.request(Method::DELETE, &format!("/cards/{id}")).bearer_auth(&customer.token)).await;
+    }
+    Ok(())
+}
+
+/// A further token of an account, and its id.
+async fn mint(world: &World, by: &Customer, wanted: Value) -> (Customer, String) {
+    let made = world.post(by, "/tokens", wanted.to_string()).await;
+    assert_eq!(made.status, 201, "{made:?}");
+    let text = |field: &str| made.json()[field].as_str().unwrap_or_default().to_owned();
+    (Customer { token: text("access_token"), ..by.clone() }, text("id"))
+}
+
+/// All that an account's owner can see of its tokens and cards.
+async fn state(world: &World, owner: &Customer) -> (String, String, String) {
+    let body = async |path| world.get(owner, path).await.body;
+    (body("/tokens").await, body("/cards").await, body("/me").await)
+}
+
+#[tokio::test]
+async fn a_spend_only_token_that_claims_a_card_raises_its_own_cap_mints_or_revokes() -> Result<()> {
+    let world = World::start().await?;
+    let mut owner = Visitor::arrive(&world).await;
+    owner.log_in(&world, 500, Pay::visa()).await?;
+    let customer = owner.customer(&world).await;
+    let (agent, id) = mint(&world, &customer, json!({"label": "agent", "cap_total": 5})).await;
+    let (_, other) = mint(&world, &customer, json!({"label": "another"})).await;
+    assert_eq!(world.get(&agent, "/ok").await.status, 200);
+    world.settled(&customer).await;
+    let before = state(&world, &customer).await;
+    let card = world.get(&customer, "/cards").await.json()["cards"][0]["id"].as_str().unwrap().to_owned();
+
+    let body = json!({"label": "more", "manage": true}).to_string();
+    for (method, path) in [
+        (Method::GET, "/tokens".to_owned()),
+        (Method::POST, "/tokens".to_owned()),
+        (Method::PUT, format!("/tokens/{id}")),
+        (Method::PATCH, format!("/tokens/{id}")),
+        (Method::POST, format!("/tokens/{id}")),
+        (Method::DELETE, "/tokens/first".to_owned()),
+        (Method::DELETE, format!("/tokens/{id}")),
+        (Method::DELETE, format!("/tokens/{other}")),
+        (Method::POST, "/logout-everywhere".to_owned()),
+        (Method::DELETE, "/me?forfeit=true".to_owned()),
+        (Method::GET, "/cards".to_owned()),
+        (Method::DELETE, format!("/cards/{card}")),
+        (Method::GET, "/me/entries".to_owned()),
+    ] {
+        let request = world.request(method.clone(), &path).bearer_auth(&agent.token);
+        let refused = world.send(request.header("content-type", "application/json").body(body.clone())).await;
+        assert!([403, 404, 405].contains(&refused.status), "{method} {path}: {refused:?}");
+    }
+    for button in ["make&label=more&rights=manage", "end&id=first", "logout-everywhere", "delete&forfeit=true"] {
+        let form = world.request(Method::POST, "/account").bearer_auth(&agent.token);
+        let form = form.header("content-type", "application/x-www-form-urlencoded").body(format!("do={button}"));
+        assert_eq!(world.send(form).await.status, 403, "{button}");
+    }
+    let me = world.get(&agent, "/me").await.json();
+    for field in ["name", "email", "card_fingerprint", "verified_email"] {
+        assert_eq!(me[field], Value::Null, "{me}");
+    }
+    let panel = world.request(Method::GET, &format!("/db/{}", customer.reference));
+    let panel = world.send(panel.basic_auth(format!("user-{}", customer.reference), Some(&agent.token))).await;
+    assert_eq!(panel.status, 403, "{panel:?}");
+
+    // As a cookie of a browser that pays into the account with a card of its own.
+    let mut thief = Visitor::with(&agent.token);
+    let returned = thief.log_in(&world, 50, Pay::Card(MASTERCARD.into())).await?;
+    assert_eq!(returned.status, 403, "{returned:?}");
+    // Of all that, one thing changed: the owner is richer.
+    let after = state(&world, &customer).await;
+    assert_eq!((&after.0, &after.1), (&before.0, &before.1));
+    assert_eq!(owner.balance(&world).await, 549.0);
+    for status in [200, 200, 200, 200, 402] {
+        assert_eq!(world.get(&agent, "/ok").await.status, status, "the cap is what it was");
+        world.settled(&customer).await;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_stolen_token_after_it_was_revoked() -> Result<()> {
+    let world = World::start().await?;
+    let mut owner = Visitor::arrive(&world).await;
+    owner.log_in(&world, 500, Pay::visa()).await?;
+    let customer = owner.customer(&world).await;
+    let (stolen, id) = mint(&world, &customer, json!({"label": "laptop", "manage": true})).await;
+
+    // The thief does all that its owner could: makes another token, and adds a card.
+    let (further, _) = mint(&world, &stolen, json!({"label": "backdoor", "manage": true})).await;
+    let mut thief = Visitor::with(&stolen.token);
+    let asked = thief.log_in(&world, 50, Pay::Card(MASTERCARD.into())).await?;
+    assert_eq!(thief.press(&world, &asked, "add").await?.status, 303);
+    assert!(cards(&world, &owner).await?.contains("4444"));
+
+    // One token ends: it stops at once, and its card opens nothing any more.
+    let end = |id: &str| world.request(Method::DELETE, &format!("/tokens/{id}")).bearer_auth(&customer.token);
+    assert_eq!(world.send(end(&id)).await.status, 204);
+    for path in ["/me", "/ok", "/tokens"] {
+        assert_eq!(world.get(&stolen, path).await.status, 401, "{path}");
+    }
+    assert!(!cards(&world, &owner).await?.contains("4444"));
+    audit_at_rest(world.disk(), DEADLINE).await?;
+    let mut fresh = Visitor::arrive(&world).await;
+    let back = fresh.log_in(&world, 50, Pay::Card(MASTERCARD.into())).await?;
+    assert_eq!((back.status, fresh.balance(&world).await), (303, 50.0), "it is in an account of its own: {back:?}");
+
+    // So does the token that was made with it; the owner's card stays.
+    assert_eq!(world.get(&further, "/me").await.status, 401);
+    assert!(!world.get(&customer, "/tokens").await.body.contains("backdoor"));
+    assert!(cards(&world, &owner).await?.contains("4242"));
+    assert_eq!(owner.balance(&world).await, 550.0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn reading_another_tokens_answer_by_its_idempotency_key() -> Result<()> {
+    let world = World::start().await?;
+    let owner = world.customer(500).await?;
+    let (agent, _) = mint(&world, &owner, json!({"label": "agent"})).await;
+    let call = async |customer: &Customer| {
+        let request = world.request(Method::GET, "/row").bearer_auth(&customer.token);
+        world.send(request.header("idempotency-key", "order-0001")).await
+    };
+    assert_eq!(call(&owner).await.header("x-price"), "1");
+    let theirs = call(&agent).await;
+    assert_eq!((theirs.header("idempotent-replayed"), theirs.header("x-price")), (String::new(), "1".into()));
+    assert_eq!(call(&owner).await.header("idempotent-replayed"), "true");
+    assert_eq!(world.balance(&owner).await, 498.0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn answers_to_the_question_from_elsewhere() -> Result<()> {
+    let world = World::start().await?;
+    let (mut first, mut second) = (Visitor::arrive(&world).await, Visitor::arrive(&world).await);
+    first.log_in(&world, 500, Pay::visa()).await?;
+    let asked = second.log_in(&world, 300, Pay::visa()).await?;
+    let form = tests::visitor::form(&asked, "use")?;
+    let (_, rest) = form.split_once("question=").unwrap();
+    let (question, rest) = rest.split_once("&seal=").unwrap();
+    let (seal, _) = rest.split_once('&').unwrap();
+    let other = if question.ends_with('0') { '1' } else { '0' };
+    let edited = format!("{}{other}", &question[..question.len() - 1]);
+    let send = async |visitor: &Visitor, body: String| {
+        let request = visitor.request(&world, Method::POST, "/stripe/return");
+        world.send(request.header("content-type", "application/x-www-form-urlencoded").body(body)).await
+    };
+    let forms = [
+        format!("question={edited}&seal={seal}&answer=use"),
+        format!("question={question}&seal={}&answer=use", "0".repeat(seal.len())),
+        format!("question={question}&seal=&answer=use"),
+        format!("question={question}&seal={}&answer=use", &seal[..32]),
+        format!("question={question}&answer=use"),
+        "answer=use".to_owned(),
+        String::new(),
+    ];
+    for body in forms {
+        assert_eq!(send(&second, body.clone()).await.status, 400, "{body}");
+    }
+    // Another browser, and none, cannot use what was asked of this one.
+    let attacker = Visitor::arrive(&world).await;
+    for visitor in [&attacker, &first, &Visitor::default()] {
+        assert!((400..404).contains(&send(visitor, form.clone()).await.status));
+    }
+    assert_eq!((first.balance(&world).await, second.balance(&world).await), (500.0, 300.0));
+    Ok(())
+}
+
+#[tokio::test]
+async fn pressing_use_that_account_again_after_the_owner_took_the_card_away() -> Result<()> {
+    let world = World::start().await?;
+    let (mut owner, mut thief) = (Visitor::arrive(&world).await, Visitor::arrive(&world).await);
+    owner.log_in(&world, 500, Pay::visa()).await?;
+    let asked = thief.log_in(&world, 50, Pay::visa()).await?;
+    let before = thief.clone();
+    for _ in 0..2 {
+        thief = before.clone();
+        assert_eq!(thief.press(&world, &asked, "use").await?.status, 303, "twice does no harm");
+        assert_eq!(thief.account(), owner.account());
+    }
+    let customer = owner.customer(&world).await;
+    let card = world.get(&customer, "/cards").await.json()["cards"][0]["id"].as_str().unwrap().to_owned();
+    let forget = world.request(Method::DELETE, &format!("/cards/{card}")).bearer_auth(&customer.token);
+    assert_eq!(world.send(forget).await.status, 204);
+    let renewed = world.post(&customer, "/logout-everywhere", "").await.json()["access_token"].clone();
+    let renewed = Customer { token: renewed.as_str().unwrap().to_owned(), ..customer };
+
+    thief = before.clone();
+    let again = thief.press(&world, &asked, "use").await?;
+    assert_eq!((again.status, thief.token()), (409, before.token()), "{again:?}");
+    assert_eq!(world.get(&renewed, "/tokens").await.json()["tokens"].as_array().map(Vec::len), Some(1));
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_open_redirect() -> Result<()> {
+    let world = World::start().await?;
+    let evil = "https://evil.example/";
+    let mut victim = Visitor::arrive(&world).await;
+    let session = victim.pay(&world, 500, Pay::visa()).await?;
+    world.stripe.wait_idle(DEADLINE).await?;
+    let id = session["id"].as_str().unwrap();
+    for more in ["return_to", "next", "url", "redirect", "STRIPE_RETURN_TO"] {
+        let path = format!("/stripe/return?session_id={id}&{more}={evil}");
+        let reply = victim.visit(&world, &path).await;
+        assert_eq!((reply.status, reply.header("location").as_str()), (303, "/"), "{path}");
+    }
+    for path in ["/stripe/return//evil.example", "//evil.example/stripe/return", "/topup?next=https://evil.example"] {
+        let reply = victim.visit(&world, path).await;
+        let location = reply.header("location");
+        assert!(location.is_empty() || location.starts_with(world.stripe.payment_link_url()), "{path}: {location}");
+    }
+    for weak in [evil, "//evil.example", "/\\evil.example", "javascript:alert(1)", "demo", "/a\r\nb: c"] {
+        let world = World::with(StandInOptions::default(), &[("STRIPE_RETURN_TO", weak)]).await?;
+        assert_eq!(world.visit("/free").await.status, 500, "{weak}");
+    }
+    Ok(())
+}
+
+fn as_operator(world: &World, path: &str) -> RequestBuilder {
+    world.request(Method::GET, path).basic_auth("admin-readonly", Some(DB_SECRET))
+}
+
+/// All there is to see, for its owner and for the operator; the session is another one's.
+async fn pages(world: &World, visitor: &mut Visitor, session: &Value) -> Vec<(String, Reply)> {
+    let mut pages = Vec::new();
+    let strange = "/stripe/return?session_id=%22%3E%3Cscript%3Ealert(1)%3C/script%3E";
+    for path in ["/account", "/account?before=%3Cscript%3E", "/ok?%3Cscript%3E", strange, "/cards", "/tokens", "/me"] {
+        pages.push((path.to_owned(), visitor.visit(world, path).await));
+    }
+    for path in ["/me/entries", "/me/entries?format=csv", "/nowhere/<script>", "/whoami", "/large"] {
+        pages.push((path.to_owned(), visitor.visit(world, path).await));
+    }
+    pages.push(("the return page".to_owned(), visitor.come_back(world, session).await));
+    pages.push(("the return page, of another".to_owned(), Visitor::default().come_back(world, session).await));
+    let reference = visitor.customer(world).await.reference;
+    let mut panels = Vec::new();
+    for table in ["", "account", "entries", "payments", "tokens", "cards"] {
+        panels.push(format!("/db/{reference}?table={table}&column=%3Cscript%3E&contains=%3Cscript%3E"));
+        panels.push(format!("/db/{reference}?table={table}"));
+        panels.push(format!("/db/{reference}?table={table}&format=csv"));
+    }
+    for table in ["users", "payments", "usage", "unclaimed", "%3Cscript%3E"] {
+        panels.push(format!("/db/admin-readonly?table={table}"));
+        panels.push(format!("/db/admin-readonly?table={table}&format=json"));
+    }
+    panels.push("/db/admin-readonly?sql=SELECT%20'%3Cscript%3E'".to_owned());
+    panels.push("/db/admin-readonly?sql=%3C/textarea%3E%3Cscript%3E".to_owned());
+    for path in panels {
+        let page = world.send(as_operator(world, &path)).await;
+        pages.push((path, page));
+    }
+    pages
+}
+
+#[tokio::test]
+async fn html_in_names_on_every_page() -> Result<()> {
+    let world = World::start().await?;
+    let evil = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>";
+    let mut first = true;
+    for _ in 0..2 {
+        let mut visitor = Visitor::arrive(&world).await;
+        let request = PayRequest {
+            name: Some(format!("Eve {evil}")),
+            email: format!("{evil}@example.com"),
+            ..PayRequest::new(50, visitor.leave(&world).await)
+        };
+        let session = pay(&world, &request).await?;
+        pay(&world, &PayRequest { client_reference_id: None, ..request }).await?;
+        let back = visitor.come_back(&world, &session).await;
+        assert_eq!(back.status, if first { 303 } else { 200 }, "{back:?}");
+        mint(&world, &visitor.customer(&world).await, json!({"label": evil})).await;
+        audit_at_rest(world.disk(), DEADLINE).await?;
+        first = false;
+        let mut pages = pages(&world, &mut visitor, &session).await;
+        pages.push(("the first return".to_owned(), back));
+        let html = pages.iter().filter(|(_, page)| page.header("content-type").starts_with("text/html"));
+        assert!(html.filter(|(_, page)| page.body.contains("&lt;script&gt;")).count() > 5, "names are shown");
+        for (what, page) in pages {
+            if page.header("content-type").starts_with("text/html") {
+                assert!(!page.body.contains("<script") && !page.body.contains("<img"), "{what}: {page:?}");
+                let policy = page.header("content-security-policy");
+                assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"), "{what}");
+            }
+            assert!(page.headers.iter().all(|(_, value)| !value.as_bytes().contains(&b'<')), "{what}: {page:?}");
+        }
+    }
+    Ok(())
+}
+
+fn basic(world: &World, path: &str, user: &str, password: &str) -> RequestBuilder {
+    world.request(Method::GET, path).basic_auth(user, Some(password)).header("accept", "application/json")
+}
+
+fn assigning(world: &World, user: &str, password: &str, form: String) -> RequestBuilder {
+    let request = world.request(Method::POST, "/db/admin-readonly/assign").basic_auth(user, Some(password));
+    let request = request.header("accept", "application/json");
+    request.header("content-type", "application/x-www-form-urlencoded").body(form)
+}
+
+/// What a browser says of a page that another site sends it to.
+fn sent_by_another_site(request: RequestBuilder) -> RequestBuilder {
+    let request = request.header("sec-fetch-site", "cross-site").header("sec-fetch-mode", "navigate");
+    request.header("sec-fetch-dest", "document")
+}
+
+#[tokio::test]
+async fn another_sites_navigation_with_wrong_basic_credentials() -> Result<()> {
+    let world = World::start().await?;
+    let customer = world.customer(50).await?;
+    for path in ["/db/admin-readonly".to_owned(), format!("/db/{}", customer.reference)] {
+        for _ in 0..20 {
+            let sent = world.send(sent_by_another_site(basic(&world, &path, "admin-readonly", "x"))).await;
+            assert_eq!((sent.status, sent.header("www-authenticate").as_str()), (403, ""), "{sent:?}");
+            assert!(sent.body.contains(&format!("<a href=\"{path}\">")), "a person goes on from there: {sent:?}");
+        }
+        let right = world.send(basic(&world, &path, "admin-readonly", DB_SECRET)).await;
+        assert_eq!(right.status, 200, "the operator is not locked out: {right:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_operators_panel_asked_by_another_site() -> Result<()> {
+    let world = World::start().await?;
+    let customer = world.customer(50).await?;
+    audit_at_rest(world.disk(), DEADLINE).await?;
+    let filter = |text: &str| format!("/db/admin-readonly?table=users&column=account_id&contains={text}");
+    let (hit, miss) = (filter(customer.account()), filter("nobody"));
+    let own = |path: &str| basic(&world, path, "admin-readonly", DB_SECRET);
+    assert!(world.send(own(&hit)).await.body.contains(customer.account()));
+    for site in ["cross-site", "same-site"] {
+        let ask = async |path: &str| world.send(own(path).header("sec-fetch-site", site)).await;
+        assert_eq!(ask(&hit).await.status, 403);
+        assert_eq!(ask(&hit).await.body, ask(&miss).await.body, "which tells nothing");
+        assert_eq!(ask("/db/admin-readonly?sql=SELECT+1").await.status, 403);
+        let wrong = world.send(basic(&world, &hit, "admin-readonly", "x").header("sec-fetch-site", site)).await;
+        assert_eq!(wrong.body, ask(&hit).await.body, "nor whether a password is right");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn whoever_knows_the_panels_password() -> Result<()> {
+    const PASSWORD: &str = "typed by people at the panel";
+    let world = World::with(StandInOptions::default(), &[("DB_ADMIN_PASSWORD", PASSWORD)]).await?;
+    let attacker = world.newcomer().await;
+    pay(&world, &PayRequest { client_reference_id: None, ..PayRequest::new(700, "") }).await?;
+    let unclaimed = "/db/admin-readonly?table=unclaimed";
+    for user in ["admin-readonly", "admin"] {
+        assert_eq!(world.send(basic(&world, unclaimed, user, DB_SECRET)).await.status, 401, "the key opens nothing");
+        assert_eq!(world.send(basic(&world, unclaimed, user, PASSWORD)).await.status, 200);
+    }
+    let key = world.send(basic(&world, unclaimed, "admin", PASSWORD)).await.json()["rows"][0]["key"].clone();
+    let form = format!("key={}&account={}", key.as_str().unwrap_or_default(), attacker.reference);
+    for (user, password) in [("admin-readonly", PASSWORD), ("admin", DB_SECRET)] {
+        assert_eq!(world.send(assigning(&world, user, password, form.clone())).await.status, 401, "{user}");
+    }
+    assert_eq!(world.balance(&attacker).await, 0.0, "reading is all that the one name does");
+    assert_eq!(world.send(assigning(&world, "admin", PASSWORD, form)).await.status, 200);
+    assert_eq!(world.balance(&attacker).await, 700.0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_owner_who_looks_for_columns_that_are_not_public() -> Result<()> {
+    let world = World::start().await?;
+    let owner = world.customer(500).await?;
+    let written = world.post(&owner, "/columns", json!({"nickname": "hidden from its owner"}).to_string()).await;
+    assert_eq!(written.status, 200, "{written:?}");
+    let ask = async |query: &str| {
+        let user = format!("user-{}", owner.reference);
+        world.send(basic(&world, &format!("/db/{}{query}", owner.reference), &user, &owner.token)).await
+    };
+    let shown = ask("").await.json();
+    let mut columns: Vec<_> = shown["rows"][0].as_object().unwrap().keys().cloned().collect();
+    columns.sort();
+    assert_eq!(
+        columns,
+        [
+            "account_id",
+            "balance",
+            "card_fingerprint",
+            "email",
+            "frozen",
+            "handle",
+            "name",
+            "news",
+            "registered_at",
+            "tags",
+            "tier",
+            "verified_email"
+        ]
+    );
+    for filter in
+        ["nickname&contains=hidden", "users.nickname&contains=hidden", "logins&contains=0", "%22nickname%22&contains=h"]
+    {
+        let reply = ask(&format!("?column={filter}")).await;
+        assert!(!reply.body.contains("hidden") && !reply.body.contains(owner.account()), "{filter}: {reply:?}");
+    }
+    let operators = world.send(basic(&world, &format!("/db/{}", owner.reference), "admin-readonly", DB_SECRET)).await;
+    assert_eq!(operators.json()["rows"][0]["nickname"], "hidden from its owner");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_cross_site_link_to_a_priced_get_in_a_browser_without_fetch_metadata() -> Result<()> {
+    let world = World::start().await?;
+    let victim = world.customer(50).await?;
+    let with_cookie = |method, path: &str| {
+        world.request(method, path).header("cookie", format!("__Host-access_token={}", victim.token))
+    };
+    for path in ["/ok", "/dynamic?cents=5"] {
+        let linked = world.send(with_cookie(Method::GET, path)).await;
+        assert_eq!((linked.status, linked.header("set-cookie").as_str()), (403, ""), "{linked:?}");
+    }
+    for path in ["/charge?cents=5", "/rotate-token", "/logout", "/logout-everywhere", "/account"] {
+        assert_eq!(world.send(with_cookie(Method::POST, path)).await.status, 403, "{path}");
+    }
+    assert_eq!(world.balance(&victim).await, 50.0);
+    let ours = with_cookie(Method::POST, "/charge?cents=5").header("origin", world.workerd.url());
+    assert_eq!(world.send(ours).await.body, "45", "its own pages say where they are");
+    Ok(())
+}
+
+/// Sends bytes as they are, and reads the answer's headers.
+fn raw(world: &World, request: &[u8]) -> Result<String> {
+    use std::io::{Read, Write};
+    let mut stream = std::net::TcpStream::connect(("127.0.0.1", world.workerd.port()))?;
+    stream.set_read_timeout(Some(DEADLINE))?;
+    stream.write_all(request)?;
+    let (mut answer, mut some) = (String::new(), [0; 4_096]);
+    while !answer.contains("\r\n\r\n") {
+        let read = stream.read(&mut some)?;
+        anyhow::ensure!(read > 0, "cut off: {answer}");
+        answer.push_str(&String::from_utf8_lossy(&some[..read]));
+    }
+    Ok(answer)
+}
+
+#[tokio::test]
+async fn a_cookie_header_with_a_control_byte() -> Result<()> {
+    let world = World::start().await?;
+    let victim = world.customer(50).await?;
+    for (header, value) in [
+        ("Cookie", format!("planted=\u{1}; __Host-access_token={}", victim.token)),
+        ("Cookie", format!("__Host-access_token={}; planted=\u{7f}", victim.token)),
+        ("Authorization", format!("Bearer {}\u{1}", victim.token)),
+    ] {
+        for path in ["/free", "/me", "/ok", "/topup", "/account"] {
+            let request = format!(
+                "GET {path} HTTP/1.1\r\nHost: localhost\r\nSec-Fetch-Site: none\r\nSec-Fetch-Mode: navigate\r\n\
+                 Sec-Fetch-Dest: document\r\n{header}: {value}\r\nConnection: close\r\n\r\n"
+            );
+            let answer = raw(&world, request.as_bytes())?;
+            assert!(answer.starts_with("HTTP/1.1 400"), "{path}: {answer}");
+            assert!(!answer.to_ascii_lowercase().contains("set-cookie"), "nothing takes its place: {answer}");
+        }
+    }
+    assert_eq!(world.balance(&victim).await, 50.0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_holder_of_an_old_secret_rotates_after_the_owner() -> Result<()> {
+    let world = World::start().await?;
+    let owner = world.customer(50).await?;
+    let rotate = async |path: &str, key: Option<&str>| {
+        let request = world.request(Method::POST, path).bearer_auth(&owner.token);
+        world.send(key.into_iter().fold(request, |request, key| request.header("idempotency-key", key))).await
+    };
+    let first = rotate("/rotate-token", Some("the owner's own key")).await;
+    assert_eq!(first.status, 200, "{first:?}");
+    for (path, key) in [
+        ("/rotate-token", None),
+        ("/rotate-token", Some("another key")),
+        ("/logout-everywhere", None),
+        ("/logout-everywhere", Some("the owner's own key")),
+    ] {
+        let thief = rotate(path, key).await;
+        assert_eq!((thief.status, &thief.json()["error"]), (409, &json!("rotated")), "{path} {key:?}: {thief:?}");
+    }
+    // The owner, whose answer was lost, asks again.
+    let again = rotate("/rotate-token", Some("the owner's own key")).await;
+    assert_eq!(again.json(), first.json());
+    let fresh = Customer { token: first.json()["access_token"].as_str().unwrap().to_owned(), ..owner.clone() };
+    assert_eq!(world.balance(&fresh).await, 50.0);
+    assert_eq!(world.get(&owner, "/me").await.status, 401);
+    assert_eq!(rotate("/rotate-token", Some("the owner's own key")).await.status, 401, "its time is over");
+    Ok(())
+}
+
+#[tokio::test]
+async fn token_labels_that_look_like_others() -> Result<()> {
+    let world = World::start().await?;
+    let owner = world.customer(50).await?;
+    for label in ["first\u{200b}", "\u{202e}tsrif", "first\u{7}", "\u{feff}first", " "] {
+        let made = world.post(&owner, "/tokens", json!({"label": label}).to_string()).await;
+        assert_eq!(made.status, 422, "{label:?}: {made:?}");
+    }
+    let (stolen, thiefs) = mint(&world, &owner, json!({"label": "first", "manage": true})).await;
+    let (_, id) = mint(&world, &stolen, json!({"label": "first"})).await;
+    let cookie = format!("__Host-access_token={}", owner.token);
+    let page = world.send(with_cookies(&world, "/account", &cookie)).await.body;
+    let row = |id: &str, made_with: &str| format!("<td><code>{id}</code></td><td><code>{made_with}</code></td>");
+    for (id, made_with) in [("first", "–"), (&thiefs, "first"), (&id, &thiefs)] {
+        assert!(page.contains(&row(id, made_with)), "{id} {made_with}: {page}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_demo_page_in_a_frame_of_a_sibling_subdomain() -> Result<()> {
+    let world = World::of("examples/quickstart", StandInOptions::default(), &[]).await?;
+    for (path, kind) in [("/demo", "text/html"), ("/demo.js", "text/javascript"), ("/demo.css", "text/css")] {
+        let page = world.visit(path).await;
+        assert_eq!((page.status, page.header("content-type")), (200, format!("{kind}; charset=utf-8")), "{path}");
+        let policy = page.header("content-security-policy");
+        assert!(policy.contains("frame-ancestors 'none'") && policy.contains("script-src 'self'"), "{policy}");
+        assert_eq!(page.header("cross-origin-opener-policy"), "same-origin");
+    }
+    Ok(())
+}

@@ -1,0 +1,82 @@
+//! What was paid, and what refunds and disputes took of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Account, Entry, Payment, Reversal};
+
+impl Account {
+    pub(super) fn check_payments(&self, wrong: &mut Vec<String>) {
+        let credits: BTreeMap<&str, &Entry> = self
+            .entries
+            .iter()
+            .filter(|entry| entry.kind == "credit")
+            .map(|entry| (entry.key.trim_start_matches("credit:"), entry))
+            .collect();
+        let payments: BTreeMap<&str, &Payment> = self.payments.iter().map(|it| (it.key.as_str(), it)).collect();
+        if payments.len() != self.payments.len() {
+            wrong.push("two payments have one key".into());
+        }
+        for (key, credit) in &credits {
+            match payments.get(key) {
+                None => wrong.push(format!("the credit {key} has no payment")),
+                Some(payment) if payment.amount != credit.amount || payment.payment_intent != credit.detail => {
+                    wrong.push(format!("the credit {key} and its payment differ"));
+                }
+                Some(_) => {}
+            }
+        }
+        for payment in &self.payments {
+            if !credits.contains_key(payment.key.as_str()) {
+                wrong.push(format!("the payment {} has no credit", payment.key));
+            }
+            self.check_reversals_of(payment, wrong);
+        }
+        let frozen: i128 = self.payments.iter().map(|payment| i128::from(payment.frozen)).sum();
+        if frozen != i128::from(self.frozen) {
+            wrong.push(format!("{} is frozen, and {frozen} of its payments", self.frozen));
+        }
+        for reversal in &self.reversals {
+            let Reversal { key, amount, withdrawn, returned, closed, takes, freezes, .. } = reversal;
+            let should_take = if *withdrawn { (amount - returned).max(0) } else { 0 };
+            let should_freeze = if *withdrawn || *closed { 0 } else { *amount };
+            if (*takes, *freezes) != (should_take, should_freeze) {
+                wrong.push(format!("{key} takes {takes} and freezes {freezes}, not {should_take} and {should_freeze}"));
+            }
+            if !payments.contains_key(reversal.payment.as_str()) {
+                wrong.push(format!("{key} is about a payment that is not here"));
+            }
+        }
+        let known: BTreeSet<&str> = self.reversals.iter().map(|reversal| reversal.key.as_str()).collect();
+        for entry in self.entries.iter().filter(|entry| matches!(entry.kind.as_str(), "refund" | "dispute")) {
+            let reversal = entry.key.rsplit_once(':').map_or("", |(reversal, _)| reversal);
+            if !known.contains(reversal) {
+                wrong.push(format!("{} is the entry of a reversal that is not here", entry.key));
+            }
+        }
+    }
+
+    fn check_reversals_of(&self, payment: &Payment, wrong: &mut Vec<String>) {
+        let Payment { key, amount, taken, frozen, .. } = payment;
+        if *taken < 0 || *frozen < 0 || taken.saturating_add(*frozen) > *amount {
+            wrong.push(format!("of the payment {key} of {amount}, {taken} are taken and {frozen} frozen"));
+        }
+        let of = |claim: fn(&Reversal) -> i64| -> i64 {
+            self.reversals.iter().filter(|reversal| reversal.payment == *key).map(claim).sum()
+        };
+        let should_take = of(|reversal| reversal.takes).min(*amount);
+        if *taken != should_take {
+            wrong.push(format!("of the payment {key}, {taken} are taken and its reversals take {should_take}"));
+        }
+        let should_freeze = of(|reversal| reversal.freezes).min(amount - should_take);
+        if *frozen != should_freeze {
+            wrong.push(format!("of the payment {key}, {frozen} are frozen and its reversals freeze {should_freeze}"));
+        }
+        let Some(payment_intent) = &payment.payment_intent else { return };
+        let entries = self.entries.iter().filter(|entry| matches!(entry.kind.as_str(), "refund" | "dispute"));
+        let sum: i64 =
+            entries.filter(|entry| entry.detail.as_ref() == Some(payment_intent)).map(|entry| entry.amount).sum();
+        if sum != -taken {
+            wrong.push(format!("of the payment {key}, {taken} are taken and its entries sum up to {sum}"));
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! How the file of an account is read.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rusqlite::{Connection, Row};
+use serde_json::Value;
+
+use super::{Account, Card, Columns, Entry, Hold, IdempotencyKey, Payment, Reversal, Token};
+use crate::audit::files::rows;
+
+impl Payment {
+    /// From `key, payment_intent, amount, taken, frozen`.
+    pub(in crate::audit) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            key: row.get(0)?,
+            payment_intent: row.get(1)?,
+            amount: row.get(2)?,
+            taken: row.get(3)?,
+            frozen: row.get(4)?,
+        })
+    }
+}
+
+/// An array of JSON objects, read one by one; `None` where one is not as it should be.
+fn list<T>(text: &str, read: impl Fn(&Value) -> Option<T>) -> Option<Vec<T>> {
+    serde_json::from_str::<Value>(text).ok()?.as_array()?.iter().map(read).collect()
+}
+
+fn hold(value: &Value) -> Option<Hold> {
+    let number = |field: &str| value[field].as_i64();
+    let reported = match &value["reported"] {
+        Value::Null => None,
+        report => {
+            report["detail"].as_str()?;
+            Some(report["amount"].as_i64()?)
+        }
+    };
+    let id = value["id"].as_str()?.to_owned();
+    Some(Hold { id, amount: number("amount")?, expires_at: number("expires_at")?, reported })
+}
+
+fn usage(value: &Value) -> Option<((i64, String), (i64, i64))> {
+    let number = |field: &str| value[field].as_i64();
+    Some(((number("day")?, value["route"].as_str()?.to_owned()), (number("calls")?, number("amount")?)))
+}
+
+/// The application's columns of each row.
+pub(in crate::audit) fn columns(sql: &Connection) -> rusqlite::Result<BTreeMap<String, Columns>> {
+    const WALLETS: [&str; 14] = [
+        "account_id",
+        "registered_at",
+        "updated_at",
+        "revision",
+        "sent_revision",
+        "balance",
+        "frozen",
+        "holds",
+        "usage",
+        "name",
+        "email",
+        "card_fingerprint",
+        "verified_email",
+        "recent_updates",
+    ];
+    let names: Vec<String> = rows(sql, "SELECT name FROM pragma_table_info('users')", |row| row.get(0))?;
+    let names: Vec<String> = names.into_iter().filter(|name| !WALLETS.contains(&name.as_str())).collect();
+    let list: String = names.iter().map(|name| format!(", quote(\"{name}\")")).collect();
+    let read = |row: &Row<'_>| {
+        let value = |(place, name): (usize, &String)| Ok((name.clone(), row.get(place + 1)?));
+        Ok((row.get(0)?, names.iter().enumerate().map(value).collect::<rusqlite::Result<_>>()?))
+    };
+    Ok(rows(sql, &format!("SELECT account_id{list} FROM users"), read)?.into_iter().collect())
+}
+
+impl Account {
+    /// The account, and what of it could not be read.
+    pub(in crate::audit) fn read(sql: &Connection) -> rusqlite::Result<(Self, Vec<String>)> {
+        let mut unreadable = Vec::new();
+        let select = "SELECT account_id, balance, frozen, revision, sent_revision, holds, usage FROM users";
+        let users = rows(sql, select, |row| {
+            let (holds, counted): (String, String) = (row.get(5)?, row.get(6)?);
+            let holds = list(&holds, hold);
+            let counted = list(&counted, usage);
+            for (what, wrong) in [("holds", holds.is_none()), ("usage", counted.is_none())] {
+                if wrong {
+                    unreadable.push(format!("its {what} cannot be read"));
+                }
+            }
+            Ok(Self {
+                id: row.get(0)?,
+                balance: row.get(1)?,
+                frozen: row.get(2)?,
+                revision: row.get(3)?,
+                sent_revision: row.get(4)?,
+                holds: holds.unwrap_or_default(),
+                usage: counted.unwrap_or_default().into_iter().collect(),
+                entries: Vec::new(),
+                payments: Vec::new(),
+                reversals: Vec::new(),
+                keys: Vec::new(),
+                cards: Vec::new(),
+                disowned: BTreeSet::new(),
+                tokens: Vec::new(),
+                columns: Columns::new(),
+                unique: BTreeSet::new(),
+            })
+        })?;
+        if users.len() != 1 {
+            unreadable.push(format!("an account's object has {} accounts", users.len()));
+        }
+        let mut account = users.into_iter().next().ok_or(rusqlite::Error::QueryReturnedNoRows)?;
+        account.entries = rows(sql, "SELECT key, at, kind, amount, balance, detail FROM entries", |row| {
+            Ok(Entry {
+                key: row.get(0)?,
+                at: row.get(1)?,
+                kind: row.get(2)?,
+                amount: row.get(3)?,
+                balance: row.get(4)?,
+                detail: row.get(5)?,
+            })
+        })?;
+        account.payments = rows(sql, "SELECT key, payment_intent, amount, taken, frozen FROM payments", Payment::read)?;
+        let select = "SELECT key, payment, amount, withdrawn, returned, closed, takes, freezes FROM reversals";
+        account.reversals = rows(sql, select, |row| {
+            Ok(Reversal {
+                key: row.get(0)?,
+                payment: row.get(1)?,
+                amount: row.get(2)?,
+                withdrawn: row.get(3)?,
+                returned: row.get(4)?,
+                closed: row.get(5)?,
+                takes: row.get(6)?,
+                freezes: row.get(7)?,
+            })
+        })?;
+        let select = "SELECT key, hold, status IS NOT NULL, headers FROM idempotency";
+        account.keys = rows(sql, select, |row| {
+            let headers = row.get::<_, Option<String>>(3)?.unwrap_or_default();
+            let free = list(&headers, |header| Some(header[0] == "x-price" && header[1] == "0"));
+            let free = free.unwrap_or_default().contains(&true);
+            // Behind the caller's key stands its token.
+            let key: String = row.get(0)?;
+            let key = key.rsplit_once(' ').map_or(key.as_str(), |(key, _)| key).to_owned();
+            Ok(IdempotencyKey { key, hold: row.get(1)?, answered: row.get(2)?, free })
+        })?;
+        account.cards = rows(sql, "SELECT id, label, payment, claim, state FROM cards", |row| {
+            Ok(Card {
+                id: row.get(0)?,
+                label: row.get(1)?,
+                payment: row.get(2)?,
+                claim: row.get(3)?,
+                state: row.get(4)?,
+            })
+        })?;
+        account.disowned = rows(sql, "SELECT payment FROM disowned", |row| row.get(0))?.into_iter().collect();
+        let select = "SELECT id, hash, manage, cap_day, cap_total, spent_day, spent_total FROM tokens";
+        account.tokens = rows(sql, select, |row| {
+            Ok(Token {
+                id: row.get(0)?,
+                hash: row.get(1)?,
+                manage: row.get(2)?,
+                caps: [row.get(3)?, row.get(4)?],
+                spent_day: row.get(5)?,
+                spent_total: row.get(6)?,
+            })
+        })?;
+        account.columns = columns(sql)?.remove(&account.id).unwrap_or_default();
+        let select = "SELECT info.name FROM pragma_index_list('users') list, pragma_index_info(list.name) info
+            WHERE list.\"unique\" AND list.origin = 'c'";
+        account.unique = rows(sql, select, |row| row.get(0))?.into_iter().collect();
+        Ok((account, unreadable))
+    }
+}
