@@ -113,10 +113,10 @@ async fn a_stream_passes_and_its_key_tells_that_it_did() -> Result<()> {
     let request = world.request(Method::GET, path).bearer_auth(&customer.token).header("idempotency-key", "key");
     let mut answer = request.send().await?;
     assert_eq!((answer.status(), &answer.headers()["x-price"]), (reqwest::StatusCode::OK, &"1".parse()?));
-    assert!(answer.chunk().await?.is_some(), "it comes while it is made");
+    let first = answer.chunk().await?.map(|chunk| chunk.len());
     let again = call(&world, &customer, "key", path).await;
     assert_eq!((again.status, again.json()["error"].as_str()), (409, Some("idempotency_gone")));
-    let mut length = 0;
+    let mut length = first.unwrap_or_default();
     while let Some(chunk) = answer.chunk().await? {
         length += chunk.len();
     }

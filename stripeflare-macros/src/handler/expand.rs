@@ -66,8 +66,15 @@ fn imports(raw: &RawHandler) -> TokenStream {
     quote!(#(#imports)*)
 }
 
+/// What stays of a handler in an `impl` block.
+pub(super) fn in_impl(raw: &RawHandler) -> TokenStream {
+    let RawHandler { attributes, visibility, signature, body, .. } = raw;
+    let imports = imports(raw);
+    quote!(#(#attributes)* #visibility #signature { #imports #body })
+}
+
 /// The handler as the user wrote it.
-pub(super) fn as_written(raw: &RawHandler) -> TokenStream {
+fn as_written(raw: &RawHandler) -> TokenStream {
     let RawHandler { attributes, visibility, signature, body, .. } = raw;
     quote!(#(#attributes)* #visibility #signature #body)
 }

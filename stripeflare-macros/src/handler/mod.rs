@@ -24,7 +24,7 @@ pub(crate) fn expand(attribute: Attribute, arguments: TokenStream, item: TokenSt
     };
     if is_in_impl || raw.signature.receiver().is_some() {
         validate::refuse_in_impl(&raw, &mut errors);
-        return Expansion { tokens: expand::as_written(&raw), errors };
+        return Expansion { tokens: expand::in_impl(&raw), errors };
     }
     let tokens = match validate::validate(&raw, &mut errors) {
         Some(handler) if errors.is_empty() => expand::expand(&handler),

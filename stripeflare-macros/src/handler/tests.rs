@@ -129,7 +129,8 @@ fn a_function_of_an_impl_block_is_left_as_it_is() {
         super::expand(Attribute::Priced, quote!(cents = 1), quote! { #[get("/")] #item }, true),
         super::expand(Attribute::Priced, quote!(cents = 1), item.clone(), true),
     ] {
-        assert_eq!(expansion.tokens.to_string(), item.to_string());
+        let tokens = expansion.tokens.to_string().replace("use get as _ ; ", "");
+        assert_eq!(tokens, quote! { async fn x() { {} } }.to_string());
         assert_eq!(expansion.errors.into_messages(), [IN_AN_IMPL]);
     }
     assert_eq!(get(quote! { async fn x(&self) {} }), [IN_AN_IMPL]);

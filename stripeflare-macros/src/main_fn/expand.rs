@@ -12,16 +12,14 @@ pub(super) fn expand(entry: &Entry<'_>, recorded: Option<&str>) -> TokenStream {
     let RawMain { private: p, function, .. } = entry.raw;
     let Entry { app, version, .. } = entry;
     let build = &function.sig.ident;
-    // Reported on the return type.
-    let user = {
+    let check = recorded.map(|name| {
         let p = p.at(app.span());
-        quote_spanned!(app.span()=> <#app as #p::AppType>::User)
-    };
-    let check = recorded.map(|name| quote!(const _: () = #p::check_recorded_user::<#user>(#name);));
+        quote_spanned!(app.span()=> const _: () = #p::check_recorded_user::<<#app as #p::AppType>::User>(#name);)
+    });
     let section = stripeflare_schema::SECTION;
     quote! {
         #function
-        #p::entry! { #version, #build, #user, #section }
+        #p::entry! { #version, #build, #app, #section }
         #check
     }
 }

@@ -4,17 +4,19 @@
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __entry {
-    ($version:literal, $build:ident, $user:ty, $section:literal) => {
+    ($version:literal, $build:ident, $app:ty, $section:literal) => {
         const _: () = {
             // On structs wasm-bindgen finds itself by this name alone, whatever its attribute says.
             use $crate::__private::wasm_bindgen;
             use $crate::__private as __p;
 
-            type __User = $user;
+            // The one place that wants the user's type: whatever is wrong with it is said once.
+            const __ENTRY: __p::Entry = __p::Entry::of::<$app>($version, || $build().of_any_user());
 
             // For `cargo stripeflare schema`; it is never loaded.
             #[cfg(target_arch = "wasm32")]
             const _: () = {
+                type __User = <$app as __p::AppType>::User;
                 const __LENGTH: usize = __p::dump_length_of::<__User>();
                 #[used]
                 #[unsafe(link_section = $section)]
@@ -27,7 +29,7 @@ macro_rules! __entry {
                 env: __p::Env,
                 context: __p::JsContext,
             ) -> __p::js_sys::Promise {
-                __p::fetch::<__User>($version, $build, request, env, context)
+                __p::fetch(&__ENTRY, request, env, context)
             }
 
             #[wasm_bindgen::prelude::wasm_bindgen(js_name = "scheduled", wasm_bindgen = $crate::__private::wasm_bindgen)]
@@ -36,7 +38,7 @@ macro_rules! __entry {
                 env: __p::Env,
                 context: __p::JsScheduleContext,
             ) -> __p::js_sys::Promise {
-                __p::scheduled::<__User>($version, $build, event, env, context)
+                __p::scheduled(&__ENTRY, event, env, context)
             }
 
             #[wasm_bindgen::prelude::wasm_bindgen(js_name = "queue", wasm_bindgen = $crate::__private::wasm_bindgen)]
@@ -45,11 +47,11 @@ macro_rules! __entry {
                 env: __p::Env,
                 context: __p::JsContext,
             ) -> __p::js_sys::Promise {
-                __p::queue::<__User>($version, $build, batch, env, context)
+                __p::queue(&__ENTRY, batch, env, context)
             }
 
             #[wasm_bindgen::prelude::wasm_bindgen(js_name = "DORM", wasm_bindgen = $crate::__private::wasm_bindgen)]
-            pub struct __StripeflareObject(__p::Object<__User>);
+            pub struct __StripeflareObject(__p::Object);
 
             // Runs once when the module is loaded, before any object is made.
             #[wasm_bindgen::prelude::wasm_bindgen(start, wasm_bindgen = $crate::__private::wasm_bindgen)]
@@ -62,7 +64,7 @@ macro_rules! __entry {
             impl __StripeflareObject {
                 #[wasm_bindgen(constructor)]
                 pub fn new(state: __p::JsObjectState, env: __p::Env) -> Self {
-                    Self(__p::Object::new($version, &state, &env))
+                    Self(__ENTRY.object(&state, &env))
                 }
 
                 #[wasm_bindgen]
@@ -88,30 +90,51 @@ use ::http::{HeaderValue, StatusCode};
 use axum::extract::Request;
 use axum::response::Response;
 use js_sys::Promise;
-use stripeflare_core::schema::StripeUser;
+use stripeflare_core::schema::Schema;
 use tower_service::Service;
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::future_to_promise;
 use worker::Env;
-use worker::worker_sys::{Context as JsContext, MessageBatch, ScheduleContext, ScheduledEvent};
+use worker::worker_sys::{Context as JsContext, DurableObjectState, MessageBatch, ScheduleContext, ScheduledEvent};
 
 use crate::deployment::Deployment;
 use crate::error::Error;
-use crate::http::app::{App, Built};
+use crate::http::app::{App, AppType, Built};
 use crate::http::call::context::Context;
 use crate::http::reply::answer::{Answer, for_person};
 use crate::js;
+use crate::object::Object;
+
+/// What `#[stripeflare::main]` stands on.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    version: &'static str,
+    schema: Schema,
+    build: fn() -> App,
+}
+
+impl Entry {
+    /// The entry point that returns `A`.
+    #[must_use]
+    pub const fn of<A: AppType>(version: &'static str, build: fn() -> App) -> Self {
+        Self { version, schema: Schema::of::<A::User>(), build }
+    }
+
+    /// One of its Durable Objects.
+    #[must_use]
+    pub fn object(&self, state: &DurableObjectState, env: &Env) -> Object {
+        Object::new(self.version, self.schema, state, env)
+    }
+
+    fn built(&self) -> Rc<Built> {
+        crate::deployment::run_as(self.version);
+        Built::get(self.schema, self.build)
+    }
+}
 
 /// One HTTP request.
-pub fn fetch<U: StripeUser>(
-    version: &'static str,
-    build: fn() -> App<U>,
-    request: web_sys::Request,
-    env: Env,
-    context: JsContext,
-) -> Promise {
-    let built = Built::get(build);
-    crate::deployment::run_as(version);
+pub fn fetch(entry: &Entry, request: web_sys::Request, env: Env, context: JsContext) -> Promise {
+    let (built, version) = (entry.built(), entry.version);
     promise(async move {
         let response = answer(&built, version, request, &env, context).await;
         js::http::to_js(response).await.map(JsValue::from)
@@ -172,33 +195,18 @@ async fn answer(
 }
 
 /// One run of a cron trigger.
-pub fn scheduled<U: StripeUser>(
-    version: &'static str,
-    build: fn() -> App<U>,
-    event: ScheduledEvent,
-    env: Env,
-    _context: ScheduleContext,
-) -> Promise {
-    let built = Built::get(build);
-    run_job(version, built.scheduled.clone(), event.into(), env)
+pub fn scheduled(entry: &Entry, event: ScheduledEvent, env: Env, _context: ScheduleContext) -> Promise {
+    run_job(entry.built().scheduled.clone(), event.into(), env)
 }
 
 /// One batch of a queue.
-pub fn queue<U: StripeUser>(
-    version: &'static str,
-    build: fn() -> App<U>,
-    batch: MessageBatch,
-    env: Env,
-    _context: JsContext,
-) -> Promise {
-    let built = Built::get(build);
-    run_job(version, built.queue.clone(), batch, env)
+pub fn queue(entry: &Entry, batch: MessageBatch, env: Env, _context: JsContext) -> Promise {
+    run_job(entry.built().queue.clone(), batch, env)
 }
 
 type Run<E> = Rc<dyn Fn(E, Env) -> std::pin::Pin<Box<dyn Future<Output = Result<(), Error>>>>>;
 
-fn run_job<E: 'static>(version: &'static str, job: Option<Run<E>>, event: E, env: Env) -> Promise {
-    crate::deployment::run_as(version);
+fn run_job<E: 'static>(job: Option<Run<E>>, event: E, env: Env) -> Promise {
     promise(async move {
         let job = job.ok_or("this application has no handler for such an event")?;
         job(event, env).await.map(|()| JsValue::UNDEFINED).map_err(|error| {

@@ -7,8 +7,8 @@ async fn reverse(text: String) -> String {
 
 #[priced(cents = 2)]
 async fn twice(text: String) -> String {
-    let reversed = reverse(text).await;
-    reverse::uncharged(reversed).await
+    let _ = reverse(text).await;
+    String::new()
 }
 
 fn main() {}
