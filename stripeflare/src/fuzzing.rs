@@ -260,8 +260,9 @@ pub struct Idempotency {
 /// # Panics
 /// When it waits for anything: the whole body is there.
 pub fn idempotency(request: Request) -> Result<(Option<Idempotency>, Vec<u8>), StatusCode> {
-    let (parts, body) = request.into_parts();
-    let (key, body) = idempotency::read(&parts, body)
+    let call = idempotency::CallIdentity::of(&request);
+    let (_, body) = call.follow(request).into_parts();
+    let (key, body) = idempotency::read(&call, body)
         .now_or_never()
         .expect("an answer at once")
         .map_err(|response| response.status())?;

@@ -26,6 +26,8 @@ const MAX_BODY: usize = 2 * 1024 * 1024;
 /// What tells one call from another, as far as it was read.
 pub(crate) struct CallIdentity {
     key: Option<HeaderValue>,
+    /// Another one came.
+    several: bool,
     method: Method,
     /// As it came: nested routers see the end of it.
     uri: Uri,
@@ -34,8 +36,10 @@ pub(crate) struct CallIdentity {
 
 impl CallIdentity {
     pub(crate) fn of(request: &Request) -> Self {
+        let mut keys = request.headers().get_all(HEADER).iter();
         Self {
-            key: request.headers().get(HEADER).cloned(),
+            key: keys.next().cloned(),
+            several: keys.next().is_some(),
             method: request.method().clone(),
             uri: request.uri().clone(),
             body: Rc::default(),
@@ -60,7 +64,7 @@ impl CallIdentity {
     /// The answer to one that is none, or to several: the runtime joins them by a comma.
     pub(crate) fn key(&self) -> Result<Option<&str>, Response> {
         let Some(key) = &self.key else { return Ok(None) };
-        let key = key.to_str().ok().filter(|key| (1..=255).contains(&key.len()) && !key.contains(','));
+        let key = key.to_str().ok().filter(|key| !self.several && (1..=255).contains(&key.len()) && !key.contains(','));
         key.map(Some).ok_or_else(|| {
             let message = "An Idempotency-Key is 1 to 255 printable ASCII characters without a comma, once.";
             Answer::new(StatusCode::BAD_REQUEST, "idempotency_key", message).into()
