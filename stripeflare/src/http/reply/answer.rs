@@ -102,14 +102,14 @@ impl IntoResponse for Error {
                 Answer::new(status, "error", message).into()
             }
             error::Kind::Refused(response) => *response,
-            error::Kind::Cause(cause) if cause.is::<MultipartError>() => wrong_body(&cause),
+            error::Kind::Cause(cause) if cause.is::<MultipartError>() => wrong_body(&*cause),
             kind => Answer::internal(Error(kind)).into(),
         }
     }
 }
 
 /// What a handler read of a body that breaks off, is too large, or was never what it said.
-fn wrong_body(cause: &Box<dyn std::error::Error>) -> Response {
+fn wrong_body(cause: &(dyn std::error::Error + 'static)) -> Response {
     let status = cause.downcast_ref().map(MultipartError::status).filter(StatusCode::is_client_error);
     let message = match status {
         Some(StatusCode::PAYLOAD_TOO_LARGE) => "The request's body is too large.",
