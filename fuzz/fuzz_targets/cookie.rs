@@ -41,7 +41,7 @@ fuzz_target!(|input: &[u8]| {
             assert!(headers.get_all(place).iter().any(holds));
             !by_cookie
         }
-        Caller::WrongBearer => true,
+        Caller::WrongToken => true,
         Caller::Visitor | Caller::TwoCookies | Caller::StaleCookie => false,
     };
     // It is the first of its account under one version only.
@@ -61,12 +61,19 @@ fuzz_target!(|input: &[u8]| {
     }
     // A cookie of another name changes nothing.
     assert_eq!(with(&headers, "cookie", &format!("__Host-{NAME}={TOKEN}; {NAME}_2={TOKEN}")), found);
-    // A bearer token goes before all cookies; two of them open nothing.
+    // A bearer token goes before all cookies; two different ones open nothing.
     let bearer = with(&headers, "authorization", &format!("Bearer {TOKEN}"));
+    match &found {
+        Caller::Known { token, by_cookie: false } if token.exposed == TOKEN => assert_eq!(bearer, found),
+        _ if by_bearer => assert_eq!(bearer, Caller::WrongToken),
+        _ => assert!(known(&bearer, false), "{bearer:?}"),
+    }
+    // Without one, an API key is the same.
+    let key = with(&headers, "x-api-key", TOKEN);
     if by_bearer {
-        assert_eq!(bearer, Caller::WrongBearer);
+        assert_eq!(key, found);
     } else {
-        assert!(known(&bearer, false), "{bearer:?}");
+        assert!(known(&key, false), "{key:?}");
     }
     // Another scheme is not ours to read.
     assert_eq!(with(&headers, "authorization", &format!("Basic {TOKEN}")), found);

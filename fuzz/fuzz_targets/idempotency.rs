@@ -48,7 +48,7 @@ fuzz_target!(|input: &[u8]| {
         }
         Err(status) => {
             assert_eq!(status, StatusCode::BAD_REQUEST);
-            let printable = |value: &HeaderValue| value.as_bytes().iter().all(|byte| (32..127).contains(byte));
+            let printable = |value: &HeaderValue| value.as_bytes().iter().all(|byte| (32..127).contains(byte) && *byte != b',');
             let is_key = values.len() == 1 && (1..=255).contains(&values[0].len()) && printable(values[0]);
             assert!(!is_key, "a good key is never refused");
             return;

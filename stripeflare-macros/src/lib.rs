@@ -3,7 +3,7 @@
 //! Each macro is a folder that goes `parse → model → validate → expand`. What they expand to is short and calls
 //! `stripeflare::__private`; bounds are checked there, in ordinary generic functions.
 
-use proc_macro::TokenStream;
+use proc_macro::{Span, TokenStream};
 
 use crate::handler::{Attribute, Method};
 
@@ -13,6 +13,7 @@ mod errors;
 mod handler;
 mod main_fn;
 mod paths;
+mod place;
 mod user;
 
 #[cfg(test)]
@@ -33,11 +34,11 @@ mod testing;
 /// ```
 ///
 /// The arguments are axum extractors of state `()`, the one that reads the body last; the answer is anything that
-/// implements `IntoResponse`. The future may be `!Send`. The function stays callable under its name. Add
-/// [`#[priced]`](macro@priced), before or after, to charge for it.
+/// implements `IntoResponse`. The future may be `!Send`. Add [`#[priced]`](macro@priced), before or after, to charge for
+/// it; without a price the function stays what you wrote.
 ///
 /// Beside the function stands a hidden type of the same name, which `routes!` finds; so a handler cannot be called like
-/// a module beside it or like a primitive type.
+/// a module beside it or like a primitive type, and it cannot stand in an `impl` block.
 ///
 /// `crate = path` names the `stripeflare` crate where a manifest renames it.
 #[proc_macro_attribute]
@@ -128,7 +129,8 @@ pub fn delete(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// | `hold_s = 60` | for how many seconds the money is set aside, 1 to 3600; a handler that takes longer is charged before its answer leaves |
 /// | `crate = path` | the `stripeflare` crate where a manifest renames it |
 ///
-/// Without a route attribute the function itself becomes the charged handler, for any `axum::Router`:
+/// The function's name becomes the charged handler, with a route attribute or without one: it is charged wherever it is
+/// mounted. `name::uncharged(…)` is the function as you wrote it, for tests and for calls from other handlers:
 ///
 /// ```ignore
 /// #[priced(cents = 0.5)]
@@ -137,6 +139,7 @@ pub fn delete(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// }
 ///
 /// let router: axum::Router = axum::Router::new().route("/reports/{id}", axum::routing::get(report));
+/// let text = report::uncharged(Path(1)).await;
 /// ```
 #[proc_macro_attribute]
 pub fn priced(arguments: TokenStream, item: TokenStream) -> TokenStream {
@@ -242,5 +245,12 @@ pub fn column_enum(item: TokenStream) -> TokenStream {
 }
 
 fn handler(attribute: Attribute, arguments: TokenStream, item: TokenStream) -> TokenStream {
-    handler::expand(attribute, arguments.into(), item.into()).into_tokens().into()
+    handler::expand(attribute, arguments.into(), item.into(), is_in_impl()).into_tokens().into()
+}
+
+/// Whether the attribute stands in an `impl` block, as far as its file tells.
+fn is_in_impl() -> bool {
+    let here = Span::call_site();
+    let source = here.local_file().and_then(|file| std::fs::read_to_string(file).ok());
+    source.is_some_and(|source| place::is_in_impl(&source, here.line(), here.column()))
 }

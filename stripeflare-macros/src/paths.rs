@@ -20,6 +20,11 @@ impl Private {
         }
     }
 
+    /// The name that a function's body gives it.
+    pub(crate) fn short() -> Self {
+        Self(quote!(__p))
+    }
+
     /// The same path, for an expression that is to be reported in a certain place.
     pub(crate) fn at(&self, span: Span) -> Self {
         let located = |mut token: TokenTree| {
@@ -42,10 +47,7 @@ impl ToTokens for Private {
 /// Names of the standard library, safe from a user's own `Result`, `Ok` or `concat!`.
 pub(crate) struct Std {
     pub(crate) ok: TokenStream,
-    pub(crate) err: TokenStream,
     pub(crate) result: TokenStream,
-    pub(crate) future: TokenStream,
-    pub(crate) send: TokenStream,
     pub(crate) concat: TokenStream,
     pub(crate) module_path: TokenStream,
     pub(crate) unreachable: TokenStream,
@@ -58,10 +60,7 @@ impl Std {
     pub(crate) fn new() -> Self {
         Self {
             ok: quote!(::core::result::Result::Ok),
-            err: quote!(::core::result::Result::Err),
             result: quote!(::core::result::Result),
-            future: quote!(::core::future::Future),
-            send: quote!(::core::marker::Send),
             concat: quote!(::core::concat!),
             module_path: quote!(::core::module_path!()),
             unreachable: quote!(::core::unreachable!()),

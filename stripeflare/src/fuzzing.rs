@@ -210,7 +210,7 @@ pub enum Caller {
     Visitor,
     Known { token: ReadToken, by_cookie: bool },
     TwoCookies,
-    WrongBearer,
+    WrongToken,
     StaleCookie,
 }
 
@@ -222,7 +222,7 @@ pub fn caller(headers: &HeaderMap, cookie: &str, version: &str) -> Caller {
             Caller::Known { token: read_token(&token, version), by_cookie }
         }
         credentials::Caller::TwoCookies => Caller::TwoCookies,
-        credentials::Caller::WrongBearer => Caller::WrongBearer,
+        credentials::Caller::WrongToken => Caller::WrongToken,
         credentials::Caller::StaleCookie => Caller::StaleCookie,
     }
 }
@@ -260,8 +260,9 @@ pub struct Idempotency {
 /// # Panics
 /// When it waits for anything: the whole body is there.
 pub fn idempotency(request: Request) -> Result<(Option<Idempotency>, Vec<u8>), StatusCode> {
-    let (parts, body) = request.into_parts();
-    let (key, body) = idempotency::read(&parts, body)
+    let call = idempotency::CallIdentity::of(&request);
+    let (_, body) = call.follow(request).into_parts();
+    let (key, body) = idempotency::read(&call, body)
         .now_or_never()
         .expect("an answer at once")
         .map_err(|response| response.status())?;

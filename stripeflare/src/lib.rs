@@ -94,6 +94,87 @@ macro_rules! routes {
     }};
 }
 
+/// What the Workers runtime calls. The functions' parameters are what wasm-bindgen names in JavaScript, hence without a prefix.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __entry {
+    ($version:literal, $build:ident, $app:ty, $section:literal) => {
+        const _: () = {
+            // On structs wasm-bindgen finds itself by this name alone, whatever its attribute says.
+            use $crate::__private::wasm_bindgen;
+            use $crate::__private as __p;
+
+            // The one place that wants the user's type: whatever is wrong with it is said once.
+            const __ENTRY: __p::Entry = __p::Entry::of::<$app>($version, || $build().of_any_user());
+
+            // For `cargo stripeflare schema`; it is never loaded.
+            #[cfg(target_arch = "wasm32")]
+            const _: () = {
+                type __User = <$app as __p::AppType>::User;
+                const __LENGTH: usize = __p::dump_length_of::<__User>();
+                #[used]
+                #[unsafe(link_section = $section)]
+                static __SCHEMA: [u8; __LENGTH] = __p::dump_of::<__User, __LENGTH>();
+            };
+
+            #[wasm_bindgen::prelude::wasm_bindgen(js_name = "fetch", wasm_bindgen = $crate::__private::wasm_bindgen)]
+            pub fn __stripeflare_fetch(
+                request: __p::web_sys::Request,
+                env: __p::Env,
+                context: __p::JsContext,
+            ) -> __p::js_sys::Promise {
+                __p::fetch(&__ENTRY, request, env, context)
+            }
+
+            #[wasm_bindgen::prelude::wasm_bindgen(js_name = "scheduled", wasm_bindgen = $crate::__private::wasm_bindgen)]
+            pub fn __stripeflare_scheduled(
+                event: __p::JsScheduledEvent,
+                env: __p::Env,
+                context: __p::JsScheduleContext,
+            ) -> __p::js_sys::Promise {
+                __p::scheduled(&__ENTRY, event, env, context)
+            }
+
+            #[wasm_bindgen::prelude::wasm_bindgen(js_name = "queue", wasm_bindgen = $crate::__private::wasm_bindgen)]
+            pub fn __stripeflare_queue(
+                batch: __p::JsMessageBatch,
+                env: __p::Env,
+                context: __p::JsContext,
+            ) -> __p::js_sys::Promise {
+                __p::queue(&__ENTRY, batch, env, context)
+            }
+
+            #[wasm_bindgen::prelude::wasm_bindgen(js_name = "DORM", wasm_bindgen = $crate::__private::wasm_bindgen)]
+            pub struct __StripeflareObject(__p::Object);
+
+            // Runs once when the module is loaded, before any object is made.
+            #[wasm_bindgen::prelude::wasm_bindgen(start, wasm_bindgen = $crate::__private::wasm_bindgen)]
+            pub fn __stripeflare_start() {
+                let object = __StripeflareObject(__p::Object::unattached());
+                __p::extend_durable_object(&wasm_bindgen::JsValue::from(object));
+            }
+
+            #[wasm_bindgen::prelude::wasm_bindgen(js_class = "DORM", wasm_bindgen = $crate::__private::wasm_bindgen)]
+            impl __StripeflareObject {
+                #[wasm_bindgen(constructor)]
+                pub fn new(state: __p::JsObjectState, env: __p::Env) -> Self {
+                    Self(__ENTRY.object(&state, &env))
+                }
+
+                #[wasm_bindgen]
+                pub fn call(&self, message: __p::js_sys::Uint8Array) -> __p::js_sys::Uint8Array {
+                    self.0.call(&message)
+                }
+
+                #[wasm_bindgen]
+                pub fn alarm(&self) -> __p::js_sys::Promise {
+                    self.0.alarm()
+                }
+            }
+        };
+    };
+}
+
 /// What nearly every application uses.
 pub mod prelude {
     pub use axum::Json;
@@ -127,15 +208,16 @@ pub mod __private {
     };
     pub use {js_sys, wasm_bindgen, wasm_bindgen_futures, web_sys};
 
+    pub use crate::__entry as entry;
     pub use crate::deployment::stats;
     pub use crate::http::app::{App, AppType};
     pub use crate::http::call::charge::{Call, Charge};
     pub use crate::http::call::meter::{NoMaximum, Unmetered, UnmeteredType};
     pub use crate::http::call::price::Price;
-    pub use crate::http::entry::{env, fetch, queue, scheduled};
+    pub use crate::http::entry::{Entry, env, fetch, queue, scheduled};
     pub use crate::http::route::{
-        Endpoint, Method, ResponseFuture, Route, RouteDef, boxed, check_routes, from_parts, from_request, into_parts,
-        into_response, send,
+        Endpoint, Method, ResponseFuture, Route, RouteDef, check_routes, from_parts, from_request, into_parts,
+        into_response, run, send,
     };
     pub use crate::object::{Object, extend_durable_object};
 }

@@ -116,6 +116,25 @@ async fn a_handler_of_a_plain_router_is_charged_too() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_priced_function_is_charged_wherever_it_is_mounted() -> Result<()> {
+    let world = World::start().await?;
+    let customer = world.customer(50).await?;
+    let mut balance = 50.0;
+    for path in ["/trap", "/x", "/nested/x", "/layered/x"] {
+        assert_eq!(world.visit(path).await.status, 402, "{path}");
+        let reply = world.get(&customer, path).await;
+        assert_eq!((reply.status, reply.body.as_str(), reply.header("x-price")), (200, "trap", "3".into()), "{path}");
+        balance -= 3.0;
+        assert_eq!(world.balance(&customer).await, balance, "{path}");
+    }
+    assert_eq!(world.get(&customer, "/layered/x").await.header("x-layer"), "passed");
+    let reply = world.get(&customer, "/of-others").await;
+    assert_eq!((reply.body.as_str(), reply.header("x-price")), ("trap plain", "1".into()));
+    assert_eq!(world.balance(&customer).await, balance - 4.0, "what others cost is not charged");
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_handler_sees_its_account_with_the_reserve() -> Result<()> {
     let world = World::start().await?;
     let customer = world.customer(50).await?;

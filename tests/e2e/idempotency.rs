@@ -47,10 +47,13 @@ async fn a_key_with_another_call_is_refused() -> Result<()> {
     for reply in [body, path] {
         assert_eq!((reply.status, reply.json()["error"].as_str()), (422, Some("idempotency_key_reused")));
     }
-    for wrong in ["", &"k".repeat(256), "k\u{fc}"] {
+    let query = call(&world, &customer, "slow", "/slow?ms=1").await;
+    assert_eq!(query.status, 200);
+    assert_eq!(call(&world, &customer, "slow", "/slow?ms=2").await.status, 422, "a query is part of the call");
+    for wrong in ["", &"k".repeat(256), "k\u{fc}", "a, b"] {
         assert_eq!(call(&world, &customer, wrong, "/ok").await.status, 400, "{wrong}");
     }
-    assert_eq!(world.balance(&customer).await, 49.0);
+    assert_eq!(world.balance(&customer).await, 48.0);
     Ok(())
 }
 
@@ -96,7 +99,85 @@ async fn an_answer_too_large_to_keep_is_said_so() -> Result<()> {
     let first = call(&world, &customer, "key", "/large").await;
     assert_eq!((first.status, first.body.len()), (200, 200_000));
     let again = call(&world, &customer, "key", "/large").await;
-    assert_eq!((again.status, again.json()["error"].as_str()), (409, Some("idempotency_answer_too_large")));
+    assert_eq!((again.status, again.json()["error"].as_str()), (409, Some("idempotency_gone")));
     assert_eq!(world.balance(&customer).await, 49.0, "the charge stands, once");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_stream_passes_and_its_key_tells_that_it_did() -> Result<()> {
+    let world = World::start().await?;
+    let customer = world.customer(50).await?;
+    // More than a worker has memory.
+    let path = "/endless?chunks=3000&bytes=50000";
+    let request = world.request(Method::GET, path).bearer_auth(&customer.token).header("idempotency-key", "key");
+    let mut answer = request.send().await?;
+    assert_eq!((answer.status(), &answer.headers()["x-price"]), (reqwest::StatusCode::OK, &"1".parse()?));
+    let first = answer.chunk().await?.map(|chunk| chunk.len());
+    let again = call(&world, &customer, "key", path).await;
+    assert_eq!((again.status, again.json()["error"].as_str()), (409, Some("idempotency_gone")));
+    let mut length = first.unwrap_or_default();
+    while let Some(chunk) = answer.chunk().await? {
+        length += chunk.len();
+    }
+    assert!(length == 150_000_000, "{length}");
+    assert_eq!(world.balance(&customer).await, 49.0, "the charge stands, once");
+    Ok(())
+}
+
+#[tokio::test]
+async fn one_key_is_one_charge_where_the_price_comes_later() -> Result<()> {
+    let world = World::start().await?;
+    let customer = world.customer(100).await?;
+    let send = |method: Method, key: &str, path: &str| {
+        let request = world.request(method, path).bearer_auth(&customer.token).header("idempotency-key", key);
+        world.send(request)
+    };
+    for _ in 0..3 {
+        let reply = send(Method::GET, "key", "/dynamic?cents=5").await;
+        assert_eq!((reply.status, reply.header("x-price"), reply.header("x-balance")), (200, "5".into(), "95".into()));
+    }
+    for _ in 0..3 {
+        let reply = send(Method::POST, "key", "/charge?cents=10&twice=true").await;
+        assert_eq!((reply.body.as_str(), reply.header("x-price").as_str()), ("75", "20"), "two charges of one call");
+    }
+    // Another call is another charge, and so is another caller's.
+    assert_eq!(send(Method::GET, "key", "/dynamic?cents=6").await.header("x-balance"), "69");
+    assert_eq!(send(Method::POST, "key", "/charge?cents=1").await.body, "68");
+    let other = world.customer(100).await?;
+    let request = world.request(Method::GET, "/dynamic?cents=5").bearer_auth(&other.token);
+    assert_eq!(world.send(request.header("idempotency-key", "key")).await.header("x-balance"), "95");
+    // A key of the author's holds for the account, whatever the call.
+    for key in ["a", "b"] {
+        assert_eq!(send(Method::POST, key, "/charge?cents=8&once=order").await.body, "60");
+    }
+    assert_eq!(send(Method::POST, "c", "/charge?cents=9&once=order").await.status, 409);
+    // Without any key each call is charged.
+    for left in ["58", "56"] {
+        assert_eq!(world.post(&customer, "/charge?cents=2", "").await.body, left);
+    }
+    let twice = world.request(Method::GET, "/dynamic?cents=1").bearer_auth(&customer.token);
+    let twice = world.send(twice.header("idempotency-key", "a").header("idempotency-key", "b")).await;
+    assert_eq!((twice.status, twice.json()["error"].as_str()), (400, Some("idempotency_key")));
+    assert_eq!(world.balance(&customer).await, 56.0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn no_answer_says_less_than_was_charged() -> Result<()> {
+    let world = World::start().await?;
+    let customer = world.customer(100).await?;
+    for (path, status, price) in [
+        ("/charge?cents=3&fails=true", 409, "3"),
+        ("/priced-charge?cents=3&fails=true", 409, "3"),
+        ("/priced-charge?cents=3", 200, "4"),
+        ("/charge?cents=60&twice=true", 402, "60"),
+    ] {
+        let reply = world.post(&customer, path, "").await;
+        assert_eq!((reply.status, reply.header("x-price").as_str()), (status, price), "{path}: {reply:?}");
+        assert!(!reply.body.contains("Nothing was charged"), "{reply:?}");
+    }
+    world.settled(&customer).await;
+    assert_eq!(world.balance(&customer).await, 30.0);
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 mod account_page;
 mod aggregate;
+mod answers;
 mod attacks;
 mod bad_input;
 mod charging;

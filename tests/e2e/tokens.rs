@@ -469,3 +469,55 @@ async fn an_old_reference_secret_still_credits_and_no_token_depends_on_it() -> R
     assert_eq!(world.balance(&customer).await, 180.0);
     Ok(())
 }
+
+#[tokio::test]
+async fn credentials_of_another_form_never_make_a_new_account() -> Result<()> {
+    let world = World::start().await?;
+    let customer = world.customer(50).await?;
+    let token = &customer.token;
+    let send = |path: &str, name: &str, value: &str| {
+        world.send(world.request(Method::GET, path).header(name.to_owned(), value.to_owned()))
+    };
+    let mut balance = 50.0;
+    for (name, value) in [("authorization", format!("bEARER  {token}")), ("x-api-key", token.clone())] {
+        let reply = send("/ok", name, &value).await;
+        assert_eq!((reply.status, reply.header("x-price")), (200, "1".into()), "{name}: {value}");
+        balance -= 1.0;
+    }
+    for (name, value) in [
+        ("authorization", token.clone()),
+        ("authorization", format!("Token {token}")),
+        ("authorization", format!("Bearer:{token}")),
+        ("authorization", "Basic dG9rZW46".to_owned()),
+        ("x-auth-token", token.clone()),
+    ] {
+        for path in ["/ok", "/dynamic?cents=1", "/me", "/whoami", "/topup"] {
+            let reply = send(path, name, &value).await;
+            let error = reply.json()["error"].as_str().map(str::to_owned);
+            assert_eq!((reply.status, error.as_deref()), (401, Some("credentials")), "{path} {name}: {value}");
+            assert_eq!(reply.header("www-authenticate"), "Bearer");
+            assert_eq!(reply.header("set-cookie"), "");
+            assert!(
+                reply.body.contains("Authorization: Bearer <access_token>") && !reply.body.contains(token.as_str())
+            );
+        }
+        assert_eq!(send("/free", name, &value).await.status, 200, "what asks for nobody looks at nothing");
+    }
+    let queried = world.visit(&format!("/ok?access_token={token}")).await;
+    assert_eq!((queried.status, queried.header("www-authenticate")), (401, "Bearer".into()));
+    assert_eq!(send("/ok", "x-api-key", "another service's").await.status, 401);
+
+    // A browser sends what it once told the panel by itself: beside a cookie it changes nothing, but nothing is charged.
+    let with_cookie = |path: &str| {
+        let request = world.request(Method::GET, path).header("cookie", format!("__Host-access_token={token}"));
+        world.send(request.header("sec-fetch-site", "same-origin").header("authorization", "Basic dG9rZW46"))
+    };
+    assert_eq!(with_cookie("/me").await.json()["balance"], balance);
+    assert_eq!(with_cookie("/ok").await.status, 401);
+
+    // Of a protocol in which a call says how it will pay: it knows nobody yet.
+    let payment = send("/ok", "authorization", "Payment id=\"1\"").await;
+    assert_eq!((payment.status, payment.json()["error"].as_str()), (402, Some("payment_required")));
+    assert_eq!(world.balance(&customer).await, balance);
+    Ok(())
+}

@@ -1,5 +1,6 @@
 use serde::{Deserialize, Serialize};
 
+use crate::account::idempotency::KEPT_MS;
 use crate::account::refusal::{NotCharged, Short};
 use crate::account::wallet::Wallet;
 use crate::error::WalletError;
@@ -13,6 +14,9 @@ pub enum Overdraft {
     /// As long as anything is available, charge all of it: the balance goes below zero by the rest, once.
     Allow,
 }
+
+/// Begins the keys of charges that callers named by an `Idempotency-Key`: they hold for as long as one does.
+pub const CALLERS_KEY: &str = "call:";
 
 /// A charge without a hold.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -43,8 +47,9 @@ impl Wallet<'_> {
         assert!(charge.amount.is_positive(), "a charge is for more than nothing");
         let key = format!("charge:{}", charge.key);
         let available = self.available()?;
-        if let Some(amount) = self.amount_of(&key)? {
-            return Ok(if amount == -charge.amount {
+        if let Some((amount, at)) = self.made(&key)? {
+            let holds = !charge.key.starts_with(CALLERS_KEY) || self.now - at < KEPT_MS;
+            return Ok(if amount == -charge.amount && holds {
                 Ok(Charged { already: true, available })
             } else {
                 Err(NotCharged::KeyReused)
@@ -63,5 +68,42 @@ impl Wallet<'_> {
         self.write("charge", &key, -charge.amount, Some(&charge.detail))?;
         self.count_spent(self.capped_token().as_ref(), charge.amount)?;
         Ok(Ok(Charged { already: false, available: self.available()? }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::account::payment::Credit;
+    use crate::clock::Millis;
+    use crate::identity::AccountId;
+    use crate::schema::{Schema, migrate};
+    use crate::tables::Role;
+    use crate::testing::database;
+
+    #[test]
+    fn a_callers_key_names_a_charge_for_a_day_and_any_other_for_ever() {
+        const SCHEMA: Schema = Schema::of::<()>();
+        const NOW: Millis = 1_800_000_000_000;
+        let (sql, account) = (database(), AccountId::from_hash(&[7; 32]));
+        migrate(&sql, Role::Account, &SCHEMA).unwrap();
+        let at = |now, key: &str, cents| {
+            let mut wallet = Wallet::load_or_register(&sql, &SCHEMA, now, &account).unwrap();
+            let credit =
+                Credit { account: account.clone(), key: "cs".into(), amount: Cents::new(50), payment_intent: None };
+            wallet.credit(&credit).unwrap();
+            let (amount, overdraft) = (Cents::new(cents), Overdraft::Deny);
+            let said = wallet.charge(&Charge { key: key.into(), amount, overdraft, detail: String::new() }).unwrap();
+            wallet.save().unwrap();
+            said.map(|charged| charged.already)
+        };
+        let callers = format!("{CALLERS_KEY}key");
+        for key in [callers.as_str(), "job:key"] {
+            assert_eq!(at(NOW, key, 5), Ok(false));
+            assert_eq!(at(NOW + KEPT_MS - 1, key, 5), Ok(true));
+            assert_eq!(at(NOW, key, 6), Err(Refusal::KeyReused));
+        }
+        assert_eq!(at(NOW + KEPT_MS, &callers, 5), Err(Refusal::KeyReused), "nobody is served for ever on one charge");
+        assert_eq!(at(NOW + KEPT_MS, "job:key", 5), Ok(true));
     }
 }

@@ -9,7 +9,7 @@ use crate::error::WalletError;
 use crate::sql::{Reader, SqlError, Value};
 
 /// How long an answer is kept: 24 hours.
-const KEPT_MS: Millis = 24 * 60 * 60 * 1_000;
+pub(crate) const KEPT_MS: Millis = 24 * 60 * 60 * 1_000;
 /// Bytes of a body that is kept; SQLite's rows are small.
 const MAX_BODY: usize = 128 * 1024;
 

@@ -1,5 +1,6 @@
 use crate::account::usage;
 use crate::account::wallet::Wallet;
+use crate::clock::Millis;
 use crate::error::WalletError;
 use crate::money::Cents;
 use crate::sql::{Reader, SqlError};
@@ -40,6 +41,16 @@ impl Wallet<'_> {
         self.account.balance = balance;
         self.changed = true;
         Ok(true)
+    }
+
+    /// An entry's amount and time.
+    pub(crate) fn made(&self, key: &str) -> Result<Option<(Cents, Millis)>, WalletError> {
+        let Some(row) = self.sql.run("SELECT amount, at FROM entries WHERE key = ?", &[key.into()])?.pop() else {
+            return Ok(None);
+        };
+        let mut row = Reader::new(row);
+        let amount = Cents::checked_from_units(row.integer()?).ok_or(WalletError::Overflow)?;
+        Ok(Some((amount, row.integer()?)))
     }
 
     pub(crate) fn amount_of(&self, key: &str) -> Result<Option<Cents>, WalletError> {

@@ -24,7 +24,7 @@ mod usage;
 mod wallet;
 
 pub use cards::{Card, CardRow, Homecoming, HomecomingOutcome, State};
-pub use charge::{Charge, Charged, Overdraft};
+pub use charge::{CALLERS_KEY, Charge, Charged, Overdraft};
 pub use columns::{Change, Update};
 pub use fold::BATCH as FOLD_BATCH;
 pub use hold::{DELIVERY_MS, Ending, Hold, HoldId, MAX_HOLDS, Outcome, Report, Settled};

@@ -1,4 +1,5 @@
-//! Writes the code: a hidden type beside a routed handler, a wrapper around a handler that is only priced.
+//! Writes the code: beside each handler a hidden type of its name, which `routes!` finds; a priced one's function takes the
+//! whole request and charges for it, and the type has what the user wrote.
 
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
@@ -7,68 +8,57 @@ use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 
 use super::model::{Amount, Answer, Handler, Limit, Price, RawHandler};
-use crate::paths::Std;
+use crate::paths::{Private, Std};
 
 pub(super) fn expand(handler: &Handler<'_>) -> TokenStream {
     let std = Std::new();
     let raw = handler.raw;
-    match &handler.route {
-        Some(route) => {
-            let p = &raw.private;
-            let body = answer_request(handler, &raw.signature.ident, &std);
-            let imports = imports(raw);
-            let endpoint = quote! {
-                fn endpoint(__request: #p::Request) -> #p::ResponseFuture {
-                    #imports
-                    #p::boxed(async move { #body })
-                }
-            };
-            let path = &route.path;
-            let function = function(raw);
-            let hidden = hidden_type(raw, &quote!(#path), &endpoint, &std);
-            quote!(#function #hidden)
-        }
-        None => {
-            let inner = format_ident!("__handler");
-            let body = answer_request(handler, &inner, &std);
-            wrapper(raw, &inner, &body, &std)
-        }
-    }
+    let run = run(handler, &std);
+    let path = handler.route.as_ref().map(|route| route.path.to_token_stream());
+    items(raw, &run, path.as_ref(), &std)
 }
 
 /// Code in the place of a handler with a mistake: the names are there and the types fit.
 pub(super) fn fallback(raw: &RawHandler) -> TokenStream {
     let std = Std::new();
+    let Std { concat, module_path, unreachable, .. } = &std;
+    let imports = imports(raw);
+    let name = raw.signature.ident.unraw().to_string();
+    // A path of its own, so that `routes!` sees no second handler for it.
+    let path = raw.route.as_ref().map(|_| quote!(#concat("/", #module_path, "::", #name)));
+    items(raw, &quote!(#imports #unreachable), path.as_ref(), &std)
+}
+
+/// `run` makes `__request` a response.
+fn items(raw: &RawHandler, run: &TokenStream, path: Option<&TokenStream>, std: &Std) -> TokenStream {
     let p = &raw.private;
-    let unreachable = &std.unreachable;
-    let function = function(raw);
-    if raw.signature.receiver().is_some() {
-        // Most likely in an `impl` block, where a type cannot stand.
-        return function;
+    let ident = &raw.signature.ident;
+    let hidden = hidden_type(raw);
+    if raw.price.is_none() {
+        let function = as_written(raw);
+        let route = path.map(|path| route(raw, path, &quote!(|__request| { #run }), std));
+        return quote!(#function #hidden #route);
     }
-    if raw.route.is_some() {
-        let imports = imports(raw);
-        let endpoint = quote! {
-            fn endpoint(_: #p::Request) -> #p::ResponseFuture {
-                #imports
-                #unreachable
-            }
-        };
-        let Std { concat, module_path, .. } = &std;
-        let name = raw.signature.ident.unraw().to_string();
-        // A path of its own, so that `routes!` sees no second handler for it.
-        let path = quote!(#concat("/", #module_path, "::", #name));
-        let hidden = hidden_type(raw, &path, &endpoint, &std);
-        return quote!(#function #hidden);
+    let route = path.map(|path| route(raw, path, &quote!(#ident), std));
+    let uncharged = uncharged(raw);
+    let outside = raw.attributes.iter().filter(|attribute| place(attribute) != Place::Inside);
+    let visibility = &raw.visibility;
+    quote! {
+        #(#outside)*
+        #visibility fn #ident(__request: #p::Request) -> #p::ResponseFuture {
+            #run
+        }
+        #hidden
+        #uncharged
+        #route
     }
-    wrapper(raw, &format_ident!("__handler"), unreachable, &std)
 }
 
 /// Uses of the attributes that were taken off: their imports would look unused.
 fn imports(raw: &RawHandler) -> TokenStream {
     let imports = raw.taken.iter().map(|path| {
         let (_, end) = ends(path);
-        let path = path.to_token_stream().into_iter().map(generated).collect::<TokenStream>();
+        let path = all_generated(path);
         // One that is missing is reported where the attribute stands.
         let unnamed = quote_spanned!(Span::call_site().located_at(end)=> as _);
         quote!(use #path #unnamed;)
@@ -76,120 +66,152 @@ fn imports(raw: &RawHandler) -> TokenStream {
     quote!(#(#imports)*)
 }
 
+/// What stays of a handler in an `impl` block.
+pub(super) fn in_impl(raw: &RawHandler) -> TokenStream {
+    let RawHandler { attributes, visibility, signature, body, .. } = raw;
+    let imports = imports(raw);
+    quote!(#(#attributes)* #visibility #signature { #imports #body })
+}
+
 /// The handler as the user wrote it.
-fn function(raw: &RawHandler) -> TokenStream {
+fn as_written(raw: &RawHandler) -> TokenStream {
     let RawHandler { attributes, visibility, signature, body, .. } = raw;
     quote!(#(#attributes)* #visibility #signature #body)
 }
 
-/// The type that `routes!` finds under the handler's name.
-fn hidden_type(raw: &RawHandler, path: &TokenStream, endpoint: &TokenStream, std: &Std) -> TokenStream {
-    let RawHandler { private: p, visibility, .. } = raw;
-    let Std { concat, module_path, .. } = std;
-    let conditions = raw.attributes.iter().filter(|attribute| attribute.path().is_ident("cfg")).collect::<Vec<_>>();
+fn conditions(raw: &RawHandler) -> Vec<&syn::Attribute> {
+    raw.attributes.iter().filter(|attribute| attribute.path().is_ident("cfg")).collect()
+}
+
+/// The type of the handler's name.
+fn hidden_type(raw: &RawHandler) -> TokenStream {
+    let conditions = conditions(raw);
+    let visibility = all_generated(&raw.visibility);
     let ident = generated(raw.signature.ident.clone().into());
-    let name = raw.signature.ident.unraw().to_string();
-    let method = match &raw.route {
-        Some(route) => route.method.variant(),
-        None => unreachable!("only routed handlers have a hidden type"),
-    };
     quote! {
         #(#conditions)*
         #[doc(hidden)]
         #visibility struct #ident {}
+    }
+}
 
+/// What `routes!` asks the hidden type.
+fn route(raw: &RawHandler, path: &TokenStream, endpoint: &TokenStream, std: &Std) -> Option<TokenStream> {
+    let p = &raw.private;
+    let Std { concat, module_path, .. } = std;
+    let conditions = conditions(raw);
+    let ident = generated(raw.signature.ident.clone().into());
+    let name = raw.signature.ident.unraw().to_string();
+    let method = raw.route.as_ref()?.method.variant();
+    // Meant for those who call it.
+    let deprecated = raw.attributes.iter().any(|attribute| attribute.path().is_ident("deprecated"));
+    let allowed = deprecated.then(|| quote!(#[allow(deprecated)]));
+    Some(quote! {
         #(#conditions)*
+        #allowed
         #[automatically_derived]
         impl #p::Route for #ident {
             const METHOD: #p::Method = #p::Method::#method;
             const PATH: &'static str = #path;
             const NAME: &'static str = #concat(#module_path, "::", #name);
-            #endpoint
+            const ENDPOINT: #p::Endpoint = #endpoint;
         }
-    }
+    })
 }
 
-/// The handler inside a function of its name that takes the whole request.
-fn wrapper(raw: &RawHandler, inner: &Ident, body: &TokenStream, std: &Std) -> TokenStream {
-    let RawHandler { private: p, visibility, signature, body: original, .. } = raw;
-    let Std { future, send, .. } = std;
-    let (outside, inside): (Vec<_>, Vec<_>) = raw.attributes.iter().partition(|a| stays_outside(a));
-    let ident = &signature.ident;
+/// A priced handler as the user wrote it, as a function of the hidden type.
+fn uncharged(raw: &RawHandler) -> TokenStream {
+    let RawHandler { signature, body, .. } = raw;
+    let conditions = conditions(raw);
+    let inside = raw.attributes.iter().filter(|attribute| place(attribute) != Place::Outside);
+    let visibility = all_generated(&raw.visibility);
+    let ident = generated(signature.ident.clone().into());
     let mut signature = signature.clone();
-    signature.ident = inner.clone();
+    signature.ident = uncharged_name(&signature.ident);
     quote! {
-        #(#outside)*
-        #visibility fn #ident(
-            __request: #p::Request,
-        ) -> impl #future<Output = #p::Response> + #send {
+        #(#conditions)*
+        impl #ident {
             #(#inside)*
-            #signature #original
-            #p::send(async move { #body })
+            #visibility #signature #body
         }
     }
 }
 
-/// Attributes of the compiler say something about the name or hold for everything inside; others want the handler itself.
-fn stays_outside(attribute: &syn::Attribute) -> bool {
-    const OUTSIDE: [&str; 10] =
-        ["doc", "cfg", "cfg_attr", "allow", "warn", "deny", "forbid", "expect", "deprecated", "must_use"];
-    OUTSIDE.iter().any(|name| attribute.path().is_ident(name))
+/// Found where the user wrote the handler's name.
+fn uncharged_name(handler: &Ident) -> Ident {
+    Ident::new("uncharged", Span::call_site().located_at(handler.span()))
+}
+
+/// Where an attribute of a priced handler goes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// It says something about the name.
+    Outside,
+    /// It wants the handler itself.
+    Inside,
+    /// It silences or denies something in either.
+    Both,
+}
+
+fn place(attribute: &syn::Attribute) -> Place {
+    let is_one = |names: &[&str]| names.iter().any(|name| attribute.path().is_ident(name));
+    if is_one(&["doc", "cfg", "deprecated", "must_use"]) {
+        Place::Outside
+    } else if is_one(&["allow", "warn", "deny", "forbid"]) {
+        Place::Both
+    } else {
+        Place::Inside
+    }
 }
 
 /// From `__request` to a response: extract, reserve, run, settle.
-fn answer_request(handler: &Handler<'_>, function: &Ident, std: &Std) -> TokenStream {
-    let p = &handler.raw.private;
-    let extracted = extract(handler, std);
+fn run(handler: &Handler<'_>, std: &Std) -> TokenStream {
+    let (private, p) = (&handler.raw.private, Private::short());
+    let ok = &std.ok;
+    let imports = imports(handler.raw);
+    let extracted = extract(handler);
     let names = argument_names(handler);
+    let parts = match names.len() {
+        0 => quote!(_, _),
+        1 => quote!(__parts, __body),
+        _ => quote!(mut __parts, __body),
+    };
     let converted = match &handler.answer {
         Answer::Unit => quote!(#p::into_response::<()>),
         Answer::Named(ty) => quote!(#p::into_response::<#ty>),
         Answer::Unnamed => quote!(#p::into_response),
     };
-    let response = quote!(#converted(#function(#(#names),*).await));
+    let ident = &handler.raw.signature.ident;
     let Some(price) = &handler.price else {
-        return match handler.arguments.is_empty() {
-            true => quote! {
-                let _ = __request;
-                #response
-            },
-            false => {
-                let mutable = (handler.arguments.len() > 1).then(|| quote!(mut));
-                quote! {
-                    let (#mutable __parts, __body) = #p::into_parts(__request);
-                    #extracted
-                    #response
-                }
-            }
+        return quote! {
+            use #private as #p;
+            #imports
+            #p::run(async move {
+                let (#parts) = #p::into_parts(__request);
+                #extracted
+                #ok(#converted(#ident(#(#names),*).await))
+            })
         };
     };
     let price = price_const(handler, price, std);
-    let Std { ok, err, .. } = std;
-    let body = match handler.arguments.is_empty() {
-        true => quote!(_),
-        false => quote!(__body),
-    };
+    let (ident, uncharged) = (generated(ident.clone().into()), uncharged_name(ident));
     quote! {
+        use #private as #p;
+        #imports
         #price
-        let (mut __parts, __body) = #p::into_parts(__request);
-        let (__call, #body) = match #p::Call::begin(&mut __parts, __body, &__PRICE).await {
-            #ok(__begun) => __begun,
-            #err(__response) => return __response,
-        };
-        #extracted
-        let __charge = match __call.reserve().await {
-            #ok(__charge) => __charge,
-            #err(__response) => return __response,
-        };
-        let __response = #response;
-        __charge.settle(__response).await
+        #p::run(async move {
+            let (__call, #parts) = #p::Call::begin(__request, &__PRICE).await?;
+            #extracted
+            let __charge = __call.reserve().await?;
+            let __response = #converted(#ident::#uncharged(#(#names),*).await);
+            #ok(__charge.settle(__response).await)
+        })
     }
 }
 
 /// One binding for each argument. The type stands in the turbofish, so that a missing bound is reported on it.
-fn extract(handler: &Handler<'_>, std: &Std) -> TokenStream {
-    let p = &handler.raw.private;
-    let Std { ok, err, .. } = std;
+fn extract(handler: &Handler<'_>) -> TokenStream {
+    let p = Private::short();
     let names = argument_names(handler);
     let last = names.len().saturating_sub(1);
     let bindings = handler.arguments.iter().enumerate().map(|(index, ty)| {
@@ -208,10 +230,7 @@ fn extract(handler: &Handler<'_>, std: &Std) -> TokenStream {
         let metered = refuse_meter(handler, ty);
         quote! {
             #metered
-            let #name = match #extraction #awaited {
-                #ok(__value) => __value,
-                #err(__response) => return __response,
-            };
+            let #name = #extraction #awaited?;
         }
     });
     quote!(#(#bindings)*)
@@ -225,7 +244,7 @@ fn refuse_meter(handler: &Handler<'_>, ty: &Type) -> Option<TokenStream> {
         return None;
     }
     let (start, end) = ends(ty);
-    let p = handler.raw.private.at(start);
+    let p = Private::short().at(start);
     let generic = quote_spanned!(end=> ::<#p::NoMaximum>());
     let check = quote_spanned!(start=> #p::Unmetered::<#ty>::check #generic);
     Some(quote! {
@@ -253,7 +272,7 @@ fn argument_names(handler: &Handler<'_>) -> Vec<Ident> {
 }
 
 fn price_const(handler: &Handler<'_>, price: &Price<'_>, std: &Std) -> TokenStream {
-    let p = &handler.raw.private;
+    let p = Private::short();
     let constructor = match price.limit {
         Limit::Exact => "exact",
         Limit::UpTo => "up_to",
@@ -288,6 +307,10 @@ fn price_const(handler: &Handler<'_>, price: &Price<'_>, std: &Std) -> TokenStre
     quote! {
         const __PRICE: #p::Price = #amount.hold_seconds(#hold_seconds).route(#route);
     }
+}
+
+fn all_generated(written: &impl ToTokens) -> TokenStream {
+    written.to_token_stream().into_iter().map(generated).collect()
 }
 
 /// The same token in the same place, but as generated code: lints are silent about it.

@@ -1,12 +1,17 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use super::{Attribute, Method, expand};
+use super::{Attribute, Method};
 use crate::errors::Expansion;
 use crate::testing::{assert_golden, messages};
 
 const GET: Attribute = Attribute::Route(Method::Get);
 const POST: Attribute = Attribute::Route(Method::Post);
+
+/// Of a free function.
+fn expand(attribute: Attribute, arguments: TokenStream, item: TokenStream) -> Expansion {
+    super::expand(attribute, arguments, item, false)
+}
 
 /// What `#[get("/")] item` reports.
 fn get(item: TokenStream) -> Vec<String> {
@@ -102,8 +107,8 @@ fn signatures_that_are_no_handlers() {
         (quote! { async fn x() where u8: Copy {} }, "a handler cannot have a `where` clause"),
         (
             quote! { async fn u8() {} },
-            "a handler cannot be called like the primitive type `u8`: `routes!` finds it through a hidden type of the \
-             same name",
+            "a handler cannot be called like the primitive type `u8`: beside it stands a hidden type of the same \
+             name",
         ),
         (
             quote! { #[get("/again")] async fn x() {} },
@@ -117,11 +122,22 @@ fn signatures_that_are_no_handlers() {
 }
 
 #[test]
-fn a_method_is_left_as_it_is() {
-    let expansion = expand(GET, quote!("/"), quote! { async fn x(&self) {} });
-    assert_eq!(expansion.tokens.to_string(), quote! { async fn x(&self) {} }.to_string());
-    assert_eq!(expansion.errors.into_messages(), ["a handler is a free function: it cannot take `self`"]);
+fn a_function_of_an_impl_block_is_left_as_it_is() {
+    let item = quote! { async fn x() {} };
+    for expansion in [
+        super::expand(GET, quote!("/"), item.clone(), true),
+        super::expand(Attribute::Priced, quote!(cents = 1), quote! { #[get("/")] #item }, true),
+        super::expand(Attribute::Priced, quote!(cents = 1), item.clone(), true),
+    ] {
+        let tokens = expansion.tokens.to_string().replace("use get as _ ; ", "");
+        assert_eq!(tokens, quote! { async fn x() { {} } }.to_string());
+        assert_eq!(expansion.errors.into_messages(), [IN_AN_IMPL]);
+    }
+    assert_eq!(get(quote! { async fn x(&self) {} }), [IN_AN_IMPL]);
 }
+
+const IN_AN_IMPL: &str = "a handler is a free function, not one of an `impl` block: beside it stands a hidden type of its name, \
+                          which a block cannot hold; write the handler outside, and call the block's function from there";
 
 #[test]
 fn arguments_of_a_route() {
@@ -176,7 +192,7 @@ fn arguments_of_a_price() {
 fn several_mistakes_are_reported_at_once() {
     let item = quote! {
         #[priced(cents = -1, hold_s = 0, colour = 1)]
-        fn x<T>(&self) {}
+        fn x<T>() {}
     };
-    assert_eq!(messages(expand(POST, quote!("x?"), item)).len(), 7);
+    assert_eq!(messages(expand(POST, quote!("x?"), item)).len(), 6);
 }

@@ -19,10 +19,8 @@ const PRIMITIVES: &[&str] = &[
 
 pub(super) fn validate<'a>(raw: &'a RawHandler, errors: &mut Errors) -> Option<Handler<'a>> {
     signature(&raw.signature, errors);
-    let route = raw.route.as_ref().map(|written| {
-        name(&raw.signature, errors);
-        route(written, errors)
-    });
+    name(&raw.signature, errors);
+    let route = raw.route.as_ref().map(|written| route(written, errors));
     let price = raw.price.as_ref().map(|written| price::check(written, errors));
     Some(Handler {
         raw,
@@ -37,6 +35,16 @@ pub(super) fn validate<'a>(raw: &'a RawHandler, errors: &mut Errors) -> Option<H
             None => None,
         },
     })
+}
+
+/// The hidden type of a handler's name cannot stand in an `impl` block.
+pub(super) fn refuse_in_impl(raw: &RawHandler, errors: &mut Errors) {
+    let span = raw.signature.receiver().map_or(raw.signature.ident.span(), |receiver| receiver.self_token.span());
+    errors.push(
+        span,
+        "a handler is a free function, not one of an `impl` block: beside it stands a hidden type of its name, which a block \
+         cannot hold; write the handler outside, and call the block's function from there",
+    );
 }
 
 fn signature(signature: &Signature, errors: &mut Errors) {
@@ -64,15 +72,10 @@ fn signature(signature: &Signature, errors: &mut Errors) {
         errors.push(variadic.dots.span(), "a handler cannot be variadic");
     }
     for input in &signature.inputs {
-        match input {
-            FnArg::Receiver(receiver) => {
-                errors.push(receiver.self_token.span(), "a handler is a free function: it cannot take `self`");
-            }
-            FnArg::Typed(argument) => {
-                if let Some(span) = find_impl(argument.ty.to_token_stream()) {
-                    errors.push(span, "a handler cannot be generic: name the type instead of `impl`");
-                }
-            }
+        if let FnArg::Typed(argument) = input
+            && let Some(span) = find_impl(argument.ty.to_token_stream())
+        {
+            errors.push(span, "a handler cannot be generic: name the type instead of `impl`");
         }
     }
 }
@@ -81,8 +84,8 @@ fn name(signature: &Signature, errors: &mut Errors) {
     let name = signature.ident.unraw().to_string();
     if PRIMITIVES.contains(&name.as_str()) {
         let message = format!(
-            "a handler cannot be called like the primitive type `{name}`: `routes!` finds it through a hidden type of the \
-             same name"
+            "a handler cannot be called like the primitive type `{name}`: beside it stands a hidden type of the same \
+             name"
         );
         errors.push(signature.ident.span(), message);
     }

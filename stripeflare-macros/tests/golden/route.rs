@@ -13,29 +13,15 @@ impl ::stripeflare::__private::Route for hello {
     const METHOD: ::stripeflare::__private::Method = ::stripeflare::__private::Method::Get;
     const PATH: &'static str = "/hello";
     const NAME: &'static str = ::core::concat!(::core::module_path!(), "::", "hello");
-    fn endpoint(
-        __request: ::stripeflare::__private::Request,
-    ) -> ::stripeflare::__private::ResponseFuture {
-        ::stripeflare::__private::boxed(async move {
-            let (mut __parts, __body) = ::stripeflare::__private::into_parts(__request);
-            let __a0 = match ::stripeflare::__private::from_parts::<
-                Account<User>,
-            >(&mut __parts)
-                .await
-            {
-                ::core::result::Result::Ok(__value) => __value,
-                ::core::result::Result::Err(__response) => return __response,
-            };
-            let __a1 = match ::stripeflare::__private::from_request::<
-                Json<Text>,
-                _,
-            >(__parts, __body)
-                .await
-            {
-                ::core::result::Result::Ok(__value) => __value,
-                ::core::result::Result::Err(__response) => return __response,
-            };
-            ::stripeflare::__private::into_response::<String>(hello(__a0, __a1).await)
+    const ENDPOINT: ::stripeflare::__private::Endpoint = |__request| {
+        use ::stripeflare::__private as __p;
+        __p::run(async move {
+            let (mut __parts, __body) = __p::into_parts(__request);
+            let __a0 = __p::from_parts::<Account<User>>(&mut __parts).await?;
+            let __a1 = __p::from_request::<Json<Text>, _>(__parts, __body).await?;
+            ::core::result::Result::Ok(
+                __p::into_response::<String>(hello(__a0, __a1).await),
+            )
         })
-    }
+    };
 }

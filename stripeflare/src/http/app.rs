@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use axum::Router;
 use serde::de::DeserializeOwned;
-use stripeflare_core::schema::{Schema, StripeUser};
+use stripeflare_core::schema::Schema;
 use worker::{Env, MessageBatch, ScheduledEvent};
 
 use crate::error::Error;
@@ -91,6 +91,14 @@ impl<U> App<U> {
     }
 }
 
+impl<U> App<U> {
+    #[doc(hidden)]
+    #[must_use]
+    pub fn of_any_user(self) -> App {
+        App { router: self.router, scheduled: self.scheduled, queue: self.queue, user: PhantomData }
+    }
+}
+
 impl<U> std::fmt::Debug for App<U> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("App").field("router", &self.router).finish_non_exhaustive()
@@ -123,12 +131,12 @@ thread_local! {
 }
 
 impl Built {
-    pub(crate) fn get<U: StripeUser>(build: fn() -> App<U>) -> Rc<Self> {
+    pub(crate) fn get(schema: Schema, build: fn() -> App) -> Rc<Self> {
         if let Some(built) = BUILT.with_borrow(Clone::clone) {
             return built;
         }
         let app = build();
-        let router = super::routes::router(Schema::of::<U>()).fallback_service(app.router);
+        let router = super::routes::router(schema).fallback_service(app.router);
         let built = Rc::new(Self { router, scheduled: app.scheduled, queue: app.queue });
         BUILT.set(Some(Rc::clone(&built)));
         built

@@ -9,30 +9,51 @@ use ::http::{HeaderValue, StatusCode};
 use axum::extract::Request;
 use axum::response::Response;
 use js_sys::Promise;
-use stripeflare_core::schema::StripeUser;
+use stripeflare_core::schema::Schema;
 use tower_service::Service;
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::future_to_promise;
 use worker::Env;
-use worker::worker_sys::{Context as JsContext, MessageBatch, ScheduleContext, ScheduledEvent};
+use worker::worker_sys::{Context as JsContext, DurableObjectState, MessageBatch, ScheduleContext, ScheduledEvent};
 
 use crate::deployment::Deployment;
 use crate::error::Error;
-use crate::http::app::{App, Built};
+use crate::http::app::{App, AppType, Built};
 use crate::http::call::context::Context;
 use crate::http::reply::answer::{Answer, for_person};
 use crate::js;
+use crate::object::Object;
+
+/// What `#[stripeflare::main]` stands on.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    version: &'static str,
+    schema: Schema,
+    build: fn() -> App,
+}
+
+impl Entry {
+    /// The entry point that returns `A`.
+    #[must_use]
+    pub const fn of<A: AppType>(version: &'static str, build: fn() -> App) -> Self {
+        Self { version, schema: Schema::of::<A::User>(), build }
+    }
+
+    /// One of its Durable Objects.
+    #[must_use]
+    pub fn object(&self, state: &DurableObjectState, env: &Env) -> Object {
+        Object::new(self.version, self.schema, state, env)
+    }
+
+    fn built(&self) -> Rc<Built> {
+        crate::deployment::run_as(self.version);
+        Built::get(self.schema, self.build)
+    }
+}
 
 /// One HTTP request.
-pub fn fetch<U: StripeUser>(
-    version: &'static str,
-    build: fn() -> App<U>,
-    request: web_sys::Request,
-    env: Env,
-    context: JsContext,
-) -> Promise {
-    let built = Built::get(build);
-    crate::deployment::run_as(version);
+pub fn fetch(entry: &Entry, request: web_sys::Request, env: Env, context: JsContext) -> Promise {
+    let (built, version) = (entry.built(), entry.version);
     promise(async move {
         let response = answer(&built, version, request, &env, context).await;
         js::http::to_js(response).await.map(JsValue::from)
@@ -59,6 +80,7 @@ async fn answer(
         Err(problem) => return Answer::new(StatusCode::BAD_REQUEST, "bad_request", problem).into(),
     };
     let context = Context::new(deployment, context, &request);
+    request = context.call.follow(request);
     request.extensions_mut().insert(context.clone());
     // For handlers that take an `Extension<Env>`.
     request.extensions_mut().insert(env.clone());
@@ -67,51 +89,43 @@ async fn answer(
         Ok(response) => response,
         Err(never) => match never {},
     };
-    if stalled.get() && response.status().as_u16() >= 400 {
+    let mut response = if stalled.get() && response.status().as_u16() >= 400 {
         let message = "The request's body stopped arriving. Send it again.";
-        return Answer::new(StatusCode::REQUEST_TIMEOUT, "stalled_body", message).into();
-    }
-    let mut response = context.charge_after_the_fact(response).await;
+        Answer::new(StatusCode::REQUEST_TIMEOUT, "stalled_body", message).into()
+    } else {
+        context.charge_after_the_fact(response).await
+    };
+    context.inside.tell(&mut response);
     if context.manner.navigation {
         response = for_person(response, panel);
     }
     let cookie = context.cookie().and_then(|cookie| HeaderValue::from_str(&cookie).ok());
     let headers = response.headers_mut();
     if cookie.is_some() || context.is_personal() {
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
+        let as_is = headers.get_all(CACHE_CONTROL).iter().any(|value| {
+            let mut directives = value.as_bytes().split(|byte| *byte == b',');
+            directives.any(|directive| directive.trim_ascii().eq_ignore_ascii_case(b"no-transform"))
+        });
+        let control = if as_is { "private, no-store, no-transform" } else { "private, no-store" };
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static(control));
     }
     headers.extend(cookie.map(|cookie| (SET_COOKIE, cookie)));
     response
 }
 
 /// One run of a cron trigger.
-pub fn scheduled<U: StripeUser>(
-    version: &'static str,
-    build: fn() -> App<U>,
-    event: ScheduledEvent,
-    env: Env,
-    _context: ScheduleContext,
-) -> Promise {
-    let built = Built::get(build);
-    run_job(version, built.scheduled.clone(), event.into(), env)
+pub fn scheduled(entry: &Entry, event: ScheduledEvent, env: Env, _context: ScheduleContext) -> Promise {
+    run_job(entry.built().scheduled.clone(), event.into(), env)
 }
 
 /// One batch of a queue.
-pub fn queue<U: StripeUser>(
-    version: &'static str,
-    build: fn() -> App<U>,
-    batch: MessageBatch,
-    env: Env,
-    _context: JsContext,
-) -> Promise {
-    let built = Built::get(build);
-    run_job(version, built.queue.clone(), batch, env)
+pub fn queue(entry: &Entry, batch: MessageBatch, env: Env, _context: JsContext) -> Promise {
+    run_job(entry.built().queue.clone(), batch, env)
 }
 
 type Run<E> = Rc<dyn Fn(E, Env) -> std::pin::Pin<Box<dyn Future<Output = Result<(), Error>>>>>;
 
-fn run_job<E: 'static>(version: &'static str, job: Option<Run<E>>, event: E, env: Env) -> Promise {
-    crate::deployment::run_as(version);
+fn run_job<E: 'static>(job: Option<Run<E>>, event: E, env: Env) -> Promise {
     promise(async move {
         let job = job.ok_or("this application has no handler for such an event")?;
         job(event, env).await.map(|()| JsValue::UNDEFINED).map_err(|error| {

@@ -12,8 +12,8 @@ use worker::send::SendFuture;
 
 use crate::http::routes::BUILT_IN;
 
-/// A handler's run. Handlers may await the runtime's own futures, which stay on their thread.
-pub type ResponseFuture = Pin<Box<dyn Future<Output = Response>>>;
+/// A handler's run. Handlers may await the runtime's own futures, which stay on their thread; there is only one.
+pub type ResponseFuture = SendFuture<Pin<Box<dyn Future<Output = Response>>>>;
 
 /// A handler, its extractors and its price in one function.
 pub type Endpoint = fn(Request) -> ResponseFuture;
@@ -53,8 +53,8 @@ impl Method {
 
 /// A function with a route attribute.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no route",
-    label = "has no `#[get(…)]`, `#[post(…)]`, … on it",
+    message = "`{Self}` has no route",
+    label = "add `#[get(\"/…\")]`, `#[post(\"/…\")]`, … to it",
     note = "`routes![]` takes functions with a route attribute; a plain axum router goes through `App::merge`"
 )]
 pub trait Route {
@@ -65,7 +65,7 @@ pub trait Route {
     /// The function's path, for messages.
     const NAME: &'static str;
     /// Runs it.
-    fn endpoint(request: Request) -> ResponseFuture;
+    const ENDPOINT: Endpoint;
 }
 
 /// One line of `routes![]`.
@@ -81,13 +81,11 @@ impl RouteDef {
     /// The route behind a type.
     #[must_use]
     pub const fn of<R: Route>() -> Self {
-        Self { method: R::METHOD, path: R::PATH, name: R::NAME, endpoint: R::endpoint }
+        Self { method: R::METHOD, path: R::PATH, name: R::NAME, endpoint: R::ENDPOINT }
     }
 
     pub(crate) fn register(self, router: axum::Router) -> axum::Router {
-        let endpoint = self.endpoint;
-        let handler = move |request: Request| SendFuture::new(endpoint(request));
-        let methods: MethodRouter = on(self.method.filter(), handler);
+        let methods: MethodRouter = on(self.method.filter(), self.endpoint);
         router.route(self.path, methods)
     }
 }
@@ -216,13 +214,13 @@ impl Message {
     }
 }
 
-/// Boxes a handler's run.
+/// Runs a handler, or what is around it; an answer in its place comes as an error.
 #[must_use]
-pub fn boxed(run: impl Future<Output = Response> + 'static) -> ResponseFuture {
-    Box::pin(run)
+pub fn run(run: impl Future<Output = Result<Response, Response>> + 'static) -> ResponseFuture {
+    SendFuture::new(Box::pin(async { run.await.unwrap_or_else(|answer| answer) }))
 }
 
-/// Lets axum take a handler's run for one that may change threads; there is only one.
+/// Lets axum take a future for one that may change threads.
 pub fn send<F: Future<Output = Response>>(run: F) -> impl Future<Output = Response> + Send {
     SendFuture::new(run)
 }

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use futures_util::future::{Either, select};
 use futures_util::stream::unfold;
 use futures_util::{StreamExt, TryStreamExt};
-use http::header::{AUTHORIZATION, COOKIE};
+use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, COOKIE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use http_body::Body as _;
 use js_sys::{Array, Uint8Array};
@@ -21,7 +21,8 @@ use send_wrapper::SendWrapper;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_streams::ReadableStream;
 use web_sys::{Headers, ResponseInit};
-use worker::Delay;
+use worker::worker_sys::ext::ResponseInitExt;
+use worker::{Delay, WebSocket};
 
 use crate::js::describe;
 
@@ -82,7 +83,7 @@ fn read_headers(headers: &Headers, into: &mut HeaderMap) -> Result<(), String> {
             (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(value.as_bytes()))
         {
             into.append(name, value);
-        } else if [COOKIE.as_str(), AUTHORIZATION.as_str()].contains(&name.as_str()) {
+        } else if [COOKIE.as_str(), AUTHORIZATION.as_str(), "x-api-key"].contains(&name.as_str()) {
             return Err(format!(
                 "the header {name} cannot be read: delete this site's cookies, or send a token as it is"
             ));
@@ -99,30 +100,72 @@ fn header_text(value: &HeaderValue) -> Cow<'_, str> {
     }
 }
 
+/// Whether the start of what is said to be compressed is text: `fetch` gives a handler decoded bytes, and the headers that it
+/// may pass on say how they came.
+fn is_decoded(start: &[u8]) -> bool {
+    std::str::from_utf8(start).map_or_else(|error| error.error_len().is_none(), |_| true)
+}
+
 pub(crate) async fn to_js(response: Response) -> Result<web_sys::Response, JsValue> {
-    let (parts, body) = response.into_parts();
+    let (mut parts, body) = response.into_parts();
+    let length = body.size_hint().exact();
+    let (bytes, chunks) = match length {
+        Some(0) => (None, None),
+        Some(_) => {
+            let bytes = axum::body::to_bytes(body, usize::MAX).await;
+            (Some(bytes.map_err(|error| JsValue::from_str(&error.to_string()))?), None)
+        }
+        None => (None, Some(body.into_data_stream().peekable())),
+    };
+    let mut chunks = chunks.map(Box::pin);
+    let mut init = ResponseInit::new();
+    if parts.headers.contains_key(CONTENT_ENCODING) {
+        let start = match &mut chunks {
+            Some(chunks) => chunks.as_mut().peek().await.and_then(|chunk| chunk.as_ref().ok()),
+            None => bytes.as_ref(),
+        };
+        if start.is_some_and(|start| is_decoded(start)) {
+            parts.headers.remove(CONTENT_ENCODING);
+            parts.headers.remove(CONTENT_LENGTH);
+        } else {
+            // The runtime would compress it once more.
+            init.encode_body("manual")?;
+        }
+    }
     let headers = Headers::new()?;
     for (name, value) in &parts.headers {
         headers.append(name.as_str(), &header_text(value))?;
     }
-    let init = ResponseInit::new();
     init.set_status(parts.status.as_u16());
     init.set_headers(&headers);
+    if let Some(socket) = parts.extensions.remove::<WebSocket>() {
+        init.websocket(socket.as_ref())?;
+    }
+    if let Some(bytes) = bytes {
+        return web_sys::Response::new_with_opt_js_u8_array_and_init(Some(&Uint8Array::from(bytes.as_ref())), &init);
+    }
+    let stream = chunks.map(|chunks| {
+        let chunks = chunks
+            .map_ok(|chunk| JsValue::from(Uint8Array::from(chunk.as_ref())))
+            .map_err(|error| js_sys::Error::new(&error.to_string()).into());
+        ReadableStream::from_stream(chunks).into_raw().unchecked_into()
+    });
+    web_sys::Response::new_with_opt_readable_stream_and_init(stream.as_ref(), &init)
+}
 
-    match body.size_hint().exact() {
-        Some(0) => web_sys::Response::new_with_opt_str_and_init(None, &init),
-        Some(_) => {
-            let bytes =
-                axum::body::to_bytes(body, usize::MAX).await.map_err(|error| JsValue::from_str(&error.to_string()))?;
-            web_sys::Response::new_with_opt_js_u8_array_and_init(Some(&Uint8Array::from(bytes.as_ref())), &init)
+#[cfg(test)]
+mod tests {
+    use super::is_decoded;
+
+    #[test]
+    fn compressed_bytes_are_no_text() {
+        let (gzip, zlib, zstd) = (b"\x1f\x8b\x08\x00", b"\x78\x9c\x4b\xce", b"\x28\xb5\x2f\xfd");
+        let brotli = b"\x0b\x02\x80hello\x03";
+        for bytes in [&gzip[..], zlib, zstd, brotli] {
+            assert!(!is_decoded(bytes), "{bytes:?}");
         }
-        None => {
-            let chunks = body.into_data_stream();
-            let stream = chunks
-                .map_ok(|chunk| JsValue::from(Uint8Array::from(chunk.as_ref())))
-                .map_err(|error| js_sys::Error::new(&error.to_string()).into());
-            let stream: web_sys::ReadableStream = ReadableStream::from_stream(stream).into_raw().unchecked_into();
-            web_sys::Response::new_with_opt_readable_stream_and_init(Some(&stream), &init)
+        for text in [&b"{\"a\":1}"[..], "Zo\u{eb}".as_bytes(), &"\u{1f980}".as_bytes()[..3], b""] {
+            assert!(is_decoded(text), "{text:?}");
         }
     }
 }

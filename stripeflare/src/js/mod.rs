@@ -13,6 +13,14 @@ pub(crate) fn describe(exception: &wasm_bindgen::JsValue) -> String {
     }
 }
 
+/// Where the operator sees it; an application's own tests have no console.
+pub(crate) fn log_error(cause: impl std::fmt::Display) {
+    #[cfg(target_arch = "wasm32")]
+    worker::console_error!("{cause}");
+    #[cfg(not(target_arch = "wasm32"))]
+    eprintln!("{cause}");
+}
+
 /// Tells the time by the worker's clock, which stands still while nothing is awaited.
 pub(crate) fn set_clock() {
     clock::set(|| worker::Date::now().as_millis() as Millis);

@@ -1,5 +1,4 @@
 use std::cell::Cell;
-use std::marker::PhantomData;
 use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
 
@@ -10,7 +9,7 @@ use stripeflare_core::error::WalletError;
 use stripeflare_core::protocol::codec::PROTOCOL;
 use stripeflare_core::protocol::{self, Envelope, NotDone, Stats, codec};
 use stripeflare_core::read_only_sql::Table;
-use stripeflare_core::schema::{Schema, StripeUser};
+use stripeflare_core::schema::Schema;
 use stripeflare_core::sql::{Sql, SqlError, Value};
 use stripeflare_core::tables::Role;
 use wasm_bindgen::prelude::*;
@@ -40,9 +39,8 @@ pub fn extend_durable_object(instance: &JsValue) {
 }
 
 /// What the exported class `DORM` holds: one account, a directory shard or the aggregate, as its name says.
-pub struct Object<U> {
+pub struct Object {
     inner: Option<AssertUnwindSafe<Rc<Inner>>>,
-    user: PhantomData<fn() -> U>,
 }
 
 pub(super) struct Inner {
@@ -56,19 +54,18 @@ pub(super) struct Inner {
     stats: Cell<Stats>,
 }
 
-impl<U: StripeUser> Object<U> {
+impl Object {
     /// An instance that only lends its class.
     #[must_use]
     pub fn unattached() -> Self {
-        Self { inner: None, user: PhantomData }
+        Self { inner: None }
     }
 
     /// Called by the runtime whenever the object wakes up; it does nothing that could fail later.
     #[must_use]
-    pub fn new(version: &'static str, state: &DurableObjectState, env: &Env) -> Self {
+    pub fn new(version: &'static str, schema: Schema, state: &DurableObjectState, env: &Env) -> Self {
         js::set_clock();
         let storage = Storage::new(state).expect("a Durable Object with SQLite storage");
-        let schema = Schema::of::<U>();
         let inner = Inner {
             storage,
             schema,
@@ -77,7 +74,7 @@ impl<U: StripeUser> Object<U> {
             alarm: Alarm::default(),
             stats: Cell::default(),
         };
-        Self { inner: Some(AssertUnwindSafe(Rc::new(inner))), user: PhantomData }
+        Self { inner: Some(AssertUnwindSafe(Rc::new(inner))) }
     }
 
     /// One command and its answer, as bytes.

@@ -2,17 +2,18 @@
 
 mod columns;
 
+use std::collections::HashMap;
 use std::time::Duration;
 
-use futures_util::stream::unfold;
+use futures_util::stream::{iter, unfold};
 use serde::{Deserialize, Serialize};
 use stripeflare::__private::Stats;
 use stripeflare::axum::body::Body;
-use stripeflare::axum::extract::Request;
+use stripeflare::axum::extract::{Multipart, Request};
 use stripeflare::axum::routing::post;
 use stripeflare::axum::{BoxError, Router, http};
 use stripeflare::prelude::*;
-use stripeflare::worker::{Delay, Env};
+use stripeflare::worker::{self, Delay, Env, WebSocketPair};
 use stripeflare::{ChargeOutcome, Meter as Renamed, SendWrapper, charge_user};
 
 use crate::columns::User;
@@ -72,6 +73,17 @@ async fn drain(body: Body) -> Result<String> {
     Ok(bytes.len().to_string())
 }
 
+/// Reads a form when its price is held already.
+#[post("/form")]
+#[priced(cents = 1)]
+async fn form(mut form: Multipart) -> Result<String> {
+    let mut length = 0;
+    while let Some(field) = form.next_field().await? {
+        length += field.bytes().await?.len();
+    }
+    Ok(length.to_string())
+}
+
 #[get("/error")]
 #[priced(cents = 1)]
 async fn error() -> (StatusCode, &'static str) {
@@ -102,6 +114,71 @@ async fn exception() -> Result<String> {
     let never = stripeflare::__private::js_sys::Function::new_no_args("throw new Error('on purpose')");
     let thrown = never.call0(&stripeflare::__private::wasm_bindgen::JsValue::UNDEFINED);
     thrown.map(|_| String::new()).map_err(|_| Error::new(StatusCode::BAD_GATEWAY, "an exception"))
+}
+
+/// What `/answer` answers, with a body of four bytes, or with a WebSocket.
+#[derive(Deserialize)]
+struct Answered {
+    status: u16,
+    #[serde(default)]
+    socket: bool,
+}
+
+fn answered(Answered { status, socket }: Answered) -> Result<Response> {
+    let mut response = (StatusCode::from_u16(status)?, "body").into_response();
+    if socket {
+        let pair = WebSocketPair::new()?;
+        pair.server.accept()?;
+        pair.server.send_with_str("hello")?;
+        pair.server.close(Some(1000), Some("over"))?;
+        *response.body_mut() = Body::empty();
+        response.extensions_mut().insert(pair.client);
+    }
+    Ok(response)
+}
+
+#[get("/answer")]
+#[priced(cents = 1)]
+async fn answer(Query(wanted): Query<Answered>) -> Result<Response> {
+    answered(wanted)
+}
+
+/// The same, charged after the fact.
+#[get("/answer-dynamic")]
+async fn answer_dynamic(Query(wanted): Query<Answered>) -> Result<impl IntoResponse> {
+    Ok(([("x-price", "1")], answered(wanted)?))
+}
+
+/// `compressed text`, by gzip.
+const COMPRESSED: &[u8] = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\x4b\xce\xcf\x2d\x28\x4a\x2d\x2e\x4e\
+    \x4d\x51\x28\x49\xad\x28\x01\x00\xc2\x18\xd8\xd8\x0f\x00\x00\x00";
+
+#[get("/compressed")]
+#[priced(cents = 1)]
+async fn compressed(Query(streamed): Query<HashMap<String, String>>) -> impl IntoResponse {
+    let body = match streamed.contains_key("streamed") {
+        true => Body::from_stream(iter(COMPRESSED.chunks(7).map(Ok::<_, BoxError>))),
+        false => Body::from(COMPRESSED),
+    };
+    ([("content-encoding", "gzip"), ("cache-control", "max-age=60, No-Transform")], body)
+}
+
+/// Passes on what an address of `fetch` answers.
+#[get("/passed-on")]
+#[priced(cents = 1)]
+async fn passed_on(Query(query): Query<HashMap<String, String>>) -> Result<Response> {
+    let url = query.get("url").ok_or_else(|| Error::new(StatusCode::BAD_REQUEST, "?url="))?;
+    let request = worker::Request::new(url, worker::Method::Get)?;
+    request.headers().set("authorization", query.get("authorization").map_or("", String::as_str))?;
+    let mut answer = worker::Fetch::Request(request).send().await?;
+    let mut response = Response::new(match query.contains_key("streamed") {
+        true => Body::from_stream(SendWrapper::new(answer.stream()?)),
+        false => Body::from(answer.bytes().await?),
+    });
+    for (name, value) in answer.headers() {
+        response.headers_mut().append(http::HeaderName::try_from(name)?, http::HeaderValue::try_from(value)?);
+    }
+    Ok(response)
 }
 
 /// How long `/slow` takes.
@@ -196,6 +273,13 @@ async fn stream(meter: Meter, Query(streamed): Query<Streamed>) -> Result<Respon
     Ok((status, [("content-type", "text/event-stream")], body).into_response())
 }
 
+/// As long as wanted, for a fixed price.
+#[get("/endless")]
+#[priced(cents = 1)]
+async fn endless(Query(Streamed { chunks, bytes, .. }): Query<Streamed>) -> Body {
+    Body::from_stream(iter((0..chunks).map(move |_| Ok::<_, BoxError>("x".repeat(bytes)))))
+}
+
 #[get("/counted")]
 #[priced(max_cents = 10)]
 async fn counted(meter: Meter, Query(Metered { r#use, .. }): Query<Metered>) -> Result<String> {
@@ -226,13 +310,35 @@ struct Inside {
     cents: Cents,
     #[serde(default)]
     overdraft: bool,
+    /// Charges twice.
+    #[serde(default)]
+    twice: bool,
+    once: Option<String>,
+    #[serde(default)]
+    fails: bool,
 }
 
 #[post("/charge")]
 async fn charge(account: Account<User>, Query(inside): Query<Inside>) -> Result<String> {
     let overdraft = if inside.overdraft { Overdraft::Allow } else { Overdraft::Deny };
-    let available = account.charge(inside.cents, overdraft).await?;
+    let mut available = match &inside.once {
+        Some(key) => account.charge_once(key, inside.cents, overdraft).await?,
+        None => account.charge(inside.cents, overdraft).await?,
+    };
+    if inside.twice {
+        available = account.charge(inside.cents, overdraft).await?;
+    }
+    if inside.fails {
+        return Err(Error::new(StatusCode::CONFLICT, "it charges and then fails"));
+    }
     Ok(available.to_string())
+}
+
+/// The same in a priced route.
+#[post("/priced-charge")]
+#[priced(cents = 1)]
+async fn priced_charge(account: Account<User>, inside: Query<Inside>) -> Result<String> {
+    charge(account, inside).await
 }
 
 /// What `/job` hands to `charge_user`.
@@ -246,6 +352,20 @@ struct Job {
 #[priced(cents = 2)]
 async fn plain(body: String) -> String {
     body
+}
+
+/// Has a route, and is mounted by hand as well.
+#[get("/trap")]
+#[priced(cents = 3)]
+async fn trap() -> &'static str {
+    "trap"
+}
+
+/// Calls others without their price.
+#[get("/of-others")]
+#[priced(cents = 1)]
+async fn of_others() -> String {
+    format!("{} {}", trap::uncharged().await, plain::uncharged("plain".into()).await)
 }
 
 async fn job(request: Request) -> Result<String> {
@@ -273,10 +393,20 @@ async fn name() -> impl IntoResponse {
     ([("x-name", bytes), ("x-latin1", latin1)], "name")
 }
 
+async fn stamp(mut response: Response) -> Response {
+    response.headers_mut().insert("x-layer", http::HeaderValue::from_static("passed"));
+    response
+}
+
 fn plain_router() -> Router {
     use stripeflare::__private::send;
+    use stripeflare::axum::middleware::map_response;
+    use stripeflare::axum::routing::get as get_by_hand;
     Router::new()
         .route("/plain", post(plain))
+        .route("/x", get_by_hand(trap))
+        .nest("/nested", Router::new().route("/x", get_by_hand(trap)))
+        .merge(Router::new().route("/layered/x", get_by_hand(trap)).layer(map_response(stamp)))
         .route("/sweep", post(|request| send(async { sweep(request).await.into_response() })))
         .route("/job", post(|request| send(async { job(request).await.into_response() })))
         .route(
@@ -289,10 +419,42 @@ fn plain_router() -> Router {
 fn app() -> App<User> {
     App::new()
         .routes(routes![
-            free, whoami, ok, row, fraction, echo, large, error, err, panic, abort, exception, slow, outlive, dynamic,
-            metered, charge, name
+            free,
+            whoami,
+            ok,
+            row,
+            fraction,
+            echo,
+            large,
+            error,
+            err,
+            panic,
+            abort,
+            exception,
+            slow,
+            outlive,
+            dynamic,
+            metered,
+            charge,
+            name,
+            trap,
+            of_others,
+            answer,
+            answer_dynamic,
+            compressed,
+            passed_on
         ])
-        .routes(routes![drain, stream, counted, said_twice, meter_without_maximum, meter_without_price])
+        .routes(routes![
+            form,
+            priced_charge,
+            drain,
+            stream,
+            endless,
+            counted,
+            said_twice,
+            meter_without_maximum,
+            meter_without_price
+        ])
         .routes(columns::routes())
         .merge(plain_router())
 }

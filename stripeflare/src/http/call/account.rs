@@ -95,18 +95,36 @@ impl<U> Account<U> {
 
     /// Charges the account now, beside any price of the route, and answers what is available after it.
     ///
-    /// What is charged here stays charged, also when the handler fails afterwards.
+    /// What is charged here stays charged, also when the handler fails afterwards. A caller who repeats the whole call with
+    /// the same `Idempotency-Key` is charged once for each `charge` in it.
     ///
     /// # Errors
-    /// When nothing was charged: with `?` in a handler, the caller gets the answer that says why (402, 429, …).
+    /// With `?` in a handler, the caller gets the answer that says why nothing was charged (402, 429, …); after a 503 it is
+    /// not known whether it was.
     pub async fn charge(&self, amount: Cents, overdraft: Overdraft) -> Result<Cents, ChargeError> {
+        self.charge_under(None, amount, overdraft).await
+    }
+
+    /// The same, under a key of your own, such as an order's number: charged once in the account, however often and
+    /// wherever it is asked for. Another amount under the same key is refused.
+    ///
+    /// # Errors
+    /// As [`Account::charge`].
+    pub async fn charge_once(&self, key: &str, amount: Cents, overdraft: Overdraft) -> Result<Cents, ChargeError> {
+        if !(1..=255).contains(&key.len()) {
+            return Err(ChargeError(Answer::internal("the key of account.charge_once has 1 to 255 bytes").into()));
+        }
+        self.charge_under(Some(key), amount, overdraft).await
+    }
+
+    async fn charge_under(&self, key: Option<&str>, amount: Cents, overdraft: Overdraft) -> Result<Cents, ChargeError> {
         if !amount.is_positive() {
             return Err(ChargeError(Answer::internal(format!("account.charge was asked for {amount} cents")).into()));
         }
-        match self.0.context.charge_now(amount, overdraft, "account.charge").await {
-            Ok((_, available, _)) => Ok(available),
-            Err(answer) => Err(ChargeError(answer)),
-        }
+        let (_, available, _) =
+            self.0.context.charge_now(amount, overdraft, "account.charge", key).await.map_err(ChargeError)?;
+        self.0.context.inside.add(amount);
+        Ok(available)
     }
 }
 
@@ -236,7 +254,8 @@ fn fill<U: StripeUser>(cell: &OnceCell<(AccountRow, U)>, row: &AccountRow) -> Re
     Ok(())
 }
 
-/// Nothing was charged. As a response it says why; `?` in a handler answers it.
+/// Why nothing was charged; with the status 503, it is not known whether it was. As a response it says so; `?` in a handler
+/// answers it.
 pub struct ChargeError(pub(crate) Response);
 
 impl fmt::Debug for ChargeError {

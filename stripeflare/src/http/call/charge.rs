@@ -1,6 +1,7 @@
 use std::cell::Cell;
 
 use axum::body::Body;
+use axum::extract::Request;
 use axum::response::Response;
 use http::StatusCode;
 use http::request::Parts;
@@ -14,6 +15,7 @@ use stripeflare_core::protocol::account::Reserve;
 use crate::http::call::context::{Context, Inner};
 use crate::http::call::held_money::HeldMoney;
 use crate::http::call::price::{Kind, Price, Said, Settlement};
+use crate::http::call::sendable::sendable;
 use crate::http::call::{idempotency, stream};
 use crate::http::reply::answer::{Answer, X_BALANCE, X_ENTRY, X_PAYMENT_LINK, X_PRICE, header};
 use crate::object::ObjectError;
@@ -26,17 +28,18 @@ pub struct Call {
 }
 
 impl Call {
-    /// Refuses what needs no look at the input, and gives the body back.
+    /// Refuses what needs no look at the input, and gives the request back in its parts.
     ///
     /// # Errors
     /// The answer instead of the handler's.
-    pub async fn begin(parts: &mut Parts, body: Body, price: &'static Price) -> Result<(Self, Body), Response> {
-        let context = Context::from(parts)?;
+    pub async fn begin(request: Request, price: &'static Price) -> Result<(Self, Parts, Body), Response> {
+        let (parts, body) = request.into_parts();
+        let context = Context::from(&parts)?;
         context.refuse_head()?;
-        context.spending_token()?;
-        let (key, body) = idempotency::read(parts, body).await?;
+        context.paying_token()?;
+        let (key, body) = idempotency::read(&context.call, body).await?;
         context.slot.open((price.kind == Kind::UpTo).then_some(price.amount));
-        Ok((Self { context, price, key }, body))
+        Ok((Self { context, price, key }, parts, body))
     }
 
     /// Sets the price aside: the one hop to the account before the handler runs.
@@ -45,12 +48,15 @@ impl Call {
     /// The answer instead of the handler's: 402, 429, or 503 when the account could not be asked.
     pub async fn reserve(self) -> Result<Charge, Response> {
         let Self { context, price, key } = self;
-        let Some(token) = context.spending_token()?.cloned() else {
+        let Some(token) = context.paying_token()?.cloned() else {
             return Err(context.unregistered(price.amount));
         };
         let meter = context.slot.meter_in_use().cloned();
         if meter.is_some() && key.is_some() {
-            let message = "The answer of this call is metered as it is sent and cannot be kept. Call it without an Idempotency-Key. Nothing was charged.";
+            let message = format!(
+                "The answer of this call is metered as it is sent and cannot be kept. Call it without an Idempotency-Key.{}",
+                context.inside.nothing_was_charged()
+            );
             return Err(Answer::new(StatusCode::BAD_REQUEST, "idempotency_streamed", message).into());
         }
         let begun_at = now();
@@ -108,6 +114,11 @@ pub struct Charge {
 impl Charge {
     /// Captures or releases, as the handler's response says, and tells the caller.
     pub async fn settle(mut self, response: Response) -> Response {
+        let response = match sendable(response) {
+            Ok(response) => response,
+            // Dropping `self` releases.
+            Err(answer) => return answer.into(),
+        };
         if self.held.meter.is_some()
             && response.status().as_u16() < 400
             && response.body().size_hint().exact().is_none()
@@ -116,7 +127,6 @@ impl Charge {
         }
         let used = match self.used(&response) {
             Ok(used) => used,
-            // Dropping `self` releases.
             Err(answer) => return answer.into(),
         };
         let available = self.available + (self.held.price.amount - used);
@@ -212,7 +222,7 @@ impl Inner {
         self.mark_personal();
         response.extensions_mut().insert(Settlement);
         let headers = response.headers_mut();
-        match price {
+        match price.and_then(|price| self.inside.with(price)) {
             Some(price) => headers.insert(X_PRICE, header(price)),
             None => headers.remove(X_PRICE),
         };
@@ -225,7 +235,12 @@ impl Inner {
     }
 
     /// Charges a response of an unpriced route that names its price, in `X-Price` or by a [`super::Priced`].
-    pub(crate) async fn charge_after_the_fact(&self, mut response: Response) -> Response {
+    pub(crate) async fn charge_after_the_fact(&self, response: Response) -> Response {
+        // Layers may have changed what is settled already.
+        let mut response = match sendable(response) {
+            Ok(response) => response,
+            Err(answer) => return answer.into(),
+        };
         if response.extensions().get::<Settlement>().is_some() {
             return response;
         }
@@ -241,26 +256,36 @@ impl Inner {
             response.headers_mut().insert(X_PRICE, header(0));
             return response;
         }
-        match self.charge_now(price, Overdraft::Allow, "X-Price").await {
+        match self.charge_now(price, Overdraft::Allow, "X-Price", None).await {
             Ok((account, available, entry)) => self.charged(response, &account, Some(price), available, &entry),
             Err(answer) => answer,
         }
     }
 
-    /// One charge at once, with a key of its own: the account, what is available after it, and its entry.
+    /// One charge at once, under a key of the author's, or else of the caller's, or else of its own: the account, what is
+    /// available after it, and its entry.
     pub(crate) async fn charge_now(
         &self,
         amount: Cents,
         overdraft: Overdraft,
         detail: &str,
+        once: Option<&str>,
     ) -> Result<(AccountId, Cents, String), Response> {
         self.refuse_head()?;
-        let Some(token) = self.spending_token()? else { return Err(self.unregistered(amount)) };
+        let Some(token) = self.paying_token()? else { return Err(self.unregistered(amount)) };
         let account = token.account().clone();
-        let key = HoldId::generate(now()).as_str().to_owned();
+        let key = match once {
+            Some(key) => Some(format!("once:{key}")),
+            None => self.call.charge_key(token, self.deployment.version, self.inside.next())?,
+        };
+        let key = key.unwrap_or_else(|| HoldId::generate(now()).as_str().to_owned());
         let entry = format!("charge:{key}");
         let charge = ChargeCommand { key, amount, overdraft, detail: detail.to_owned() };
-        match self.ask(token, charge).await? {
+        let charged = self.ask(token, charge).await;
+        if charged.as_ref().is_err_and(|answer| answer.status() == StatusCode::SERVICE_UNAVAILABLE) {
+            self.inside.lose_track();
+        }
+        match charged? {
             Some(Ok(charged)) => Ok((account, charged.available, entry)),
             Some(Err(refusal)) => Err(self.not_charged(amount, &refusal)),
             None => Err(self.unregistered(amount)),

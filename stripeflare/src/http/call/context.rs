@@ -20,11 +20,13 @@ use worker::send::SendWrapper;
 use worker::worker_sys::Context as JsContext;
 
 use crate::deployment::Deployment;
-use crate::http::call::credentials::{Caller, Manner, cookies};
+use crate::http::call::credentials::{Caller, Foreign, Manner, cookies};
+use crate::http::call::idempotency::CallIdentity;
+use crate::http::call::inside::Inside;
 use crate::http::call::meter::Meter;
 use crate::http::call::slot::Slot;
 use crate::http::reply::answer::Answer;
-use crate::http::reply::refusals::denied;
+use crate::http::reply::refusals::{denied, foreign_credentials};
 use crate::js::describe;
 use crate::object::ObjectError;
 
@@ -45,6 +47,7 @@ pub(crate) struct Inner {
     caller: Caller,
     /// Of a browser that left to pay.
     paying: Option<PayingSecret>,
+    foreign: Option<Foreign>,
     /// The account says that the cookie opens it no more.
     disowned: Cell<bool>,
     pub(crate) manner: Manner,
@@ -60,6 +63,8 @@ pub(crate) struct Inner {
     cookie: Cell<bool>,
     personal: Cell<bool>,
     pub(crate) slot: Slot,
+    pub(crate) call: CallIdentity,
+    pub(crate) inside: Inside,
 }
 
 impl std::ops::Deref for Context {
@@ -79,6 +84,7 @@ impl Context {
             js,
             caller,
             paying,
+            foreign: Foreign::of(headers, request.uri()),
             disowned: Cell::new(false),
             manner: Manner::of(request.method(), headers),
             head: request.method() == Method::HEAD,
@@ -89,6 +95,8 @@ impl Context {
             cookie: Cell::new(false),
             personal: Cell::new(false),
             slot: Slot::default(),
+            call: CallIdentity::of(request),
+            inside: Inside::default(),
         })))
     }
 
@@ -104,7 +112,8 @@ impl Context {
         extensions
             .get::<Self>()
             .cloned()
-            .ok_or_else(|| Answer::internal("a stripeflare handler ran outside of #[stripeflare::main]").into())
+            .ok_or_else(|| Answer::internal("a handler that charges, or asks for an account, ran outside of #[stripeflare::main]; of a priced `name` a test calls \
+                     `name::uncharged(…)`").into())
     }
 }
 
@@ -114,12 +123,16 @@ impl Inner {
     /// # Errors
     /// The answer to a credential that opens nothing.
     pub(crate) fn token(&self) -> Result<Option<(&Token, bool)>, Response> {
+        match (self.foreign, &self.caller) {
+            (Some(Foreign::Other), _) | (Some(Foreign::Basic), Caller::Visitor) => return Err(foreign_credentials()),
+            _ => {}
+        }
         match &self.caller {
             Caller::Known { .. } if self.disowned.get() => Ok(None),
             Caller::Known { token, by_cookie } => Ok(Some((token, *by_cookie))),
             Caller::Visitor => Ok(None),
             Caller::StaleCookie if self.manner.navigation => Ok(None),
-            Caller::StaleCookie | Caller::WrongBearer => Err(denied(Denied::Wrong)),
+            Caller::StaleCookie | Caller::WrongToken => Err(denied(Denied::Wrong)),
             Caller::TwoCookies => Err(Answer::new(
                 StatusCode::BAD_REQUEST,
                 "two_cookies",
@@ -143,6 +156,17 @@ impl Inner {
             .into()),
             known => Ok(known.map(|(token, _)| token)),
         }
+    }
+
+    /// The token that came, for a call that costs something.
+    ///
+    /// # Errors
+    /// As [`Inner::spending_token`], and when credentials came beside a cookie.
+    pub(crate) fn paying_token(&self) -> Result<Option<&Token>, Response> {
+        if self.foreign.is_some() {
+            return Err(foreign_credentials());
+        }
+        self.spending_token()
     }
 
     /// Asks the account of the token that came, on its behalf.

@@ -1,7 +1,8 @@
 use http::header::{AUTHORIZATION, COOKIE, HOST, ORIGIN};
-use http::{HeaderMap, HeaderName, Method};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use stripeflare_core::identity::Token;
 
+const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 const FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
@@ -16,8 +17,8 @@ pub(crate) enum Caller {
     Known { token: Token, by_cookie: bool },
     /// Two cookies in one request: one of them was planted.
     TwoCookies,
-    /// A bearer token that cannot open anything.
-    WrongBearer,
+    /// A token that cannot open anything, or two different ones.
+    WrongToken,
     /// A cookie that cannot open anything.
     StaleCookie,
 }
@@ -25,8 +26,9 @@ pub(crate) enum Caller {
 impl Caller {
     pub(crate) fn of(headers: &HeaderMap, cookie: &str) -> Self {
         let opens = |text: &str| text.parse::<Token>().ok();
-        if let Some(bearer) = bearer(headers) {
-            return bearer.and_then(opens).map_or(Self::WrongBearer, |token| Self::Known { token, by_cookie: false });
+        if let Some((first, others)) = sent_tokens(headers).split_first() {
+            let first = first.filter(|_| others.iter().all(|other| other == first));
+            return first.and_then(opens).map_or(Self::WrongToken, |token| Self::Known { token, by_cookie: false });
         }
         let mut cookies = cookies(headers, cookie);
         match (cookies.next(), cookies.next()) {
@@ -39,14 +41,58 @@ impl Caller {
     }
 }
 
-/// The text behind `Authorization: Bearer`; `Some(None)` when it is unreadable or there are several.
-fn bearer(headers: &HeaderMap) -> Option<Option<&str>> {
-    let mut values = headers.get_all(AUTHORIZATION).iter().filter_map(|value| {
-        let (scheme, token) = value.as_bytes().split_at_checked(7)?;
-        scheme.eq_ignore_ascii_case(b"bearer ").then(|| std::str::from_utf8(token).ok().map(trimmed))
-    });
-    let first = values.next()?;
-    Some(if values.next().is_some() { None } else { first })
+/// What a request says beside its token and its cookies that looks like credentials of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Foreign {
+    /// Browsers send it by themselves, and the panel takes it.
+    Basic,
+    /// Another scheme of `Authorization`, or a token where none is looked for.
+    Other,
+}
+
+impl Foreign {
+    /// `None` as well where a token came as it should: that one counts.
+    pub(crate) fn of(headers: &HeaderMap, uri: &Uri) -> Option<Self> {
+        if !sent_tokens(headers).is_empty() {
+            return None;
+        }
+        let is_token = |text: &str| text.parse::<Token>().is_ok();
+        let mut authorizations = headers.get_all(AUTHORIZATION).iter().map(scheme).peekable();
+        if authorizations.peek().is_none() {
+            let mut others = headers.iter().filter(|(name, _)| *name != COOKIE);
+            let in_header = others.any(|(_, value)| value.to_str().is_ok_and(|text| is_token(trimmed(text))));
+            let mut query = uri.query().unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
+            return (in_header || query.any(|(_, value)| is_token(value))).then_some(Self::Other);
+        }
+        let of_scheme = |(scheme, _): (&[u8], _)| match scheme {
+            // Of a protocol of its own, in which a call says how it will pay.
+            scheme if scheme.eq_ignore_ascii_case(b"payment") => None,
+            scheme if scheme.eq_ignore_ascii_case(b"basic") => Some(Self::Basic),
+            _ => Some(Self::Other),
+        };
+        authorizations.filter_map(of_scheme).max_by_key(|foreign| *foreign == Self::Other)
+    }
+}
+
+/// The scheme of an `Authorization`, and what follows it.
+fn scheme(value: &HeaderValue) -> (&[u8], &[u8]) {
+    let value = value.as_bytes();
+    match value.iter().position(|byte| *byte == b' ') {
+        Some(space) => (&value[..space], &value[space + 1..]),
+        None => (value, &[]),
+    }
+}
+
+/// The texts of all `Authorization: Bearer`, or else of all `X-API-Key`; `None` for one that is unreadable.
+fn sent_tokens(headers: &HeaderMap) -> Vec<Option<&str>> {
+    let text = |token| std::str::from_utf8(token).ok().map(trimmed);
+    let bearers = headers.get_all(AUTHORIZATION).iter().map(scheme);
+    let bearers = bearers.filter(|(scheme, _)| scheme.eq_ignore_ascii_case(b"bearer"));
+    let mut tokens: Vec<_> = bearers.map(|(_, token)| text(token)).collect();
+    if tokens.is_empty() {
+        tokens.extend(headers.get_all(API_KEY).iter().map(|key| text(key.as_bytes())));
+    }
+    tokens
 }
 
 /// Without the blanks that may stand around a name or a value. Other white space belongs to it: to a browser a name that
@@ -113,8 +159,6 @@ fn is_origin_of(origin: &[u8], headers: &HeaderMap) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
     use super::*;
 
     fn headers(pairs: &[(&'static str, &[u8])]) -> HeaderMap {
@@ -149,10 +193,66 @@ mod tests {
         assert!(matches!(of("cookie", b"access_token=; other=1"), Caller::StaleCookie));
         assert!(matches!(of("cookie", b"access_token=\xff"), Caller::Visitor));
         assert!(matches!(of("cookie", b"access_token=a; access_token=b"), Caller::TwoCookies));
-        assert!(matches!(of("authorization", b"Bearer \xff"), Caller::WrongBearer));
-        assert!(matches!(of("authorization", b"Bearer "), Caller::WrongBearer));
+        assert!(matches!(of("authorization", b"Bearer \xff"), Caller::WrongToken));
+        assert!(matches!(of("authorization", b"Bearer "), Caller::WrongToken));
+        assert!(matches!(of("authorization", b"Bearer"), Caller::WrongToken));
         assert!(matches!(of("authorization", b"Basic YWRtaW4="), Caller::Visitor));
         assert!(matches!(of("authorization", b"Bear"), Caller::Visitor));
+    }
+
+    #[test]
+    fn a_token_may_come_as_an_api_key_and_no_two_may_differ() {
+        let (token, other) = (Token::generate("1").expose(), Token::generate("1").expose());
+        let bearer = |token: &str| ("authorization", format!("Bearer {token}"));
+        let key = |token: &str| ("x-api-key", token.to_owned());
+        for (pairs, is_known) in [
+            (vec![key(&token)], true),
+            (vec![bearer(&token), key(&token)], true),
+            (vec![bearer(&token), bearer(&token)], true),
+            (vec![bearer(&token), key("another service's")], true),
+            (vec![key(&token), key(&other)], false),
+            (vec![bearer(&token), bearer(&other)], false),
+            (vec![key("another service's")], false),
+        ] {
+            let mut headers = HeaderMap::new();
+            for (name, value) in &pairs {
+                headers.append(*name, value.parse().unwrap());
+            }
+            match Caller::of(&headers, "access_token") {
+                Caller::Known { token: known, by_cookie: false } => {
+                    assert!(is_known, "{pairs:?}");
+                    assert_eq!(known.expose(), token);
+                }
+                Caller::WrongToken => assert!(!is_known, "{pairs:?}"),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn credentials_of_another_form_are_seen() {
+        let token = Token::generate("1").expose();
+        let of = |name: &'static str, value: &str, uri: &str| {
+            Foreign::of(&headers(&[(name, value.as_bytes())]), &uri.parse().unwrap())
+        };
+        for value in [token.clone(), format!("Token {token}"), format!("Bearer:{token}"), format!("token={token}")] {
+            assert_eq!(of("authorization", &value, "/"), Some(Foreign::Other), "{value}");
+        }
+        assert_eq!(of("authorization", "Basic YTpi", "/"), Some(Foreign::Basic));
+        assert_eq!(of("x-auth-token", &token, "/"), Some(Foreign::Other));
+        assert_eq!(of("accept", "*/*", &format!("/?a=b&access_token={token}")), Some(Foreign::Other));
+        for (name, value) in [
+            ("authorization", format!("Bearer {token}")),
+            ("authorization", "Payment id=\"1\"".to_owned()),
+            ("x-api-key", token.clone()),
+            ("x-auth-token", "of the application".to_owned()),
+            ("cookie", token.clone()),
+        ] {
+            assert_eq!(of(name, &value, "/?a=b"), None, "{name}: {value}");
+        }
+        let mut several = headers(&[("authorization", b"Basic YTpi")]);
+        several.append("authorization", HeaderValue::from_static("Digest a"));
+        assert_eq!(Foreign::of(&several, &Uri::from_static("/")), Some(Foreign::Other));
     }
 
     #[test]

@@ -91,8 +91,9 @@ impl HeldMoney {
 
     pub(super) fn expired(&self) -> Response {
         let message = format!(
-            "This call took longer than the {} s its price was held for. Nothing was charged.",
-            self.price.hold_s
+            "This call took longer than the {} s its price was held for.{}",
+            self.price.hold_s,
+            self.context.inside.nothing_was_charged()
         );
         Answer::new(StatusCode::GATEWAY_TIMEOUT, "hold_expired", message).into()
     }

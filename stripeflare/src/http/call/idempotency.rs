@@ -1,12 +1,19 @@
-//! `Idempotency-Key` on priced routes.
+//! `Idempotency-Key`: one call of a caller, however often it is sent.
+
+use std::cell::RefCell;
+use std::rc::Rc;
 
 use axum::body::{Body, to_bytes};
+use axum::extract::Request;
 use axum::response::Response;
+use futures_util::TryStreamExt;
 use http::header::{CONTENT_LENGTH, RETRY_AFTER, SET_COOKIE, TRANSFER_ENCODING};
-use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
+use http_body::Body as _;
+use send_wrapper::SendWrapper;
 use sha2::{Digest, Sha256};
-use stripeflare_core::account::{Claim, IdempotencyKey, KeptAnswer};
+use stripeflare_core::account::{CALLERS_KEY, Claim, IdempotencyKey, KeptAnswer};
+use stripeflare_core::identity::Token;
 
 use crate::http::call::price::Settlement;
 use crate::http::reply::answer::Answer;
@@ -16,36 +23,87 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 /// As axum's own extractors allow.
 const MAX_BODY: usize = 2 * 1024 * 1024;
 
-/// The caller's key.
-pub(crate) fn key(headers: &HeaderMap) -> Result<Option<&str>, Response> {
-    let mut values = headers.get_all(HEADER).iter();
-    let Some(value) = values.next() else { return Ok(None) };
-    let key = value.to_str().ok().filter(|key| (1..=255).contains(&key.len()) && values.next().is_none());
-    key.map(Some).ok_or_else(|| {
-        let message = "An Idempotency-Key is 1 to 255 printable ASCII characters, once.";
-        Answer::new(StatusCode::BAD_REQUEST, "idempotency_key", message).into()
-    })
+/// What tells one call from another, as far as it was read.
+pub(crate) struct CallIdentity {
+    key: Option<HeaderValue>,
+    /// Another one came.
+    several: bool,
+    method: Method,
+    /// As it came: nested routers see the end of it.
+    uri: Uri,
+    body: Rc<RefCell<Sha256>>,
+}
+
+impl CallIdentity {
+    pub(crate) fn of(request: &Request) -> Self {
+        let mut keys = request.headers().get_all(HEADER).iter();
+        Self {
+            key: keys.next().cloned(),
+            several: keys.next().is_some(),
+            method: request.method().clone(),
+            uri: request.uri().clone(),
+            body: Rc::default(),
+        }
+    }
+
+    /// Of a call with a key the body is hashed on its way.
+    pub(crate) fn follow(&self, request: Request) -> Request {
+        if self.key.is_none() {
+            return request;
+        }
+        let hash = Rc::clone(&self.body);
+        request.map(|body| {
+            let chunks = body.into_data_stream().inspect_ok(move |chunk| hash.borrow_mut().update(chunk));
+            Body::from_stream(SendWrapper::new(chunks))
+        })
+    }
+
+    /// The caller's key.
+    ///
+    /// # Errors
+    /// The answer to one that is none, or to several: the runtime joins them by a comma.
+    pub(crate) fn key(&self) -> Result<Option<&str>, Response> {
+        let Some(key) = &self.key else { return Ok(None) };
+        let key = key.to_str().ok().filter(|key| !self.several && (1..=255).contains(&key.len()) && !key.contains(','));
+        key.map(Some).ok_or_else(|| {
+            let message = "An Idempotency-Key is 1 to 255 printable ASCII characters without a comma, once.";
+            Answer::new(StatusCode::BAD_REQUEST, "idempotency_key", message).into()
+        })
+    }
+
+    /// Of method, path, query and body.
+    fn fingerprint(&self) -> String {
+        let body = self.body.borrow().clone().finalize();
+        let (method, path, query) = (self.method.as_str(), self.uri.path(), self.uri.query().unwrap_or(""));
+        hashed(&[method.as_bytes(), path.as_bytes(), query.as_bytes(), &body])
+    }
+
+    /// The key of the next charge of this call beside its price; `None` when the caller sent none.
+    pub(crate) fn charge_key(&self, token: &Token, version: &str, number: u32) -> Result<Option<String>, Response> {
+        let Some(key) = self.key()? else { return Ok(None) };
+        let (caller, call) = (token.proof(version).hash, self.fingerprint());
+        let hash = hashed(&[caller.as_bytes(), key.as_bytes(), call.as_bytes(), &number.to_be_bytes()]);
+        Ok(Some(format!("{CALLERS_KEY}{hash}")))
+    }
+}
+
+fn hashed(parts: &[&[u8]]) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    hex::encode(hash.finalize())
 }
 
 /// The caller's key, and the body, of which the key remembers a hash.
-pub(crate) async fn read(parts: &Parts, body: Body) -> Result<(Option<IdempotencyKey>, Body), Response> {
-    let Some(key) = key(&parts.headers)? else { return Ok((None, body)) };
+pub(crate) async fn read(call: &CallIdentity, body: Body) -> Result<(Option<IdempotencyKey>, Body), Response> {
+    let Some(key) = call.key()? else { return Ok((None, body)) };
     let body = to_bytes(body, MAX_BODY).await.map_err(|_| {
         let message = "A body with an Idempotency-Key is at most 2 MiB.";
         Response::from(Answer::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", message))
     })?;
-    let mut hash = Sha256::new();
-    for part in [
-        parts.method.as_str().as_bytes(),
-        parts.uri.path().as_bytes(),
-        parts.uri.query().unwrap_or("").as_bytes(),
-        &body,
-    ] {
-        hash.update((part.len() as u64).to_be_bytes());
-        hash.update(part);
-    }
-    let key = IdempotencyKey { key: key.to_owned(), fingerprint: hex::encode(hash.finalize()) };
-    Ok((Some(key), Body::from(body)))
+    Ok((Some(IdempotencyKey { key: key.to_owned(), fingerprint: call.fingerprint() }), Body::from(body)))
 }
 
 /// The answer to a key that stands for a call already.
@@ -61,13 +119,13 @@ pub(crate) fn claimed(claim: Claim) -> Response {
         Claim::Other => Answer::new(
             StatusCode::UNPROCESSABLE_ENTITY,
             "idempotency_key_reused",
-            "This Idempotency-Key came before with another method, path or body. Nothing was charged for this call.",
+            "This Idempotency-Key came before with another method, path, query or body. Nothing was charged for this call.",
         )
         .into(),
         Claim::Answered(answer) => replay(answer).unwrap_or_else(|| {
             conflict(
-                "idempotency_answer_too_large",
-                "The call with this Idempotency-Key was answered and charged once. Its answer was too large to be kept.",
+                "idempotency_gone",
+                "The call with this Idempotency-Key was answered and charged once. Its answer was a stream, or too large to be kept.",
             )
         }),
     }
@@ -86,10 +144,14 @@ fn replay(answer: KeptAnswer) -> Option<Response> {
     Some(response)
 }
 
-/// An answer to keep, and the same again to send.
+/// An answer to keep, and the same again to send. What is not at hand as a whole passes, and its key tells only that it did.
 pub(crate) async fn keep(response: Response) -> Result<(KeptAnswer, Response), Response> {
+    let length = response.body().size_hint().exact();
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS || length.is_none_or(|length| length > MAX_BODY as u64) {
+        return Ok((KeptAnswer { status: response.status().as_u16(), headers: Vec::new(), body: None }, response));
+    }
     let (parts, body) = response.into_parts();
-    let body = to_bytes(body, usize::MAX).await.map_err(|error| Response::from(Answer::internal(error)))?;
+    let body = to_bytes(body, MAX_BODY).await.map_err(|error| Response::from(Answer::internal(error)))?;
     let sent_anew = [CONTENT_LENGTH, TRANSFER_ENCODING, SET_COOKIE];
     let headers = parts.headers.iter().filter(|(name, _)| !sent_anew.contains(name));
     // What is no plain text is sent once and not kept.

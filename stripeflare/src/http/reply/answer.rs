@@ -1,13 +1,15 @@
 use std::fmt::Display;
 
 use axum::Json;
+use axum::extract::multipart::MultipartError;
 use axum::response::{IntoResponse, Response};
-use http::header::{CACHE_CONTROL, CONTENT_LENGTH, RETRY_AFTER};
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 
 use crate::error::{self, Error};
 use crate::http::reply::html::{Escaped, page};
+use crate::js;
 use crate::object::ObjectError;
 
 pub(crate) const X_PRICE: HeaderName = HeaderName::from_static("x-price");
@@ -35,17 +37,13 @@ impl Answer {
 
     /// An error of ours: the cause goes to the log, not to the caller.
     pub(crate) fn internal(cause: impl Display) -> Self {
-        worker::console_error!("{cause}");
-        Self::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "internal",
-            "Something went wrong on our side. Nothing was charged.",
-        )
+        js::log_error(cause);
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something went wrong on our side.")
     }
 
     /// Something we need is out of reach: the cause goes to the log, and the caller may try again.
     pub(crate) fn unavailable(cause: impl Display) -> Response {
-        worker::console_error!("{cause}");
+        js::log_error(cause);
         let mut response: Response =
             Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Please try again in a moment.").into();
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
@@ -82,6 +80,9 @@ impl From<Answer> for Response {
         let sentence = Sentence(answer.body.message.clone());
         let mut response = (answer.status, Json(answer.body)).into_response();
         response.extensions_mut().insert(sentence);
+        if answer.status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
         response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
         response
     }
@@ -101,9 +102,20 @@ impl IntoResponse for Error {
                 Answer::new(status, "error", message).into()
             }
             error::Kind::Refused(response) => *response,
+            error::Kind::Cause(cause) if cause.is::<MultipartError>() => wrong_body(&*cause),
             kind => Answer::internal(Error(kind)).into(),
         }
     }
+}
+
+/// What a handler read of a body that breaks off, is too large, or was never what it said.
+fn wrong_body(cause: &(dyn std::error::Error + 'static)) -> Response {
+    let status = cause.downcast_ref().map(MultipartError::status).filter(StatusCode::is_client_error);
+    let message = match status {
+        Some(StatusCode::PAYLOAD_TOO_LARGE) => "The request's body is too large.",
+        _ => "The request's body is no multipart/form-data, or ends before its last boundary.",
+    };
+    Answer::new(status.unwrap_or(StatusCode::BAD_REQUEST), "body", message).into()
 }
 
 /// A header value of a number, a decimal, or anything else that is plain ASCII.

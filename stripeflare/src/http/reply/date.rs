@@ -29,12 +29,10 @@ pub(crate) fn moment_text(at: Millis) -> String {
     format!("{}T{hours:02}:{minutes:02}:{seconds:02}.{ms:03}Z", day_text(at.div_euclid(DAY_MS)))
 }
 
-/// Reads `2026-11-25`, its beginning, and `2026-11-25T08:15:00Z`, with or without decimals.
+/// Reads `2026-11-25`, its beginning in UTC, and RFC 3339: `2026-11-25T08:15:00Z`, with any offset, with or without decimals.
 pub(crate) fn moment(text: &str) -> Option<Millis> {
-    let (day, time) = match text.split_once('T') {
-        Some((day, time)) => (day, time.strip_suffix('Z')?),
-        None => (text, "00:00:00"),
-    };
+    let (day, time) = text.split_once(['T', 't']).unwrap_or((text, "00:00:00Z"));
+    let (time, offset) = time.split_at(time.find(['Z', 'z', '+', '-'])?);
     let number = |text: &str, digits: usize| {
         (text.len() == digits && text.bytes().all(|byte| byte.is_ascii_digit())).then(|| text.parse::<i64>().ok())?
     };
@@ -55,10 +53,22 @@ pub(crate) fn moment(text: &str) -> Option<Millis> {
     let mut parts = time.split(':');
     let (hours, minutes, seconds) = (number(parts.next()?, 2)?, number(parts.next()?, 2)?, number(parts.next()?, 2)?);
     let decimals = number(decimals, decimals.len().clamp(1, 9))? * 1_000 / 10_i64.pow(decimals.len() as u32);
-    if parts.next().is_some() || hours > 23 || minutes > 59 || seconds > 59 {
+    // A leap second is the next one's beginning.
+    if parts.next().is_some() || hours > 23 || minutes > 59 || seconds > 60 {
         return None;
     }
-    Some(days * DAY_MS + ((hours * 60 + minutes) * 60 + seconds) * 1_000 + decimals)
+    let ahead = match offset.split_at(1) {
+        ("Z" | "z", "") => 0,
+        (sign, offset) => {
+            let (hours, minutes) = offset.split_once(':')?;
+            let (hours, minutes) = (number(hours, 2)?, number(minutes, 2)?);
+            if sign.eq_ignore_ascii_case("z") || hours > 23 || minutes > 59 {
+                return None;
+            }
+            (hours * 60 + minutes) * if sign == "-" { -1 } else { 1 }
+        }
+    };
+    Some(days * DAY_MS + ((hours * 60 + minutes - ahead) * 60 + seconds) * 1_000 + decimals)
 }
 
 #[cfg(test)]
@@ -77,7 +87,17 @@ mod tests {
         let at = 20_782 * DAY_MS + 8 * 3_600_000 + 15 * 60_000 + 7_089;
         assert_eq!(moment_text(at), "2026-11-25T08:15:07.089Z");
         assert_eq!(moment(&moment_text(at)), Some(at));
-        assert_eq!(moment("2026-11-25T08:15:07Z"), Some(at - 89));
+        for text in [
+            "2026-11-25T08:15:07Z",
+            "2026-11-25t08:15:07z",
+            "2026-11-25T09:15:07+01:00",
+            "2026-11-24T23:45:07-08:30",
+            "2026-11-26T08:14:07.000+23:59",
+            "2026-11-25T08:15:07-00:00",
+        ] {
+            assert_eq!(moment(text), Some(at - 89), "{text}");
+        }
+        assert_eq!(moment("2026-06-30T23:59:60Z"), moment("2026-07-01"));
     }
 
     #[test]
@@ -94,6 +114,15 @@ mod tests {
             "2026-11-25-01",
             "2026-11-25T08:15Z",
             "2026-11-25T08:15:00",
+            "2026-11-25T08:15:00+1:00",
+            "2026-11-25T08:15:00+0100",
+            "2026-11-25T08:15:00+24:00",
+            "2026-11-25T08:15:00+01:60",
+            "2026-11-25T08:15:00+01:00Z",
+            "2026-11-25T08:15:00Z+01:00",
+            "2026-11-25T08:15:00Z01:00",
+            "2026-11-25T08:15:61Z",
+            "2026-11-25T\u{e9}",
             "2026-11-25T24:00:00Z",
             "2026-11-25T08:60:00Z",
             "2026-11-25T08:15:00.Z",

@@ -100,7 +100,8 @@ pub(crate) fn too_many_holds() -> Response {
 }
 
 pub(crate) fn key_reused() -> Response {
-    Answer::new(StatusCode::CONFLICT, "key_reused", "This key was used for another amount.").into()
+    Answer::new(StatusCode::CONFLICT, "key_reused", "This key was used for another amount, or more than 24 hours ago.")
+        .into()
 }
 
 pub(crate) fn too_many_tokens() -> Response {
@@ -149,4 +150,12 @@ pub(crate) fn denied(why: Denied) -> Response {
         Denied::Rights => (StatusCode::FORBIDDEN, "rights", "This access token only spends. Use one that manages."),
     };
     Answer::new(status, error, message).into()
+}
+
+/// The answer to credentials that are none of ours, or a token that came in another form than it should: its sender is no
+/// visitor, who would get an account of its own to pay into.
+pub(crate) fn foreign_credentials() -> Response {
+    let message = "Send the access token as `Authorization: Bearer <access_token>` or as `X-API-Key: <access_token>`, and no \
+                   other credentials. Call without any to get a new one.";
+    Answer::new(StatusCode::UNAUTHORIZED, "credentials", message).into()
 }

@@ -16,7 +16,6 @@ use stripeflare_core::protocol::account::{
 };
 
 use crate::http::call::context::{Context, Inner};
-use crate::http::call::idempotency;
 use crate::http::reply::answer::Answer;
 use crate::http::reply::date::{day_text, moment, moment_text};
 use crate::http::reply::refusals;
@@ -195,7 +194,10 @@ impl Wanted {
             .expires_at
             .map(|text| {
                 moment(&text).filter(|at| *at > now()).ok_or_else(|| {
-                    format!("expires_at is a day or a moment to come, in UTC, such as {}.", moment_text(now()))
+                    format!(
+                        "expires_at is a day in UTC or a moment with its offset, to come, such as {}.",
+                        moment_text(now())
+                    )
                 })
             })
             .transpose()?;
@@ -276,12 +278,14 @@ pub(super) async fn end(request: Request) -> Result<Response, Response> {
 
 pub(super) async fn rotate(request: Request) -> Result<Response, Response> {
     let (parts, _) = request.into_parts();
-    Context::from(&parts)?.rotate(idempotency::key(&parts.headers)?).await.map(renewed)
+    let context = Context::from(&parts)?;
+    context.rotate(context.call.key()?).await.map(renewed)
 }
 
 pub(super) async fn log_out_everywhere(request: Request) -> Result<Response, Response> {
     let (parts, _) = request.into_parts();
-    Context::from(&parts)?.log_out_everywhere(idempotency::key(&parts.headers)?).await.map(renewed)
+    let context = Context::from(&parts)?;
+    context.log_out_everywhere(context.call.key()?).await.map(renewed)
 }
 
 fn renewed(token: Option<Token>) -> Response {

@@ -1,4 +1,4 @@
-//! Without a route attribute the function is the charged handler of any axum router.
+//! A priced function without a route attribute, in any axum router.
 
 use stripeflare::axum::{Router, routing};
 use stripeflare::prelude::*;

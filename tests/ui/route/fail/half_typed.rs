@@ -1,0 +1,9 @@
+use stripeflare::get;
+
+#[get("/")]
+async fn hello() -> &'static str {
+    let greeting = ;
+    greeting
+}
+
+fn main() {}
