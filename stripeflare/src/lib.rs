@@ -26,13 +26,16 @@
 //! ```
 //!
 //! Handlers are axum handlers: every extractor of state `()` and every [`IntoResponse`](axum::response::IntoResponse) type
-//! works in them. [`Account`] is the caller's account, [`Priced`] a response that says what it cost.
+//! works in them. [`Account`] is the caller's account, [`Priced`] a response that says what it cost. More is in the
+//! [guides].
 
 mod deployment;
 mod error;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
+#[cfg(any(doc, doctest))]
+pub mod guides;
 mod http;
 mod js;
 mod object;
