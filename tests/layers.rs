@@ -50,6 +50,7 @@ static HOUSES: [House; 3] = [
         what: "what runs in workerd",
         rooms: &[
             ("lib.rs", "what is public, and what the macros expand to"),
+            ("macros.rs", "the macros, with their documentation"),
             ("guides.rs", "the guides, as documentation"),
             ("fuzzing.rs", "doors for the fuzzer"),
             ("http", "the entry, the app"),
