@@ -29,6 +29,11 @@
 //! works in them. [`Account`] is the caller's account, [`Priced`] a response that says what it cost. More is in the
 //! [guides].
 
+#![cfg_attr(
+    not(all(feature = "account-page", feature = "panel", feature = "reconcile")),
+    allow(dead_code, reason = "what only routes of a feature use is there all the same")
+)]
+
 mod deployment;
 mod error;
 #[cfg(fuzzing)]
@@ -43,7 +48,9 @@ mod object;
 
 pub use deployment::charge_user::ChargeOutcome;
 pub use deployment::charge_user::charge_user;
+#[cfg(feature = "reconcile")]
 pub use deployment::reconcile::Reconciled;
+#[cfg(feature = "reconcile")]
 pub use deployment::reconcile::reconcile;
 pub use deployment::users::FoundUser;
 pub use deployment::users::FoundUsers;
@@ -58,6 +65,15 @@ pub use http::call::account::UpdateError;
 pub use http::call::meter::Meter;
 pub use http::call::meter::MeterError;
 pub use http::call::price::Priced;
+pub use macros::ColumnEnum;
+pub use macros::StripeUser;
+pub use macros::delete;
+pub use macros::get;
+pub use macros::main;
+pub use macros::patch;
+pub use macros::post;
+pub use macros::priced;
+pub use macros::put;
 pub use stripeflare_core::account::Overdraft;
 pub use stripeflare_core::identity::AccountId;
 pub use stripeflare_core::identity::ParseAccountIdError;
@@ -72,15 +88,6 @@ pub use stripeflare_core::schema::Order;
 pub use stripeflare_core::schema::StripeUser;
 pub use stripeflare_core::schema::Timestamp;
 pub use stripeflare_core::sql::Value;
-pub use macros::ColumnEnum;
-pub use macros::StripeUser;
-pub use macros::delete;
-pub use macros::get;
-pub use macros::main;
-pub use macros::patch;
-pub use macros::post;
-pub use macros::priced;
-pub use macros::put;
 
 pub use axum;
 pub use send_wrapper::SendWrapper;

@@ -4,6 +4,7 @@ mod account_page;
 mod aggregate;
 mod attacks;
 mod bad_input;
+mod built_in_routes;
 mod charging;
 mod columns;
 mod currencies;
