@@ -54,6 +54,8 @@ static HOUSES: [House; 3] = [
         what: "what runs in workerd",
         rooms: &[
             ("lib.rs", "what is public, and what the macros expand to"),
+            ("macros.rs", "the macros, with their documentation"),
+            ("guides.rs", "the guides, as documentation"),
             ("fuzzing.rs", "doors for the fuzzer"),
             ("http", "the entry, the app"),
             ("http/route.rs", "what a route of an application is"),
@@ -170,7 +172,9 @@ fn the_documentation_links_to_files_that_are_there() -> Result<()> {
     files.extend(["README.md", "CONTRIBUTING.md", "CHANGELOG.md"].map(|name| repository().join(name)));
     for file in files.iter().filter(|file| file.extension().is_some_and(|it| it == "md")) {
         let text = fs::read_to_string(file)?;
-        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+        let inline = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+        let defined = text.lines().filter_map(|line| Some(line.strip_prefix('[')?.split_once("]: ")?.1));
+        for link in inline.chain(defined) {
             let path = link.split('#').next().unwrap_or_default();
             let is_ours = !path.contains("://") && !path.is_empty();
             assert!(!is_ours || file.with_file_name(path).exists(), "{}: {link} is not there", file.display());

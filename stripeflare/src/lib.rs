@@ -26,20 +26,31 @@
 //! ```
 //!
 //! Handlers are axum handlers: every extractor of state `()` and every [`IntoResponse`](axum::response::IntoResponse) type
-//! works in them. [`Account`] is the caller's account, [`Priced`] a response that says what it cost.
+//! works in them. [`Account`] is the caller's account, [`Priced`] a response that says what it cost. More is in the
+//! [guides].
+
+#![cfg_attr(
+    not(all(feature = "account-page", feature = "panel", feature = "reconcile")),
+    allow(dead_code, reason = "what only routes of a feature use is there all the same")
+)]
 
 mod deployment;
 mod error;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
+#[cfg(any(doc, doctest))]
+pub mod guides;
 mod http;
 mod js;
+mod macros;
 mod object;
 
 pub use deployment::charge_user::ChargeOutcome;
 pub use deployment::charge_user::charge_user;
+#[cfg(feature = "reconcile")]
 pub use deployment::reconcile::Reconciled;
+#[cfg(feature = "reconcile")]
 pub use deployment::reconcile::reconcile;
 pub use deployment::users::FoundUser;
 pub use deployment::users::FoundUsers;
@@ -54,6 +65,15 @@ pub use http::call::account::UpdateError;
 pub use http::call::meter::Meter;
 pub use http::call::meter::MeterError;
 pub use http::call::price::Priced;
+pub use macros::ColumnEnum;
+pub use macros::StripeUser;
+pub use macros::delete;
+pub use macros::get;
+pub use macros::main;
+pub use macros::patch;
+pub use macros::post;
+pub use macros::priced;
+pub use macros::put;
 pub use stripeflare_core::account::Overdraft;
 pub use stripeflare_core::identity::AccountId;
 pub use stripeflare_core::identity::ParseAccountIdError;
@@ -68,15 +88,6 @@ pub use stripeflare_core::schema::Order;
 pub use stripeflare_core::schema::StripeUser;
 pub use stripeflare_core::schema::Timestamp;
 pub use stripeflare_core::sql::Value;
-pub use stripeflare_macros::ColumnEnum;
-pub use stripeflare_macros::StripeUser;
-pub use stripeflare_macros::delete;
-pub use stripeflare_macros::get;
-pub use stripeflare_macros::main;
-pub use stripeflare_macros::patch;
-pub use stripeflare_macros::post;
-pub use stripeflare_macros::priced;
-pub use stripeflare_macros::put;
 
 pub use axum;
 pub use send_wrapper::SendWrapper;

@@ -5,6 +5,7 @@ mod aggregate;
 mod answers;
 mod attacks;
 mod bad_input;
+mod built_in_routes;
 mod charging;
 mod columns;
 mod currencies;

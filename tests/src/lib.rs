@@ -16,13 +16,7 @@ pub use world::Reply;
 pub use world::World;
 pub use world::built;
 
-/// The Rust in the documentation compiles.
+/// The Rust in the README compiles. That in the guides does with the documentation of `stripeflare`.
 #[cfg(doctest)]
-mod documentation {
-    #[doc = include_str!("../../README.md")]
-    mod readme {}
-    #[doc = include_str!("../../docs/columns.md")]
-    mod columns {}
-    #[doc = include_str!("../../docs/prices.md")]
-    mod prices {}
-}
+#[doc = include_str!("../../README.md")]
+mod readme {}

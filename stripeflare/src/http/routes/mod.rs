@@ -1,12 +1,19 @@
 //! The built-in routes, one file each.
 
+#[cfg(feature = "account-page")]
 mod account_page;
+#[cfg(feature = "login")]
 mod cards;
+#[cfg(feature = "tokens")]
 mod logins;
+#[cfg(feature = "panel")]
 mod panel;
+#[cfg(feature = "tokens")]
 mod statement;
+#[cfg(feature = "login")]
 mod stripe_return;
 mod table;
+#[cfg(feature = "tokens")]
 mod tokens;
 mod webhook;
 

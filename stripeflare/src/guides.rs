@@ -1,0 +1,32 @@
+//! The guides, as they are in the repository.
+
+/// How people and agents get at their money.
+#[doc = include_str!("../docs/accounts.md")]
+pub mod accounts {}
+
+/// Your own columns beside the wallet's.
+#[doc = include_str!("../docs/columns.md")]
+pub mod columns {}
+
+/// Routes, headers and errors.
+///
+/// [logging in]: accounts#logging-in
+/// [access tokens]: accounts#access-tokens
+#[doc = include_str!("../docs/http.md")]
+pub mod http {}
+
+/// What is promised about money.
+#[doc = include_str!("../docs/money.md")]
+pub mod money {}
+
+/// Running a deployment.
+#[doc = include_str!("../docs/operating.md")]
+pub mod operating {}
+
+/// What calls cost.
+#[doc = include_str!("../docs/prices.md")]
+pub mod prices {}
+
+/// Who may take what, and why attacks fail.
+#[doc = include_str!("../docs/security.md")]
+pub mod security {}
