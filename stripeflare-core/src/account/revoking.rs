@@ -68,8 +68,13 @@ impl Wallet<'_> {
 
     /// Ends a login, and the token that it gave.
     pub(crate) fn end_login(&mut self, payment: &str) -> Result<(), WalletError> {
-        let ending = self.ending(vec![Thing::Login(payment.to_owned())])?;
+        let ending = self.ending_with_login(payment)?;
         self.end(&ending)
+    }
+
+    /// All that ends with a login.
+    pub(crate) fn ending_with_login(&self, payment: &str) -> Result<Ending, WalletError> {
+        self.ending(vec![Thing::Login(payment.to_owned())])
     }
 
     /// Ends the cards that a payment claimed, and the login by it.
@@ -86,13 +91,12 @@ impl Wallet<'_> {
         self.end(&ending)
     }
 
-    /// The caller's own token ends only where it was named.
+    /// The caller's own token ends only where it, or the login that gave it, was named.
     fn ending(&self, roots: Vec<Thing>) -> Result<Ending, WalletError> {
-        let caller = self.caller_id().map(|id| Thing::Token(id.as_str().to_owned()));
         let mut ending = Ending::default();
         let mut due: Vec<(Thing, bool)> = roots.into_iter().map(|root| (root, true)).collect();
         while let Some((thing, named)) = due.pop() {
-            if !named && (Some(&thing) == caller.as_ref() || self.hangs_caller(&thing)?) {
+            if !named && self.carries_caller(&thing)? {
                 if let Thing::Card(id) = thing {
                     ending.kept.push(id);
                 }
@@ -101,16 +105,23 @@ impl Wallet<'_> {
             if !ending.things.insert(thing.clone()) {
                 continue;
             }
-            due.extend(self.hanging_on(&thing)?.into_iter().map(|thing| (thing, false)));
+            let named = named && matches!(thing, Thing::Login(_));
+            due.extend(self.hanging_on(&thing)?.into_iter().map(|thing| (thing, named)));
         }
         Ok(ending)
     }
 
-    /// Whether the caller's token came by a login through this card.
-    fn hangs_caller(&self, thing: &Thing) -> Result<bool, SqlError> {
-        let (Thing::Card(id), Some(caller)) = (thing, self.caller_id()) else { return Ok(false) };
-        let select = "SELECT 1 FROM logins WHERE card = ? AND token = ? AND state = 'taken'";
-        Ok(!self.sql.run(select, &[id.as_str().into(), caller.as_str().into()])?.is_empty())
+    /// Whether it is the caller's token, or the login or the card by which that came.
+    fn carries_caller(&self, thing: &Thing) -> Result<bool, SqlError> {
+        let Some(caller) = self.caller_id() else { return Ok(false) };
+        let (select, name) = match thing {
+            Thing::Token(id) => return Ok(id == caller.as_str()),
+            Thing::Card(id) => ("SELECT 1 FROM logins WHERE card = ? AND token = ? AND state = 'taken'", id),
+            Thing::Login(payment) => {
+                ("SELECT 1 FROM logins WHERE payment = ? AND token = ? AND state = 'taken'", payment)
+            }
+        };
+        Ok(!self.sql.run(select, &[name.as_str().into(), caller.as_str().into()])?.is_empty())
     }
 
     fn hanging_on(&self, thing: &Thing) -> Result<Vec<Thing>, SqlError> {
@@ -134,5 +145,119 @@ impl Wallet<'_> {
     fn column_of(&self, select: &str, parameter: &str) -> Result<Vec<String>, SqlError> {
         let rows = self.sql.run(select, &[Value::from(parameter)])?;
         rows.into_iter().map(|row| Reader::new(row).text()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::account::refusal::Refusal;
+    use crate::account::tokens::MAX_TOKENS;
+    use crate::account::{Card, LoginState};
+    use crate::clock::DAY_MS;
+    use crate::scene::{Scene, WAIT, visa};
+
+    fn master() -> Card {
+        Card::of_fingerprint("master", "master".into())
+    }
+
+    /// `laptop` has the card by which `phone` came, whom it approved; `phone` made `job`, and claimed another card.
+    fn family() -> Scene {
+        let b = Scene::with_card(2, 10);
+        b.log_in("p", "phone", "laptop");
+        b.mint("phone", "job");
+        b.claim(&master(), "phone", "own");
+        b
+    }
+
+    #[test]
+    fn revoking_spreads_from_tokens_through_cards_and_logins_to_the_last_token() {
+        let b = family();
+        b.revoke("first", "laptop").unwrap();
+        assert_eq!(b.tokens(), ["first"]);
+        assert_eq!(b.cards(), [""; 0]);
+        assert_eq!(b.state("p"), Some(LoginState::Ended));
+    }
+
+    #[test]
+    fn an_approval_hangs_on_the_token_that_gave_it() {
+        for taken in [false, true] {
+            let b = Scene::with_card(2, 10);
+            b.mint("first", "desk");
+            b.begin("p").unwrap();
+            b.decide("desk", "p", true).unwrap();
+            if taken {
+                b.take("p", "phone");
+            }
+            b.revoke("first", "desk").unwrap();
+            assert_eq!(b.state("p"), Some(LoginState::Ended), "{taken}");
+            assert_eq!((b.tokens(), b.cards()), (vec!["first".to_owned(), "laptop".into()], vec!["visa".to_owned()]));
+        }
+    }
+
+    #[test]
+    fn the_callers_own_token_and_what_carries_it_stay() {
+        // It revokes the token that claimed its card and approved its login: the card is its own from then on.
+        let b = family();
+        b.revoke("phone", "laptop").unwrap();
+        assert_eq!(b.tokens(), ["first", "job", "phone"]);
+        assert_eq!(b.cards(), ["visa", "master"]);
+        assert_eq!(b.state("p"), Some(LoginState::Taken), "a login that has ended has no token");
+        b.revoke("first", "phone").unwrap();
+        assert_eq!((b.tokens(), b.cards().len()), (vec!["first".to_owned()], 0));
+
+        // Its card is removed, by itself: the login stays until somebody else says otherwise.
+        let b = family();
+        b.by("phone", |wallet| wallet.release_card(&visa().id()));
+        assert_eq!((b.opens("phone"), b.state("p")), (true, Some(LoginState::Taken)));
+        b.decide("first", "p", false).unwrap();
+        assert_eq!(b.tokens(), ["first", "laptop"]);
+
+        let b = family();
+        b.by("phone", |wallet| wallet.log_out_everywhere("hash of fresh"));
+        assert_eq!((b.tokens(), b.opens("fresh")), (vec!["phone".to_owned()], true));
+        assert_eq!((b.cards(), b.state("p")), (vec!["visa".to_owned(), "master".into()], Some(LoginState::Taken)));
+        b.act(|wallet| wallet.disown("p"));
+        assert_eq!(
+            (b.tokens().len(), b.cards()),
+            (0, vec![]),
+            "not even that outlives its payment: both cards were its own"
+        );
+    }
+
+    #[test]
+    fn whoever_refuses_its_own_login_ends_its_own_token() {
+        let b = family();
+        b.decide("phone", "p", false).unwrap();
+        assert_eq!((b.tokens(), b.state("p")), (vec!["first".to_owned(), "laptop".into()], Some(LoginState::Ended)));
+
+        let b = family();
+        for name in ["laptop", "first"] {
+            b.revoke("phone", name).unwrap();
+        }
+        b.by("phone", |wallet| wallet.lock(true));
+        assert_eq!(b.decide("phone", "p", false), Err(Refusal::LastToken));
+        assert!(b.opens("phone"));
+    }
+
+    #[test]
+    fn logging_out_a_tokens_time_and_making_room_end_nothing_else_until_somebody_says_more() {
+        let log_out = |b: &Scene| b.by("phone", |wallet| wallet.log_out(false)).unwrap();
+        let make_room = |b: &Scene| {
+            for number in b.tokens().len()..MAX_TOKENS {
+                b.mint("first", &number.to_string());
+            }
+            b.begin("q").unwrap();
+            b.wait(WAIT);
+            b.take("q", "newest");
+            assert!(b.opens("newest"));
+        };
+        for (way, leave) in [("log out", &log_out as &dyn Fn(&Scene)), ("make room", &make_room)] {
+            let b = family();
+            leave(&b);
+            assert_eq!((b.opens("phone"), b.opens("job"), b.cards().len()), (false, true, 2), "{way}");
+            b.wait(100 * DAY_MS);
+            b.decide("first", "p", false).unwrap();
+            assert_eq!((b.opens("job"), b.cards()), (false, vec!["visa".to_owned()]), "{way}");
+        }
     }
 }

@@ -148,7 +148,7 @@ impl Wallet<'_> {
     }
 
     /// Whether nobody could get at the account's money any more without what is to end.
-    fn locks_out(&self, ending: &Ending) -> Result<bool, WalletError> {
+    pub(crate) fn locks_out(&self, ending: &Ending) -> Result<bool, WalletError> {
         let lives = |token: &TokenInfo| self.manages(token) && !ending.has_token(&token.id);
         Ok(self.account.balance.is_positive()
             && !self.tokens()?.iter().any(lives)
