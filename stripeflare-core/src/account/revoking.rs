@@ -47,7 +47,7 @@ impl Wallet<'_> {
     pub(crate) fn end(&mut self, ending: &Ending) -> Result<(), WalletError> {
         for thing in &ending.things {
             match thing {
-                Thing::Token(id) => self.delete_token(&id.clone().into())?,
+                Thing::Token(id) => self.end_token(&id.clone().into())?,
                 Thing::Card(id) => self.set_card_state(id, State::Releasing)?,
                 Thing::Login(payment) => {
                     let update = "UPDATE logins SET state = 'ended' WHERE payment = ?";
@@ -63,7 +63,7 @@ impl Wallet<'_> {
         if !ending.things.is_empty() {
             self.touch();
         }
-        Ok(())
+        Ok(self.forget_tokens()?)
     }
 
     /// Ends a login, and the token that it gave.
@@ -132,10 +132,10 @@ impl Wallet<'_> {
             Thing::Token(id) => [
                 of("SELECT id FROM tokens WHERE made_by = ?", id, Thing::Token)?,
                 of("SELECT id FROM cards WHERE token = ?", id, Thing::Card)?,
-                of("SELECT payment FROM logins WHERE approved_by = ? AND state <> 'ended'", id, Thing::Login)?,
+                of("SELECT payment FROM logins WHERE approved_by = ?", id, Thing::Login)?,
             ]
             .concat(),
-            Thing::Card(id) => of("SELECT payment FROM logins WHERE card = ? AND state <> 'ended'", id, Thing::Login)?,
+            Thing::Card(id) => of("SELECT payment FROM logins WHERE card = ?", id, Thing::Login)?,
             Thing::Login(payment) => {
                 of("SELECT token FROM logins WHERE payment = ? AND token IS NOT NULL", payment, Thing::Token)?
             }
@@ -258,6 +258,38 @@ mod tests {
             b.wait(100 * DAY_MS);
             b.decide("first", "p", false).unwrap();
             assert_eq!((b.opens("job"), b.cards()), (false, vec!["visa".to_owned()]), "{way}");
+        }
+    }
+
+    #[test]
+    fn nobody_cuts_what_it_hangs_on_by_ending_what_is_between() {
+        // A stranger comes by a login, makes a token with which it makes another, and that revokes the one between.
+        let between = |b: &Scene| {
+            b.mint("phone", "between");
+            b.mint("between", "far");
+            b.revoke("far", "between").unwrap();
+        };
+        // Or the token of the login made one that refuses the login.
+        let refuse = |b: &Scene| {
+            b.mint("phone", "far");
+            b.decide("far", "p", false).unwrap();
+        };
+        let ends: [fn(&Scene); 4] = [
+            |b| b.act(|wallet| wallet.disown("p")),
+            |b| drop(b.by("first", |wallet| wallet.release_card(&visa().id()))),
+            |b| b.revoke("first", "laptop").unwrap(),
+            |b| b.revoke("first", "desk").unwrap(),
+        ];
+        for cut in [&between as &dyn Fn(&Scene), &refuse] {
+            for (index, end) in ends.into_iter().enumerate() {
+                let b = Scene::with_card(2, 10);
+                b.mint("first", "desk");
+                b.log_in("p", "phone", "desk");
+                cut(&b);
+                assert!(b.opens("far"));
+                end(&b);
+                assert!(!b.opens("far"), "{index}");
+            }
         }
     }
 }
