@@ -24,7 +24,7 @@ use crate::tables::Role;
 use crate::testing::database;
 
 const SEED: u64 = 20_261_128;
-const STEPS_PER_HISTORY: usize = 100;
+const STEPS_PER_HISTORY: usize = 200;
 const SCHEMA: Schema = Schema::of::<()>();
 const NOW: Millis = 1_800_000_000_000;
 /// How long logins wait. A whole history is shorter than anything is kept.
@@ -164,31 +164,32 @@ fn step() -> impl Strategy<Value = Step> {
     let (account, payment, by) = (0..ACCOUNTS, ACCOUNTS..PAYMENTS, 0..12_usize);
     let any_payment = prop_oneof![1 => 0..ACCOUNTS, 9 => payment.clone()];
     let money = prop_oneof![
-        9 => (payment.clone(), prop::bool::weighted(0.8)).prop_map(|(payment, told)| Step::Credit { payment, told }),
+        4 => (payment.clone(), prop::bool::weighted(0.8)).prop_map(|(payment, told)| Step::Credit { payment, told }),
         4 => (account.clone(), 1..120_i64).prop_map(|(account, cents)| Step::Spend { account, cents }),
         2 => (account.clone(), 1..60_i64).prop_map(|(account, cents)| Step::Hold { account, cents }),
         2 => (account.clone(), any::<bool>()).prop_map(|(account, capture)| Step::EndHold { account, capture }),
         5 => (any_payment, 0..REVERSALS.len(), 0..3_usize)
             .prop_map(|(payment, reversal, stage)| Step::Reverse { payment, reversal, stage }),
     ];
+    let requests = prop_oneof![5 => Just(3), 1 => 1..3_usize];
     let logins = prop_oneof![
-        6 => (payment.clone(), prop_oneof![12 => Just(0), 1 => 1..3_usize])
+        6 => (payment.clone(), prop_oneof![25 => Just(0), 1 => 1..3_usize])
             .prop_map(|(payment, mark)| Step::Arrive { payment, mark }),
-        16 => (payment.clone(), 1..=5_usize).prop_map(|(payment, requests)| Step::Use { payment, requests }),
+        12 => (payment.clone(), requests.clone()).prop_map(|(payment, requests)| Step::Use { payment, requests }),
         5 => (payment.clone(), prop::bool::weighted(0.8), by.clone())
             .prop_map(|(payment, approve, by)| Step::Decide { payment, approve, by }),
-        14 => (payment, 1..=5_usize).prop_map(|(payment, requests)| Step::Take { payment, requests }),
+        16 => (payment, requests).prop_map(|(payment, requests)| Step::Take { payment, requests }),
     ];
     let owners = prop_oneof![
-        6 => (account.clone(), by.clone()).prop_map(|(account, by)| Step::Visit { account, by }),
-        6 => (account.clone(), by.clone()).prop_map(|(account, by)| Step::Mint { account, by }),
-        4 => (account.clone(), by.clone(), 0..20_usize).prop_map(|(account, by, token)| Step::Revoke { account, by, token }),
+        18 => (account.clone(), by.clone()).prop_map(|(account, by)| Step::Visit { account, by }),
+        18 => (account.clone(), by.clone()).prop_map(|(account, by)| Step::Mint { account, by }),
+        8 => (account.clone(), by.clone(), 0..20_usize).prop_map(|(account, by, token)| Step::Revoke { account, by, token }),
         2 => (account.clone(), by.clone()).prop_map(|(account, by)| Step::LogOut { account, by }),
         1 => (account.clone(), by.clone()).prop_map(|(account, by)| Step::LogOutEverywhere { account, by }),
         2 => (account.clone(), by.clone(), any::<bool>()).prop_map(|(account, by, locked)| Step::Lock { account, by, locked }),
         1 => (account.clone(), by.clone()).prop_map(|(account, by)| Step::Close { account, by }),
         1 => (account.clone(), by.clone()).prop_map(|(account, by)| Step::RemoveCard { account, by }),
-        5 => (account.clone(), by, prop::bool::weighted(0.8)).prop_map(|(account, by, now)| Step::ClaimCard { account, by, now }),
+        15 => (account.clone(), by, prop::bool::weighted(0.8)).prop_map(|(account, by, now)| Step::ClaimCard { account, by, now }),
     ];
     let post = prop_oneof![
         6 => account.prop_map(|account| Step::Tell { account }),
@@ -197,7 +198,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0..60_usize).prop_map(|message| Step::Lose { message }),
         4 => (0..90_000_i64).prop_map(|ms| Step::Wait { ms }),
     ];
-    prop_oneof![3 => money, 6 => logins, 3 => owners, 5 => post]
+    prop_oneof![3 => money, 8 => logins, 3 => owners, 5 => post]
 }
 
 fn id(account: usize) -> AccountId {
@@ -489,6 +490,9 @@ impl World {
             world.step(&Step::Visit { account, by: 0 });
             world.step(&Step::Mint { account, by: 0 });
             world.step(&Step::ClaimCard { account, by: 1, now: true });
+        }
+        for payment in ACCOUNTS..PAYMENTS - 2 {
+            world.step(&Step::Credit { payment, told: true });
         }
         world.now += WAIT;
         world
