@@ -226,6 +226,9 @@ mod tests {
     use crate::account::reversal::Reversal;
     use crate::scene::{SCHEMA, Scene, WAIT, dispute, lost, refund, won};
 
+    /// What happens, and what becomes of the money of A and of B.
+    type Fact = (Reversal, (i64, i64), (i64, i64));
+
     /// A, which was paid by a card of B, and B, which has 100 cents of its own.
     fn paid(cents: i64) -> (Scene, Scene) {
         let (a, b) = (Scene::new(1, 5), Scene::with_card(2, 100));
@@ -325,7 +328,7 @@ mod tests {
         check(50, &[(dispute("du", 50), (0, -50), (0, 0)), (lost(&dispute("du", 50)), (-50, -50), (0, 0))]);
     }
 
-    fn check(spent: i64, facts: &[(Reversal, (i64, i64), (i64, i64))]) {
+    fn check(spent: i64, facts: &[Fact]) {
         let (a, b) = paid(50);
         if spent > 0 {
             a.spend("lunch", spent);

@@ -226,9 +226,11 @@ fn amount(payment: usize) -> i64 {
     100 + 13 * payment as i64
 }
 
-/// Refunds and disputes of a payment: what each is about, and how it stands at each stage: what it takes and freezes, and
-/// whether whoever paid had no right to.
-const REVERSALS: [(Kind, i64, [(i64, i64, bool); 3]); 5] = [
+/// What a refund or dispute takes and freezes, and whether whoever paid had no right to.
+type Stage = (i64, i64, bool);
+
+/// Refunds and disputes of a payment: what each is about, and how it stands at each stage.
+const REVERSALS: [(Kind, i64, [Stage; 3]); 5] = [
     (Kind::Refund, 30, [(30, 0, false), (30, 0, false), (0, 0, false)]),
     (Kind::Refund, 500, [(500, 0, false), (500, 0, false), (500, 0, false)]),
     (Kind::Dispute, 60, [(0, 60, false), (60, 0, false), (60, 0, true)]),
