@@ -3,8 +3,8 @@
 use std::cell::Cell;
 
 use crate::account::{
-    Caps, Card, Charge, Credit, Homecoming, HomecomingOutcome, Kind, LoginRequest, LoginState, NewToken, Overdraft,
-    Payer, PendingLogin, Refusal, Reversal, Taken, Wallet,
+    Caps, Card, Charge, Credit, Homecoming, HomecomingOutcome, Kind, LastToken, LoginRequest, LoginState, NewToken,
+    NoLogin, NotBegun, Overdraft, Payer, PendingLogin, Reversal, Taken, Wallet,
 };
 use crate::clock::Millis;
 use crate::error::WalletError;
@@ -93,7 +93,7 @@ impl Scene {
     }
 
     /// Somebody who paid for this payment of another account asks to use this one, because [`visa`] is its card.
-    pub(crate) fn begin(&self, payment: &str) -> Result<PendingLogin, Refusal> {
+    pub(crate) fn begin(&self, payment: &str) -> Result<PendingLogin, NotBegun> {
         let card = visa().id();
         let owned = self.act(|wallet| Ok(wallet.cards()?.into_iter().find(|row| row.id == card)));
         let (payment, from) = (payment.to_owned(), AccountId::from_hash(&[1; 32]));
@@ -105,7 +105,7 @@ impl Scene {
         self.act(|wallet| wallet.take_login(payment, &NewToken { login: true, ..token(name) }))
     }
 
-    pub(crate) fn decide(&self, by: &str, payment: &str, approve: bool) -> Result<(), Refusal> {
+    pub(crate) fn decide(&self, by: &str, payment: &str, approve: bool) -> Result<(), NoLogin> {
         self.by(by, |wallet| wallet.decide_login(payment, approve))
     }
 
@@ -116,7 +116,7 @@ impl Scene {
         assert_eq!(self.take(payment, name), Taken::Token);
     }
 
-    pub(crate) fn revoke(&self, by: &str, name: &str) -> Result<(), Refusal> {
+    pub(crate) fn revoke(&self, by: &str, name: &str) -> Result<(), LastToken> {
         self.by(by, |wallet| wallet.revoke(&name.to_owned().into()))
     }
 

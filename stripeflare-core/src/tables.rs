@@ -84,6 +84,7 @@ const ACCOUNT: &[&str] = &[
         revision INTEGER NOT NULL,
         payer_name TEXT,
         payer_email TEXT,
+        home INTEGER NOT NULL DEFAULT 0,
         to_account TEXT,
         moved INTEGER NOT NULL DEFAULT 0,
         reversed_before INTEGER,

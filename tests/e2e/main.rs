@@ -12,6 +12,7 @@ mod failing_handlers;
 mod faults;
 mod idempotency;
 mod login;
+mod logins;
 mod objects;
 mod panel;
 mod paying;

@@ -1,6 +1,7 @@
 //! Somebody with a browser, as far as cookies, navigations and forms go.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use cargo_stripeflare::stripe::{Method as Pay, PayRequest};
@@ -11,13 +12,14 @@ use serde_json::Value;
 use crate::{Customer, DEADLINE, Reply, World};
 
 const COOKIE: &str = "__Host-access_token";
+const PAYING: &str = "__Host-paying";
 
 /// A browser that keeps our cookies and follows no redirect.
 #[derive(Clone, Debug, Default)]
 pub struct Visitor {
     token: Option<String>,
-    /// The cookie that says that it left to pay.
-    left: Arc<Mutex<Option<String>>>,
+    /// The cookie by which it is known again when it comes back from paying.
+    paying: Arc<Mutex<Option<String>>>,
 }
 
 impl Visitor {
@@ -31,7 +33,7 @@ impl Visitor {
     /// A browser with this token as its cookie.
     #[must_use]
     pub fn with(token: &str) -> Self {
-        Self { token: Some(token.to_owned()), left: Arc::default() }
+        Self { token: Some(token.to_owned()), paying: Arc::default() }
     }
 
     /// The cookie's token, and what a payment for its account carries.
@@ -40,17 +42,16 @@ impl Visitor {
     /// When there is no cookie.
     pub async fn customer(&self, world: &World) -> Customer {
         let token = self.token.clone().expect("a cookie");
-        let topup = world.send(self.request(world, Method::GET, "/topup")).await.header("location");
-        let reference = topup.split_once("client_reference_id=").map(|(_, reference)| reference.to_owned());
-        Customer { token, reference: reference.unwrap_or_default() }
+        let reference = self.me(world).await["client_reference_id"].as_str().unwrap_or_default().to_owned();
+        Customer { token, reference }
     }
 
     /// A request with the cookie, as a person following a link from elsewhere causes it.
     pub fn request(&self, world: &World, method: Method, path: &str) -> RequestBuilder {
         let request = world.request(method, path).header("sec-fetch-mode", "navigate");
         let request = request.header("sec-fetch-dest", "document").header("sec-fetch-site", "cross-site");
-        let left = self.left.lock().expect("nobody panics here").clone();
-        let cookies: Vec<String> = self.token.iter().map(|token| format!("{COOKIE}={token}")).chain(left).collect();
+        let paying = self.paying.lock().expect("nobody panics here").clone();
+        let cookies: Vec<String> = self.token.iter().map(|token| format!("{COOKIE}={token}")).chain(paying).collect();
         if cookies.is_empty() { request } else { request.header("cookie", cookies.join("; ")) }
     }
 
@@ -61,8 +62,12 @@ impl Visitor {
     }
 
     fn keep(&mut self, reply: Reply) -> Reply {
-        if let Some((_, rest)) = reply.header("set-cookie").split_once(&format!("{COOKIE}=")) {
-            self.token = rest.split(';').next().map(str::to_owned);
+        for cookie in reply.headers.get_all("set-cookie") {
+            let cookie = cookie.to_str().unwrap_or_default().split(';').next().unwrap_or_default();
+            if let Some((name, token)) = cookie.split_once('=').filter(|(name, _)| *name == COOKIE) {
+                self.token = Some(token.to_owned()).filter(|token| !token.is_empty());
+                assert_eq!(name, COOKIE);
+            }
         }
         reply
     }
@@ -73,8 +78,9 @@ impl Visitor {
         let mut request = request.build().expect("a request");
         request.headers_mut().insert("sec-fetch-site", HeaderValue::from_static("same-origin"));
         let topup = world.send(RequestBuilder::from_parts(world.client().clone(), request)).await;
-        *self.left.lock().expect("nobody panics here") =
-            topup.header("set-cookie").split(';').next().map(str::to_owned);
+        let cookies = topup.headers.get_all("set-cookie").iter().filter_map(|cookie| cookie.to_str().ok());
+        let paying = cookies.filter_map(|cookie| cookie.split(';').next()).find(|cookie| cookie.starts_with(PAYING));
+        *self.paying.lock().expect("nobody panics here") = paying.map(str::to_owned);
         let reference = topup.header("location").split_once("client_reference_id=").map(|(_, it)| it.to_owned());
         reference.unwrap_or_default()
     }
@@ -87,10 +93,39 @@ impl Visitor {
         world.stripe.pay(&PayRequest::new(cents, self.leave(world).await).method(method)).await
     }
 
-    /// Comes back from Stripe.
+    /// Comes back from Stripe, and stays while the page says that it goes on by itself.
+    ///
+    /// # Panics
+    /// When it never does.
     pub async fn come_back(&mut self, world: &World, session: &Value) -> Reply {
+        let waiting = async {
+            loop {
+                let reply = self.look(world, session).await;
+                if !reply.body.contains("<h1>One moment</h1>") {
+                    return reply;
+                }
+                tokio::time::sleep(Duration::from_millis(250)).await;
+            }
+        };
+        tokio::time::timeout(DEADLINE, waiting).await.expect("the page goes on")
+    }
+
+    /// Opens the page that Stripe sends payers to, once.
+    pub async fn look(&mut self, world: &World, session: &Value) -> Reply {
         let id = session["id"].as_str().unwrap_or_default();
         self.visit(world, &format!("/stripe/return?session_id={id}")).await
+    }
+
+    /// Pays so long ago that the page need not wait before it asks, and does not come back yet. Answers the session.
+    ///
+    /// # Errors
+    /// When Stripe refuses, or the webhook is not accepted.
+    pub async fn paid(&self, world: &World, cents: i64, method: Pay) -> Result<Value> {
+        world.stripe.clock().advance_s(-30);
+        let session = self.pay(world, cents, method).await;
+        world.stripe.clock().advance_s(30);
+        world.stripe.wait_idle(DEADLINE).await?;
+        session
     }
 
     /// Pays and comes back, when the webhook has arrived.
@@ -98,8 +133,7 @@ impl Visitor {
     /// # Errors
     /// When Stripe refuses, or the webhook is not accepted.
     pub async fn log_in(&mut self, world: &World, cents: i64, method: Pay) -> Result<Reply> {
-        let session = self.pay(world, cents, method).await?;
-        world.stripe.wait_idle(DEADLINE).await?;
+        let session = self.paid(world, cents, method).await?;
         Ok(self.come_back(world, &session).await)
     }
 
@@ -146,7 +180,8 @@ pub fn form(page: &Reply, button: &str) -> Result<String> {
         let (_, rest) = page.body.split_once(&format!("name=\"{name}\" value=\""))?;
         rest.split('"').next()
     };
-    let (question, seal) = (value("question").context("no question")?, value("seal").context("no seal")?);
+    let field = |name: &str| value(name).with_context(|| format!("no {name}: {page:?}"));
+    let (step, until, seal) = (field("step")?, field("until")?, field("seal")?);
     anyhow::ensure!(page.body.contains(&format!("value=\"{button}\"")), "no button {button}: {page:?}");
-    Ok(format!("question={question}&seal={seal}&answer={button}"))
+    Ok(format!("step={step}&until={until}&seal={seal}&answer={button}"))
 }

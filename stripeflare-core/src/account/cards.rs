@@ -36,9 +36,10 @@ impl Card {
         Self { identity: format!("{CARD}{fingerprint}"), label }
     }
 
-    /// A Link account, by its own email address.
+    /// A Link account, by its own email address. ASCII letters alone are the same, large or small: to Unicode a Kelvin sign
+    /// is a `k`, and somebody else's address.
     pub fn of_link(email: &str, label: String) -> Self {
-        Self { identity: format!("{LINK}{}", email.to_lowercase()), label }
+        Self { identity: format!("{LINK}{}", email.to_ascii_lowercase()), label }
     }
 
     /// What the directory knows it by.
@@ -110,15 +111,15 @@ impl Wallet<'_> {
         }
         self.introduce(home.name.as_deref(), home.email.as_deref())?;
         let Some(card) = home.card.as_ref().filter(|_| !self.account.locked) else {
-            return Ok(HomecomingOutcome::Done);
+            return self.is_home(&home.payment);
         };
         let id = card.id();
         match self.card(&id)? {
-            Some(known) if known.state == State::Owned => return Ok(HomecomingOutcome::Done),
+            Some(known) if known.state == State::Owned => return self.is_home(&home.payment),
             Some(known) if known.state == State::Claiming => {
                 return Ok(HomecomingOutcome::Claiming { claim: known.claim });
             }
-            _ if self.cards()?.len() >= MAX_CARDS => return Ok(HomecomingOutcome::Done),
+            _ if self.cards()?.len() >= MAX_CARDS => return self.is_home(&home.payment),
             _ => {}
         }
         let claim = self.next_claim()?;
@@ -134,13 +135,27 @@ impl Wallet<'_> {
         Ok(HomecomingOutcome::Claiming { claim })
     }
 
+    /// There is nothing to do about a payment any more but to go on.
+    fn is_home(&self, payment: &str) -> Result<HomecomingOutcome, WalletError> {
+        self.sql.run("UPDATE payments SET home = 1 WHERE key = ?", &[payment.into()])?;
+        Ok(HomecomingOutcome::Done)
+    }
+
+    /// Whether the browser that paid came home, and nothing is left to ask.
+    pub fn came_home(&self, payment: &str) -> Result<bool, WalletError> {
+        let select = "SELECT 1 FROM payments WHERE key = ? AND home = 1";
+        Ok(!self.sql.run(select, &[payment.into()])?.is_empty() || self.is_disowned(payment)?)
+    }
+
     /// The directory has said whose it is.
     pub fn claimed(&mut self, id: &str, claim: i64, owned: bool) -> Result<(), WalletError> {
         let claiming = |row: &CardRow| row.claim == claim && row.state == State::Claiming;
-        if !self.card(id)?.as_ref().is_some_and(claiming) {
-            return Ok(());
+        let Some(row) = self.card(id)?.filter(claiming) else { return Ok(()) };
+        if !owned {
+            return self.forget_card(id, claim);
         }
-        if owned { self.set_card_state(id, State::Owned) } else { self.forget_card(id, claim) }
+        self.set_card_state(id, State::Owned)?;
+        self.is_home(&row.payment).map(drop)
     }
 
     /// Begins to give up a card, and ends the logins by it; `None`: there is no such card.
@@ -385,6 +400,15 @@ mod tests {
         let link = Card::of_link("Petra@Link.Example", "Link p•••@link.example".into());
         claim(&sql, &link, 2);
         assert_eq!(row(&sql)[3].as_deref(), Some("petra@link.example"));
+    }
+
+    #[test]
+    fn a_link_address_with_a_unicode_look_alike() {
+        let id = |email: &str| Card::of_link(email, String::new()).id();
+        assert_eq!(id("Kim@Link.Example"), id("kim@link.example"));
+        for other in ["\u{212a}im@link.example", "k\u{130}m@link.example", "k\u{131}m@link.example"] {
+            assert_ne!(id(other), id("kim@link.example"), "{other}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::account::refusal::Refusal;
+use crate::account::refusal::{NoLogin, NotBegun};
 use crate::account::tokens::{NewToken, TokenId};
 use crate::account::wallet::Wallet;
 use crate::clock::{DAY_MS, Millis};
@@ -152,16 +152,16 @@ impl Wallet<'_> {
     }
 
     /// Begins a login, or answers what has become of it.
-    pub fn begin_login(&mut self, wanted: &LoginRequest) -> Result<Result<PendingLogin, Refusal>, WalletError> {
+    pub fn begin_login(&mut self, wanted: &LoginRequest) -> Result<Result<PendingLogin, NotBegun>, WalletError> {
         if let Some(known) = self.login(&wanted.payment)? {
             return Ok(Ok(known));
         }
         let opens = |owner: Option<CardOwner>| owner.is_some_and(|owner| owner.claim == wanted.claim);
         if self.is_disowned(&wanted.payment)? || !opens(self.card_owner(&wanted.card, wanted.wait)?) {
-            return Ok(Err(Refusal::NoLogin));
+            return Ok(Err(NotBegun::NoLogin));
         }
         if self.pending_logins()?.len() >= MAX_LOGINS {
-            return Ok(Err(Refusal::TooManyLogins));
+            return Ok(Err(NotBegun::TooManyLogins));
         }
         let matures_at = self.now + wanted.wait;
         self.sql.run(
@@ -193,17 +193,15 @@ impl Wallet<'_> {
         Ok(rows.into_iter().map(PendingLogin::read).collect::<Result<_, SqlError>>()?)
     }
 
-    /// The caller, who manages the account, lets a login in or ends it. An approval hangs on the caller's token. Refused, when
-    /// it is the caller's own login and the last way to the account's money.
-    pub fn decide_login(&mut self, payment: &str, approve: bool) -> Result<Result<(), Refusal>, WalletError> {
-        let Some(login) = self.login(payment)? else { return Ok(Err(Refusal::NoLogin)) };
+    /// The caller, who manages the account, lets a login in or ends it. An approval hangs on the caller's token; the login that
+    /// gave the caller's own is over when that is revoked.
+    pub fn decide_login(&mut self, payment: &str, approve: bool) -> Result<Result<(), NoLogin>, WalletError> {
+        let Some(login) = self.login(payment)? else { return Ok(Err(NoLogin)) };
         if !approve {
-            let ending = self.ending_with_login(payment)?;
-            let ends_caller = self.caller_id().is_some_and(|id| ending.has_token(id));
-            if ends_caller && self.locks_out(&ending)? {
-                return Ok(Err(Refusal::LastToken));
+            if login.state == LoginState::Taken && login.token.as_ref() == self.caller_id() {
+                return Ok(Err(NoLogin));
             }
-            return self.end(&ending).map(Ok);
+            return self.end_login(payment).map(Ok);
         }
         match login.state {
             LoginState::Pending if self.now < login.expires_at => {
@@ -214,7 +212,7 @@ impl Wallet<'_> {
                 Ok(Ok(()))
             }
             LoginState::Approved | LoginState::Taken => Ok(Ok(())),
-            LoginState::Pending | LoginState::Ended => Ok(Err(Refusal::NoLogin)),
+            LoginState::Pending | LoginState::Ended => Ok(Err(NoLogin)),
         }
     }
 
@@ -303,7 +301,7 @@ mod tests {
     #[test]
     fn an_approved_login_waits_no_longer() {
         let b = Scene::with_card(2, 10);
-        assert_eq!(b.decide("first", "p", true), Err(Refusal::NoLogin));
+        assert_eq!(b.decide("first", "p", true), Err(NoLogin));
         b.begin("p").unwrap();
         for _ in 0..2 {
             assert_eq!(b.decide("laptop", "p", true), Ok(()));
@@ -359,7 +357,7 @@ mod tests {
                 b.by("first", |wallet| wallet.lock(true));
                 b.by("first", |wallet| wallet.lock(false));
             }),
-            ("logged out everywhere", |b| b.by("first", |wallet| wallet.log_out_everywhere("hash of first"))),
+            ("logged out everywhere", |b| b.by("first", |wallet| wallet.log_out_everywhere("hash of first")).unwrap()),
             ("closed", |b| b.by("first", |wallet| wallet.close_account(&SCHEMA, "k", true)).unwrap()),
         ];
         for (state, reach) in states {
@@ -390,7 +388,7 @@ mod tests {
     fn what_ended_before_it_was_known_does_not_begin() {
         let b = Scene::with_card(2, 10);
         b.act(|wallet| wallet.disown("p"));
-        assert_eq!(b.begin("p"), Err(Refusal::NoLogin));
+        assert_eq!(b.begin("p"), Err(NotBegun::NoLogin));
         assert_eq!((b.state("p"), b.take("p", "login")), (None, Taken::Ended));
     }
 
@@ -425,11 +423,11 @@ mod tests {
         for number in 0..MAX_LOGINS {
             b.begin(&number.to_string()).unwrap();
         }
-        assert_eq!(b.begin("more"), Err(Refusal::TooManyLogins));
+        assert_eq!(b.begin("more"), Err(NotBegun::TooManyLogins));
         assert!(b.begin("0").is_ok(), "it is there already");
         b.decide("first", "0", false).unwrap();
         assert!(b.begin("more").is_ok());
-        assert_eq!(b.begin("and more"), Err(Refusal::TooManyLogins));
+        assert_eq!(b.begin("and more"), Err(NotBegun::TooManyLogins));
         b.wait(WAIT + TAKE_MS);
         assert!(b.begin("and more").is_ok(), "the time of the others is over");
     }
@@ -439,7 +437,7 @@ mod tests {
         let b = Scene::new(2, 10);
         b.claim(&visa(), "first", "own");
         b.wait(WAIT - 1);
-        assert_eq!(b.begin("p"), Err(Refusal::NoLogin));
+        assert_eq!(b.begin("p"), Err(NotBegun::NoLogin));
         assert_eq!(b.act(|wallet| wallet.card_owner(&visa().id(), WAIT)), None);
         b.wait(1);
         let owner = b.act(|wallet| wallet.card_owner(&visa().id(), WAIT)).unwrap();
@@ -451,7 +449,11 @@ mod tests {
         b.wait(WAIT);
         let (payment, from, card) = ("q".to_owned(), AccountId::from_hash(&[1; 32]), visa().id());
         let of_old = LoginRequest { payment, from, card, claim: owner.claim, wait: WAIT };
-        assert_eq!(b.act(|wallet| wallet.begin_login(&of_old)), Err(Refusal::NoLogin), "it was shown an earlier claim");
+        assert_eq!(
+            b.act(|wallet| wallet.begin_login(&of_old)),
+            Err(NotBegun::NoLogin),
+            "it was shown an earlier claim"
+        );
         assert_eq!(b.take("p", "login"), Taken::Ended, "the claim that it began by is over");
     }
 
@@ -464,7 +466,7 @@ mod tests {
         b.by("first", |wallet| wallet.lock(true));
         b.act(|wallet| wallet.claimed(&other.id(), 2, true));
         assert_eq!(b.cards(), [""; 0], "what the directory answers now is too late");
-        assert_eq!(b.begin("p"), Err(Refusal::NoLogin));
+        assert_eq!(b.begin("p"), Err(NotBegun::NoLogin));
     }
 
     #[test]

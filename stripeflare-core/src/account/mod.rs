@@ -32,7 +32,7 @@ pub use idempotency::{Claim, IdempotencyKey, KeptAnswer};
 pub use logins::{CardOwner, LoginRequest, LoginState, MAX_LOGINS, PendingLogin, TAKE_MS, Taken, letters};
 pub use moved::MovedPayment;
 pub use payment::{Credit, Payer};
-pub use refusal::Refusal;
+pub use refusal::{LastToken, NoLogin, NotBegun, NotCharged, NotClosed, NotReserved, Rotated, Short, TooManyTokens};
 pub use reversal::{Kind, Reversal};
 pub use row::AccountRow;
 pub use snapshot::{SentPayment, Snapshot};

@@ -68,13 +68,8 @@ impl Wallet<'_> {
 
     /// Ends a login, and the token that it gave.
     pub(crate) fn end_login(&mut self, payment: &str) -> Result<(), WalletError> {
-        let ending = self.ending_with_login(payment)?;
+        let ending = self.ending(vec![Thing::Login(payment.to_owned())])?;
         self.end(&ending)
-    }
-
-    /// All that ends with a login.
-    pub(crate) fn ending_with_login(&self, payment: &str) -> Result<Ending, WalletError> {
-        self.ending(vec![Thing::Login(payment.to_owned())])
     }
 
     /// Ends the cards that a payment claimed, and the login by it.
@@ -91,7 +86,7 @@ impl Wallet<'_> {
         self.end(&ending)
     }
 
-    /// The caller's own token ends only where it, or the login that gave it, was named.
+    /// The caller's own token ends only where it was named.
     fn ending(&self, roots: Vec<Thing>) -> Result<Ending, WalletError> {
         let mut ending = Ending::default();
         let mut due: Vec<(Thing, bool)> = roots.into_iter().map(|root| (root, true)).collect();
@@ -105,8 +100,7 @@ impl Wallet<'_> {
             if !ending.things.insert(thing.clone()) {
                 continue;
             }
-            let named = named && matches!(thing, Thing::Login(_));
-            due.extend(self.hanging_on(&thing)?.into_iter().map(|thing| (thing, named)));
+            due.extend(self.hanging_on(&thing)?.into_iter().map(|thing| (thing, false)));
         }
         Ok(ending)
     }
@@ -150,7 +144,7 @@ impl Wallet<'_> {
 
 #[cfg(test)]
 mod tests {
-    use crate::account::refusal::Refusal;
+    use crate::account::refusal::NoLogin;
     use crate::account::tokens::MAX_TOKENS;
     use crate::account::{Card, LoginState};
     use crate::clock::DAY_MS;
@@ -213,7 +207,7 @@ mod tests {
         assert_eq!(b.tokens(), ["first", "laptop"]);
 
         let b = family();
-        b.by("phone", |wallet| wallet.log_out_everywhere("hash of fresh"));
+        b.by("phone", |wallet| wallet.log_out_everywhere("hash of fresh")).unwrap();
         assert_eq!((b.tokens(), b.opens("fresh")), (vec!["phone".to_owned()], true));
         assert_eq!((b.cards(), b.state("p")), (vec!["visa".to_owned(), "master".into()], Some(LoginState::Taken)));
         b.act(|wallet| wallet.disown("p"));
@@ -225,18 +219,12 @@ mod tests {
     }
 
     #[test]
-    fn whoever_refuses_its_own_login_ends_its_own_token() {
+    fn nobody_refuses_the_login_that_it_came_by() {
         let b = family();
-        b.decide("phone", "p", false).unwrap();
-        assert_eq!((b.tokens(), b.state("p")), (vec!["first".to_owned(), "laptop".into()], Some(LoginState::Ended)));
-
-        let b = family();
-        for name in ["laptop", "first"] {
-            b.revoke("phone", name).unwrap();
-        }
-        b.by("phone", |wallet| wallet.lock(true));
-        assert_eq!(b.decide("phone", "p", false), Err(Refusal::LastToken));
-        assert!(b.opens("phone"));
+        assert_eq!(b.decide("phone", "p", false), Err(NoLogin));
+        assert_eq!((b.opens("phone"), b.state("p")), (true, Some(LoginState::Taken)));
+        b.decide("job", "p", false).unwrap();
+        assert_eq!((b.opens("phone"), b.state("p")), (false, Some(LoginState::Ended)));
     }
 
     #[test]

@@ -8,8 +8,8 @@ mod sessions;
 mod unique_values;
 
 pub use card_owners::{claim, owner, release};
-pub use parked::{LeftBehind, arrived, find_or_park, left_behind, park, unpark};
+pub use parked::{park, unpark};
 pub use password_guesses::guess;
-pub use placements::{find, place};
+pub use placements::{LeftBehind, arrived, find, find_or_park, left_behind, place};
 pub use sessions::{Arrival, Contested, arrive, begin, credited, may_take, told_contest, untold_contests};
 pub use unique_values::{Owner, claim as claim_value, free as free_value};

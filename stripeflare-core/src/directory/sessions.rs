@@ -56,20 +56,20 @@ pub fn arrive(sql: &dyn Sql, session: &str, mark: &str, now: Millis) -> Result<A
     Ok(Arrival { contested, account, is_payers, to, may_ask })
 }
 
-/// The payment was credited: to whom, and the mark of the browser that left to pay.
+/// The payment was credited: to whom, and the mark of the browser that left to pay. Answers whether it is contested.
 pub fn credited(
     sql: &dyn Sql,
     session: &str,
     account: &AccountId,
     mark: Option<&str>,
     now: Millis,
-) -> Result<(), SqlError> {
+) -> Result<bool, SqlError> {
     keep(sql, session, now + ARRIVAL_MS, now)?;
     sql.run(
         "UPDATE sessions SET account = ?, mark = ? WHERE session = ? AND account IS NULL",
         &[account.as_str().into(), mark.into(), session.into()],
     )?;
-    Ok(())
+    Ok(known(sql, session)?.contested)
 }
 
 /// A login by the payment begins in another account, which may be taken until some time. `false`: not by this payment, or it

@@ -10,8 +10,9 @@ use proptest::prelude::*;
 
 use super::histories;
 use crate::account::{
-    Caps, Card, Charge, Credit, Ending, HoldId, Homecoming, HomecomingOutcome, Kind, LoginRequest, LoginState,
-    MovedPayment, NewToken, Outcome, Overdraft, Refusal, Reversal, State, Taken, Wallet,
+    Caps, Card, Charge, Credit, Ending, HoldId, Homecoming, HomecomingOutcome, Kind, LastToken, LoginRequest,
+    LoginState, MovedPayment, NewToken, NoLogin, NotBegun, NotClosed, Outcome, Overdraft, Reversal, State, Taken,
+    Wallet,
 };
 use crate::clock::{DAY_MS, Millis};
 use crate::directory;
@@ -362,11 +363,6 @@ impl Account {
     /// Everything that comes from some things, the caller's own left out, and whether a card is left out with it.
     fn ending(&self, roots: &[Thing], caller: Option<usize>) -> (BTreeSet<Thing>, bool) {
         let mut ending: BTreeSet<Thing> = roots.iter().copied().collect();
-        for root in roots {
-            if let Thing::Login(payment) = root {
-                ending.extend(self.logins.get(payment).and_then(|login| login.token).map(Thing::Token));
-            }
-        }
         let tokens = (0..self.tokens.len()).map(Thing::Token);
         let others = self.card.iter().map(|_| Thing::Card).chain(self.logins.keys().copied().map(Thing::Login));
         let all: Vec<Thing> = tokens.chain(others).collect();
@@ -628,7 +624,7 @@ impl World {
                 let refused =
                     token == by && self.locks_out(account, &self.accounts[account].ending(&roots, Some(by)).0);
                 let answer = self.by(account, by, |wallet| wallet.revoke(&name.into()));
-                assert_eq!(answer, if refused { Err(Refusal::LastToken) } else { Ok(()) });
+                assert_eq!(answer, if refused { Err(LastToken) } else { Ok(()) });
                 if !refused {
                     self.accounts[account].end(&roots, Some(by));
                 }
@@ -638,14 +634,14 @@ impl World {
                 let owned = self.accounts[account].card.as_ref().is_some_and(|card| card.owned);
                 let last = self.balance(account) > 0 && !owned && self.accounts[account].living().len() == 1;
                 let answer = self.by(account, by, |wallet| wallet.log_out(false));
-                assert_eq!(answer, if last { Err(Refusal::LastToken) } else { Ok(()) });
+                assert_eq!(answer, if last { Err(LastToken) } else { Ok(()) });
                 let token = &mut self.accounts[account].tokens[by];
                 token.alive &= last || !token.login;
             }
             Step::LogOutEverywhere { account, by } => {
                 let Some(by) = self.caller(account, by) else { return };
                 let secret = hash(&self.accounts[account].tokens[by].secret);
-                self.by(account, by, |wallet| wallet.log_out_everywhere(&secret));
+                self.by(account, by, |wallet| wallet.log_out_everywhere(&secret)).unwrap();
                 self.accounts[account].end_all_but(Some(by));
             }
             Step::Lock { account, by, locked } => {
@@ -664,7 +660,7 @@ impl World {
                 let Some(by) = self.caller(account, by) else { return };
                 let answer = self.by(account, by, |wallet| wallet.close_account(&SCHEMA, "close", true));
                 if self.accounts[account].held.is_some() {
-                    assert_eq!(answer, Err(Refusal::CallsRunning));
+                    assert_eq!(answer, Err(NotClosed::CallsRunning));
                     return;
                 }
                 answer.unwrap();
@@ -777,7 +773,7 @@ impl World {
             let login = Login { state: LoginState::Pending, claim, since, approved_by: None, token: None };
             known.logins.insert(payment, login);
         }
-        let expected = known.logins.get(&payment).map(|login| login.state).ok_or(Refusal::NoLogin);
+        let expected = known.logins.get(&payment).map(|login| login.state).ok_or(NotBegun::NoLogin);
         assert_eq!(answer.map(|login| login.state), expected);
     }
 
@@ -786,7 +782,7 @@ impl World {
         let Some(by) = self.caller(account, by) else { return };
         let answer = self.by(account, by, |wallet| wallet.decide_login(&key(payment), approve));
         let Some(state) = self.accounts[account].logins.get(&payment).map(|login| login.state) else {
-            assert_eq!(answer, Err(Refusal::NoLogin));
+            assert_eq!(answer, Err(NoLogin));
             return;
         };
         if approve {
@@ -796,12 +792,10 @@ impl World {
             }
             return;
         }
-        let roots = [Thing::Login(payment)];
-        let ending = self.accounts[account].ending(&roots, Some(by)).0;
-        let refused = ending.contains(&Thing::Token(by)) && self.locks_out(account, &ending);
-        assert_eq!(answer, if refused { Err(Refusal::LastToken) } else { Ok(()) });
-        if !refused {
-            self.accounts[account].end(&roots, Some(by));
+        let own = self.accounts[account].carries(Thing::Login(payment), Some(by));
+        assert_eq!(answer, if own { Err(NoLogin) } else { Ok(()) });
+        if !own {
+            self.accounts[account].end(&[Thing::Login(payment)], Some(by));
         }
     }
 

@@ -15,7 +15,7 @@ pub use reversal::{Dispute, Refund, ReversalFact};
 pub use session::{PaidSession, is_session_id, masked};
 use sha2::{Digest, Sha256};
 pub use signature::verify;
-pub use verdict::{Rules, Verdict};
+pub use verdict::{CreditTo, Rules, Verdict};
 
 /// The key of a Checkout Session's credit: a hash, because the id itself proves who paid and is stored nowhere.
 pub fn session_key(session: &str) -> String {

@@ -1,10 +1,10 @@
 //! The worker's side without HTTP: what is configured, and what it asks of objects and of Stripe.
 
-use stripeflare_core::protocol::{Command, Reply, Stats};
+use stripeflare_core::protocol::Stats;
+use stripeflare_core::protocol::account::ReadStats;
 
 use crate::error::Result;
 use crate::js;
-use crate::object::Address;
 pub(crate) mod charge_user;
 pub(crate) mod config;
 pub(crate) mod deliveries;
@@ -46,7 +46,16 @@ impl Deployment {
     }
 
     pub(crate) fn payment_link(&self, account: &AccountId) -> String {
-        self.config.payment_link_for(&self.config.references.sign(account))
+        self.marked_payment_link(account, None)
+    }
+
+    /// The payment link of an account for a browser that leaves to pay, with its mark.
+    pub(crate) fn marked_payment_link(&self, account: &AccountId, mark: Option<&str>) -> String {
+        let reference = self.config.references.sign(account);
+        match mark {
+            Some(mark) => self.config.payment_link_for(&format!("{reference}-{mark}")),
+            None => self.config.payment_link_for(&reference),
+        }
     }
 }
 
@@ -69,8 +78,5 @@ pub(crate) fn run_as(version: &'static str) {
 /// When the object could not be asked.
 pub async fn stats(env: &Env, account: &str) -> Result<Stats> {
     let deployment = Deployment::new(env, version()).map_err(std::io::Error::other)?;
-    match deployment.stubs.call(&Address::Account(account.parse()?), Command::Stats, Vec::new()).await? {
-        Reply::Stats(stats) => Ok(stats),
-        _ => Err(std::io::Error::other("the object answered with something else").into()),
-    }
+    Ok(deployment.stubs.as_system(&account.parse::<AccountId>()?).send(ReadStats).await?)
 }

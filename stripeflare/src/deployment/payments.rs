@@ -1,29 +1,38 @@
 //! What Stripe tells of money, carried to where it belongs. Each function may run any number of times for one fact.
 
 use std::cell::RefCell;
-use std::io;
 
 use stripeflare_core::aggregate::{Assignment, Unclaimed};
 use stripeflare_core::identity::AccountId;
-use stripeflare_core::protocol::{AccountCommand, AggregateCommand, DirectoryCommand, Reply};
-use stripeflare_core::stripe::{CheckoutSession, ReversalFact, Rules, Verdict, session_key};
+use stripeflare_core::protocol::account::Reverse;
+use stripeflare_core::protocol::aggregate::{Assign, RecordUnclaimed};
+use stripeflare_core::protocol::directory::{Credited, Find, FindOrPark, Park};
+use stripeflare_core::protocol::{Aggregate, Shard};
+use stripeflare_core::stripe::{CheckoutSession, CreditTo, ReversalFact, Rules, Verdict, session_key};
 
 use crate::deployment::Deployment;
 use crate::deployment::config::Config;
 use crate::deployment::stripe_api::{Api, ApiError};
 use crate::error::Result;
-use crate::object::Address;
 
 /// Credits a session, or records why not; then takes back what was refunded or disputed before it came.
 pub(crate) async fn credit(deployment: &Deployment, session: &CheckoutSession, connected: bool) -> Result<()> {
     match judge(deployment, session, connected).await? {
         Verdict::Nothing => Ok(()),
         Verdict::Unclaimed(unclaimed) => record(deployment, unclaimed).await,
-        Verdict::Credit(credit) => {
-            deployment.stubs.credit(credit.into()).await?;
-            Ok(())
-        }
+        Verdict::Credit(credit) => credit_as_judged(deployment, credit).await.map(drop),
     }
+}
+
+/// Credits what was judged to be a credit, and lets the session's shard know whose it is. Answers whose.
+pub(crate) async fn credit_as_judged(deployment: &Deployment, credit: CreditTo) -> Result<AccountId> {
+    let (session, named, mark) = (credit.key.clone(), credit.account.clone(), credit.mark.clone());
+    let account = deployment.stubs.credit(credit.into()).await?;
+    // Money that went elsewhere than its reference says is nobody's login.
+    let mark = mark.filter(|_| account == named);
+    let shard = Shard::of(&session);
+    deployment.stubs.as_system(&shard).send(Credited { session, account: account.clone(), mark }).await?;
+    Ok(account)
 }
 
 /// What becomes of a session.
@@ -49,10 +58,9 @@ pub(crate) async fn judge(deployment: &Deployment, session: &CheckoutSession, co
 /// Answers whose it is, or why it is nobody's.
 pub(crate) async fn assign(deployment: &Deployment, assignment: Assignment) -> Result<Result<AccountId, String>> {
     let stubs = &deployment.stubs;
-    match stubs.call(&Address::Aggregate, AggregateCommand::Assign { assignment }, Vec::new()).await? {
-        Reply::Assigned(Ok(credit)) => Ok(Ok(stubs.credit_assigned(credit).await?)),
-        Reply::Assigned(Err(refusal)) => Ok(Err(refusal)),
-        _ => Err(unexpected()),
+    match stubs.as_system(&Aggregate).send(Assign { assignment }).await? {
+        Ok(credit) => Ok(Ok(stubs.credit_assigned(credit).await?)),
+        Err(refusal) => Ok(Err(refusal)),
     }
 }
 
@@ -67,18 +75,16 @@ pub(crate) async fn reverse(deployment: &Deployment, fact: ReversalFact) -> Resu
     // Payment links make PaymentIntents: without one, it was no payment of ours.
     let Some(payment_intent) = payment_intent else { return Ok(()) };
     let ours = fact.currency == config.currency;
-    let find = if ours {
-        DirectoryCommand::FindOrPark { payment_intent: payment_intent.clone(), reversal: fact.reversal.clone() }
+    let shard = Shard::of(&payment_intent);
+    let directory = deployment.stubs.as_system(&shard);
+    let found = if ours {
+        let reversal = fact.reversal.clone();
+        directory.send(FindOrPark { payment_intent: payment_intent.clone(), reversal }).await?
     } else {
         // It could never be taken from a credit, so it does not wait for one.
-        DirectoryCommand::Find { payment_intent: payment_intent.clone() }
+        directory.send(Find { payment_intent: payment_intent.clone() }).await?
     };
-    let directory = Address::Directory(payment_intent.clone());
-    let account = match deployment.stubs.call(&directory, find, Vec::new()).await? {
-        Reply::Found(Some(account)) => account,
-        Reply::Found(None) => return Ok(()),
-        _ => return Err(unexpected()),
-    };
+    let Some(account) = found else { return Ok(()) };
     if !ours {
         let reason = "a refund or dispute in another currency than its credit; nothing was taken back";
         let unclaimed = Unclaimed {
@@ -92,9 +98,8 @@ pub(crate) async fn reverse(deployment: &Deployment, fact: ReversalFact) -> Resu
         };
         return record(deployment, unclaimed).await;
     }
-    let command = AccountCommand::Reverse { payment_intent, reversal: fact.reversal };
-    deployment.stubs.done(&Address::Account(account), command).await?;
-    Ok(())
+    let command = Reverse { payment_intent, reversal: fact.reversal };
+    Ok(deployment.stubs.as_system(&account).send(command).await?)
 }
 
 /// Keeps a fact about a refund or dispute for a payment that is about to be credited.
@@ -102,18 +107,13 @@ pub(crate) async fn park(deployment: &Deployment, payment_intent: &str, fact: Re
     if fact.currency != deployment.config.currency {
         return Ok(());
     }
-    let command = DirectoryCommand::Park { payment_intent: payment_intent.to_owned(), reversal: fact.reversal };
-    Ok(deployment.stubs.done(&Address::Directory(payment_intent.to_owned()), command).await?)
+    let command = Park { payment_intent: payment_intent.to_owned(), reversal: fact.reversal };
+    Ok(deployment.stubs.as_system(&Shard::of(payment_intent)).send(command).await?)
 }
 
 pub(crate) async fn record(deployment: &Deployment, unclaimed: Unclaimed) -> Result<()> {
     worker::console_warn!("money that the operator has to look at: {}", unclaimed.reason);
-    deployment.stubs.done(&Address::Aggregate, AggregateCommand::Unclaimed { unclaimed }).await?;
-    Ok(())
-}
-
-fn unexpected() -> crate::error::Error {
-    io::Error::other("an object gave an answer that fits no question about money").into()
+    Ok(deployment.stubs.as_system(&Aggregate).send(RecordUnclaimed { unclaimed }).await?)
 }
 
 pub(crate) fn api(config: &Config) -> Api<'_> {

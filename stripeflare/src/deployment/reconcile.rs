@@ -5,14 +5,15 @@ use std::io;
 
 use stripeflare_core::aggregate::Sweep;
 use stripeflare_core::clock::now;
-use stripeflare_core::protocol::{AggregateCommand, Reply};
+use stripeflare_core::protocol::Aggregate;
+use stripeflare_core::protocol::aggregate::{ReadSweep, Swept, Unknown};
 use stripeflare_core::stripe::{CheckoutSession, Verdict, session_key};
 use worker::Env;
 
 use crate::deployment::stripe_api::Api;
 use crate::deployment::{Deployment, payments};
 use crate::error::Result;
-use crate::object::{Address, ObjectError};
+use crate::object::ObjectError;
 
 /// Requests to Stripe that one run makes at most; the next run goes on where it ended.
 const MAX_REQUESTS: u32 = 200;
@@ -76,7 +77,7 @@ struct Run<'a> {
 impl Run<'_> {
     async fn go(&mut self) -> Result<()> {
         let started = now() / 1_000;
-        let Reply::Sweep(sweep) = self.ask(AggregateCommand::Sweep).await? else { return Err(unexpected()) };
+        let sweep = self.deployment.stubs.as_system(&Aggregate).send(ReadSweep).await?;
         let (since, until) = sweep.window(started);
         let link = match &self.deployment.config.payment_link_id {
             Some(id) => id.clone(),
@@ -101,15 +102,13 @@ impl Run<'_> {
         }
         self.done.complete = back_to.is_none();
         let sweep: Sweep = sweep.after(started, back_to);
-        Ok(self.deployment.stubs.done(&Address::Aggregate, AggregateCommand::Swept { sweep }).await?)
+        Ok(self.deployment.stubs.as_system(&Aggregate).send(Swept { sweep }).await?)
     }
 
     /// Answers where the run had to stop, by the time of the session that comes next.
     async fn page(&mut self, sessions: &[CheckoutSession], began: i64) -> Result<Option<i64>> {
         let keys: Vec<String> = sessions.iter().map(|session| session_key(&session.id)).collect();
-        let Reply::Unknown(unknown) = self.ask(AggregateCommand::Unknown { keys: keys.clone() }).await? else {
-            return Err(unexpected());
-        };
+        let unknown = self.deployment.stubs.as_system(&Aggregate).send(Unknown { keys: keys.clone() }).await?;
         let unknown: HashSet<String> = unknown.into_iter().collect();
         for (session, key) in sessions.iter().zip(&keys) {
             if unknown.contains(key) {
@@ -150,12 +149,4 @@ impl Run<'_> {
         }
         Ok(())
     }
-
-    async fn ask(&self, command: AggregateCommand) -> Result<Reply> {
-        Ok(self.deployment.stubs.call(&Address::Aggregate, command, Vec::new()).await?)
-    }
-}
-
-fn unexpected() -> crate::error::Error {
-    io::Error::other("the aggregate gave an answer that fits no question about the sweep").into()
 }

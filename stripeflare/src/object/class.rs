@@ -3,13 +3,15 @@ use std::marker::PhantomData;
 use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
 
-use js_sys::Promise;
-use stripeflare_core::account::{AccountRow, Wallet};
+use js_sys::{Promise, Uint8Array};
 use stripeflare_core::clock;
 use stripeflare_core::clock::Millis;
 use stripeflare_core::error::WalletError;
-use stripeflare_core::protocol::{Command, Envelope, Reply, Stats};
-use stripeflare_core::schema::{Schema, StripeUser, migrate, role_of};
+use stripeflare_core::protocol::codec::PROTOCOL;
+use stripeflare_core::protocol::{self, Envelope, NotDone, Stats, codec};
+use stripeflare_core::read_only_sql::Table;
+use stripeflare_core::schema::{Schema, StripeUser};
+use stripeflare_core::sql::{Sql, SqlError, Value};
 use stripeflare_core::tables::Role;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
@@ -78,15 +80,16 @@ impl<U: StripeUser> Object<U> {
         Self { inner: Some(AssertUnwindSafe(Rc::new(inner))), user: PhantomData }
     }
 
-    /// One command, JSON in and out.
+    /// One command and its answer, as bytes.
     #[must_use]
-    pub fn call(&self, command: &str) -> String {
+    pub fn call(&self, message: &Uint8Array) -> Uint8Array {
         let inner = self.inner.as_ref().expect("an attached object");
-        let reply = match serde_json::from_str::<Envelope>(command) {
-            Ok(envelope) => inner.answer(envelope),
-            Err(error) => Reply::Failed(format!("a command nobody understands: {error}")),
+        let answer = match PROTOCOL.read_message(&message.to_vec()) {
+            Ok((envelope, number)) => PROTOCOL.answer(number, &envelope.command, inner.answer(&envelope)),
+            Err(cannot_read) => cannot_read,
         };
-        serde_json::to_string(&reply).expect("replies are plain JSON")
+        // A copy: a view would send all of our memory along.
+        Uint8Array::from(answer.as_slice())
     }
 
     /// What is due later: it never fails, because the runtime gives up on an alarm that does.
@@ -100,11 +103,11 @@ impl<U: StripeUser> Object<U> {
 }
 
 impl Inner {
-    fn answer(&self, envelope: Envelope) -> Reply {
+    fn answer(&self, envelope: &Envelope) -> Vec<u8> {
         let before = self.stats.get();
-        let result = self.transaction(|| self.run(envelope, clock::now()));
+        let result = self.transaction(|| protocol::answer(self, envelope, clock::now()));
         self.stats.set(Stats { commands: before.commands + 1, rows_written: self.storage.rows_written() });
-        result.unwrap_or_else(Reply::Failed)
+        result.unwrap_or_else(|cause| codec::not_done(NotDone::Failed(cause)))
     }
 
     /// Runs `act` in one transaction; an error leaves nothing of it, in memory neither.
@@ -117,52 +120,34 @@ impl Inner {
             error.to_string()
         })
     }
+}
 
-    fn run(&self, envelope: Envelope, now: Millis) -> Result<Reply, WalletError> {
-        let Envelope { endings, token, command } = envelope;
-        match command {
-            Command::Account(command) => self.answer_as_account(&endings, token.as_ref(), command, now),
-            Command::Directory(command) => self.answer_as_directory(command, now),
-            Command::Aggregate(command) => self.answer_as_aggregate(command, now),
-            Command::Stats => Ok(Reply::Stats(self.stats.get())),
-        }
+impl protocol::Object for Inner {
+    fn sql(&self) -> &dyn Sql {
+        &self.storage
     }
 
-    /// Writes the row, and sees to it that the aggregate will hear of it and that reports of dead streams are charged.
-    pub(super) fn save(&self, wallet: Wallet<'_>) -> Result<AccountRow, WalletError> {
-        let account = wallet.save()?;
-        if account.is_unsent() {
-            self.alarm.set_soon(&self.storage)?;
-        }
-        if let Some(at) = account.next_expiry() {
-            self.alarm.set(&self.storage, at)?;
-        }
-        Ok(account)
+    fn schema(&self) -> &Schema {
+        &self.schema
     }
 
-    /// The account, unless nobody has paid yet: then nothing is written, no table either.
-    pub(super) fn existing(&self, now: Millis) -> Result<Option<Wallet<'_>>, WalletError> {
-        if self.role()? != Some(Role::Account) {
-            return Ok(None);
-        }
-        Wallet::load(&self.storage, &self.schema, now)
+    fn known_role(&self) -> &Cell<Option<Role>> {
+        &self.role
     }
 
-    /// What this object is, with its tables brought up to date; `None` before it was ever written to.
-    pub(super) fn role(&self) -> Result<Option<Role>, WalletError> {
-        if self.role.get().is_none()
-            && let Some(role) = role_of(&self.storage)?
-        {
-            self.set_up(role)?;
-        }
-        Ok(self.role.get())
+    fn look(&self, statement: &str, parameters: &[Value], most: u32) -> Result<Table, String> {
+        self.storage.look(statement, parameters, most)
     }
 
-    pub(super) fn set_up(&self, role: Role) -> Result<(), WalletError> {
-        if self.role.get().is_none() {
-            migrate(&self.storage, role, &self.schema)?;
-            self.role.set(Some(role));
-        }
-        Ok(())
+    fn ring_by(&self, at: Millis) -> Result<(), SqlError> {
+        self.alarm.set(&self.storage, at)
+    }
+
+    fn ring_soon(&self) -> Result<(), SqlError> {
+        self.alarm.set_soon(&self.storage)
+    }
+
+    fn stats(&self) -> Stats {
+        self.stats.get()
     }
 }

@@ -1,18 +1,18 @@
 use super::{FIRST, OLD_MS};
-use crate::account::refusal::Refusal;
+use crate::account::refusal::{LastToken, Rotated, TooManyTokens};
 use crate::account::revoking::Ending;
 use crate::account::tokens::{Caller, MAX_TOKENS, NewToken, TokenId, TokenInfo};
 use crate::account::wallet::Wallet;
 use crate::error::WalletError;
 use crate::money::Cents;
-use crate::sql::{Reader, SqlError, Value};
+use crate::sql::{Reader, SqlError};
 
 impl Wallet<'_> {
     /// Makes a token. Repeated, it is the same token.
     ///
     /// Where there are too many, those whose time is over make room; for a login so does the one of an earlier login that
     /// was not used for the longest time.
-    pub fn mint(&self, token: &NewToken) -> Result<Result<(), Refusal>, WalletError> {
+    pub fn mint(&self, token: &NewToken) -> Result<Result<(), TooManyTokens>, WalletError> {
         if let Some(known) = self.stored("WHERE id = ?", &[token.id.as_str().into()])?.pop() {
             let same = known.hash.as_ref() == Some(&token.hash);
             return if same { Ok(Ok(())) } else { Err(SqlError("an id was used for two tokens".into()).into()) };
@@ -29,7 +29,7 @@ impl Wallet<'_> {
             }
         }
         if self.is_full()? {
-            return Ok(Err(Refusal::TooManyTokens));
+            return Ok(Err(TooManyTokens));
         }
         self.sql.run(
             "INSERT INTO tokens (id, hash, label, manage, login, made_by, cap_day, cap_total, created_at, expires_at)
@@ -55,27 +55,31 @@ impl Wallet<'_> {
         Ok(Reader::new(rows.pop().unwrap_or_default()).integer()? >= MAX_TOKENS as i64)
     }
 
-    /// Gives the caller's token a new secret. The old one works until the new one is first used, or its time is over;
-    /// who lost the new one may ask for another with the old one.
+    /// Gives the caller's token a new secret. The old one works until the new one is first used, or its time is over.
+    ///
+    /// Of two with one old secret the first wins, and may be repeated: who got hold of the old one does not take the place
+    /// of the owner's new one.
     ///
     /// # Panics
     /// Without a caller.
-    pub fn rotate(&self, hash: &str) -> Result<(), SqlError> {
+    pub fn rotate(&self, hash: &str) -> Result<Result<(), Rotated>, SqlError> {
         let caller = self.caller.as_ref().expect("whoever has a token");
-        let (by_old, until) = (Value::from(i64::from(caller.by_old)), Value::from(self.now + OLD_MS));
+        if caller.by_old {
+            return Ok(if self.has_hash(hash)? { Ok(()) } else { Err(Rotated) });
+        }
         self.sql.run(
-            "UPDATE tokens SET old_hash = IIF(?, old_hash, hash), old_until = IIF(?, old_until, ?), hash = ? WHERE id = ?",
-            &[by_old.clone(), by_old, until, hash.into(), caller.token.id.as_str().into()],
+            "UPDATE tokens SET old_hash = hash, old_until = ?, hash = ? WHERE id = ?",
+            &[(self.now + OLD_MS).into(), hash.into(), caller.token.id.as_str().into()],
         )?;
-        Ok(())
+        Ok(Ok(()))
     }
 
     /// Revokes a token, and with it all that came from it, which may be in the same wrong hands; the caller's own is not among
     /// that. Refused, when it is the caller's own and the last way to the account's money.
-    pub fn revoke(&mut self, id: &TokenId) -> Result<Result<(), Refusal>, WalletError> {
+    pub fn revoke(&mut self, id: &TokenId) -> Result<Result<(), LastToken>, WalletError> {
         let ending = self.ending_with_tokens(std::slice::from_ref(id))?;
         if self.caller_id() == Some(id) && self.locks_out(&ending)? {
-            return Ok(Err(Refusal::LastToken));
+            return Ok(Err(LastToken));
         }
         self.end(&ending)?;
         Ok(Ok(()))
@@ -84,11 +88,11 @@ impl Wallet<'_> {
     /// A browser forgets the caller's token. One that a login gave ends with it; others may be kept elsewhere, too.
     ///
     /// Refused, unless `forget`, when it is the last way to the account's money.
-    pub fn log_out(&mut self, forget: bool) -> Result<Result<(), Refusal>, WalletError> {
+    pub fn log_out(&mut self, forget: bool) -> Result<Result<(), LastToken>, WalletError> {
         let Some(Caller { token, .. }) = &self.caller else { return Ok(Ok(())) };
         let (id, is_login) = (token.id.clone(), token.login);
         if !forget && token.manage && self.is_last(&id)? {
-            return Ok(Err(Refusal::LastToken));
+            return Ok(Err(LastToken));
         }
         if is_login {
             self.retire(&id)?;
@@ -125,16 +129,20 @@ impl Wallet<'_> {
     }
 
     /// Gives the caller's token a new secret at once, and ends all others, the logins that wait, and all cards but those that
-    /// the caller claimed.
+    /// the caller claimed. An old secret may not, as in [`Wallet::rotate`].
     ///
     /// # Panics
     /// Without a caller.
-    pub fn log_out_everywhere(&mut self, hash: &str) -> Result<(), WalletError> {
-        let caller = self.caller_id().expect("whoever has a token").clone();
+    pub fn log_out_everywhere(&mut self, hash: &str) -> Result<Result<(), Rotated>, WalletError> {
+        let caller = self.caller.as_ref().expect("whoever has a token");
+        if caller.by_old {
+            return Ok(Err(Rotated));
+        }
+        let caller = caller.token.id.clone();
         self.end_all_but_the_caller()?;
         let parameters = [hash.into(), caller.as_str().into()];
         self.sql.run("UPDATE tokens SET hash = ?, old_hash = NULL WHERE id = ?", &parameters)?;
-        Ok(())
+        Ok(Ok(()))
     }
 
     /// Ends every token, waiting login and card but the caller's own, also what came from tokens that ended before.
@@ -154,7 +162,7 @@ impl Wallet<'_> {
     }
 
     /// Whether nobody could get at the account's money any more without what is to end.
-    pub(crate) fn locks_out(&self, ending: &Ending) -> Result<bool, WalletError> {
+    fn locks_out(&self, ending: &Ending) -> Result<bool, WalletError> {
         let lives = |token: &TokenInfo| self.manages(token) && !ending.has_token(&token.id);
         Ok(self.account.balance.is_positive()
             && !self.tokens()?.iter().any(lives)
@@ -180,6 +188,7 @@ mod tests {
     use crate::account::hold::{DELIVERY_MS, Ending, HoldId, Outcome, Report, Settled};
     use crate::account::idempotency::IdempotencyKey;
     use crate::account::payment::Credit;
+    use crate::account::refusal::{NotCharged, NotReserved, Short};
     use crate::account::row::AccountRow;
     use crate::account::tokens::{Cap, Caps, Denied};
     use crate::clock::{DAY_MS, Millis};
@@ -248,7 +257,7 @@ mod tests {
         at(sql, now, |wallet| wallet.authenticate(proof).unwrap())
     }
 
-    fn reserve(sql: &rusqlite::Connection, now: Millis, name: &str, cents: i64) -> Result<HoldId, Refusal> {
+    fn reserve(sql: &rusqlite::Connection, now: Millis, name: &str, cents: i64) -> Result<HoldId, NotReserved> {
         at(sql, now, |wallet| {
             wallet.authenticate(&proof(name)).unwrap().unwrap();
             let hold = HoldId::generate(now);
@@ -324,7 +333,7 @@ mod tests {
             for number in 1..MAX_TOKENS {
                 wallet.mint(&token(&number.to_string())).unwrap().unwrap();
             }
-            assert_eq!(wallet.mint(&token("one more")).unwrap(), Err(Refusal::TooManyTokens));
+            assert_eq!(wallet.mint(&token("one more")).unwrap(), Err(TooManyTokens));
             assert_eq!(wallet.mint(&token("a")).unwrap(), Ok(()), "it is there already");
         });
         assert_eq!(number(&sql, "SELECT COUNT(*) FROM tokens"), MAX_TOKENS as i64);
@@ -334,7 +343,7 @@ mod tests {
     fn a_cap_counts_what_is_held_and_what_was_captured_late_too() {
         let sql = account(1_000, &[capped("day", Some(10), None), capped("total", Some(50), Some(15)), token("free")]);
         let refused =
-            |cap, limit, left| Err(Refusal::TokenCap { cap, limit: Cents::new(limit), left: Cents::new(left) });
+            |cap, limit, left| Err(Short::TokenCap { cap, limit: Cents::new(limit), left: Cents::new(left) }.into());
         let held = reserve(&sql, NOW, "day", 6).unwrap();
         assert_eq!(reserve(&sql, NOW, "day", 5).map(drop), refused(Cap::Day, 10, 10), "it is held");
         assert_eq!(reserve(&sql, NOW, "total", 15).map(drop), Ok(()), "each token for itself");
@@ -365,7 +374,7 @@ mod tests {
         let after = NOW + 60_000 + DELIVERY_MS;
         at(&sql, after, |wallet| wallet.expire().unwrap());
         let (limit, left) = (Cents::new(10), Cents::new(6));
-        let refused = Err(Refusal::TokenCap { cap: Cap::Day, limit, left });
+        let refused = Err(Short::TokenCap { cap: Cap::Day, limit, left }.into());
         assert_eq!(reserve(&sql, after, "day", 7).map(drop), refused);
     }
 
@@ -379,7 +388,9 @@ mod tests {
                 wallet.charge(&charge).unwrap().map(|charged| charged.already)
             })
         };
-        let cap = |left| Err(Refusal::TokenCap { cap: Cap::Total, limit: Cents::new(8), left: Cents::new(left) });
+        let cap = |left| {
+            Err(NotCharged::Short(Short::TokenCap { cap: Cap::Total, limit: Cents::new(8), left: Cents::new(left) }))
+        };
         assert_eq!(charge("a", 9, Overdraft::Allow), cap(8));
         assert_eq!(charge("a", 8, Overdraft::Allow), Ok(false));
         assert_eq!(charge("a", 8, Overdraft::Allow), Ok(true), "the same charge is no second one");
@@ -403,7 +414,7 @@ mod tests {
     fn a_token_rotates_without_a_moment_in_which_nothing_works() {
         let sql = account(10, &[capped("a", None, Some(8))]);
         let rotate = |now, with: &Proof, to: &str| {
-            at(&sql, now, |wallet| wallet.authenticate(with).unwrap().map(|()| wallet.rotate(to).unwrap()))
+            at(&sql, now, |wallet| wallet.authenticate(with).unwrap().map(|()| wallet.rotate(to).unwrap().unwrap()))
         };
         let held = reserve(&sql, NOW, "a", 5).unwrap();
         at(&sql, NOW, |wallet| wallet.settle(&ending(&held, capture(5, false), None)).unwrap());
@@ -413,21 +424,38 @@ mod tests {
             assert_eq!(number(&sql, "SELECT COUNT(*) FROM tokens WHERE hash = 'b' AND old_hash = 'a'"), 1);
         }
         assert_eq!(opens(&sql, NOW + OLD_MS - 1, &proof("a")), Ok(()), "nobody has used the new one");
-        rotate(NOW + OLD_MS - 1, &proof("a"), "c").unwrap();
-        assert_eq!(opens(&sql, NOW, &proof("b")), Err(Denied::Wrong), "it was lost on its way");
+        rotate(NOW + OLD_MS - 1, &proof("a"), "b").unwrap();
         assert_eq!(opens(&sql, NOW + OLD_MS, &proof("a")), Err(Denied::Wrong), "its time did not begin anew");
-        assert_eq!(opens(&sql, NOW + OLD_MS, &proof("c")), Ok(()));
+        rotate(NOW + OLD_MS, &proof("b"), "c").unwrap();
 
         rotate(NOW, &proof("c"), "d").unwrap();
         assert_eq!(opens(&sql, NOW, &proof("c")), Ok(()));
         assert_eq!(opens(&sql, NOW, &proof("d")), Ok(()));
         assert_eq!(opens(&sql, NOW, &proof("c")), Err(Denied::Wrong), "the new one was used");
-        let left = Refusal::TokenCap { cap: Cap::Total, limit: Cents::new(8), left: Cents::new(3) };
-        assert_eq!(reserve(&sql, NOW, "d", 4).map(drop), Err(left), "caps and what was spent stay");
+        let left = Short::TokenCap { cap: Cap::Total, limit: Cents::new(8), left: Cents::new(3) };
+        assert_eq!(reserve(&sql, NOW, "d", 4).map(drop), Err(left.into()), "caps and what was spent stay");
 
         rotate(NOW, &first(), "e").unwrap();
         assert_eq!(opens(&sql, NOW, &proof("e")), Ok(()));
         assert_eq!(opens(&sql, NOW, &first()), Err(Denied::Wrong), "the first one like any other");
+    }
+
+    #[test]
+    fn the_holder_of_an_old_secret_rotates_after_the_owner() {
+        let sql = account(10, &[NewToken { manage: true, ..token("a") }]);
+        let as_old = |act: fn(&mut Wallet<'_>) -> Result<(), Rotated>| {
+            at(&sql, NOW, |wallet| {
+                wallet.authenticate(&proof("a")).unwrap().unwrap();
+                act(wallet)
+            })
+        };
+        assert_eq!(as_old(|wallet| wallet.rotate("owner").unwrap()), Ok(()));
+        assert_eq!(as_old(|wallet| wallet.rotate("thief").unwrap()), Err(Rotated));
+        assert_eq!(as_old(|wallet| wallet.log_out_everywhere("thief").unwrap()), Err(Rotated));
+        assert_eq!(as_old(|wallet| wallet.rotate("owner").unwrap()), Ok(()), "the same again");
+        assert_eq!(opens(&sql, NOW, &proof("thief")), Err(Denied::Wrong));
+        assert_eq!(opens(&sql, NOW, &proof("owner")), Ok(()));
+        assert_eq!(opens(&sql, NOW, &proof("a")), Err(Denied::Wrong));
     }
 
     #[test]
@@ -445,7 +473,7 @@ mod tests {
         assert_eq!(opens(&sql, NOW, &proof("spends")), Err(Denied::Wrong));
         assert_eq!(revoke(&proof("manages"), "first"), Ok(()));
         assert_eq!(opens(&sql, NOW, &first()), Err(Denied::Wrong));
-        assert_eq!(revoke(&proof("manages"), "id-manages"), Err(Refusal::LastToken));
+        assert_eq!(revoke(&proof("manages"), "id-manages"), Err(LastToken));
         assert_eq!(opens(&sql, NOW, &proof("manages")), Ok(()));
     }
 
@@ -476,7 +504,7 @@ mod tests {
                 .sql
                 .run("UPDATE cards SET state = 'claiming', claim = 7, token = 'gone' WHERE id = '3'", &[])
                 .unwrap();
-            wallet.log_out_everywhere("fresh").unwrap();
+            wallet.log_out_everywhere("fresh").unwrap().unwrap();
             wallet.claimed("3", 7, true).unwrap();
             let cards: Vec<_> = wallet.cards().unwrap().into_iter().map(|card| card.id).collect();
             assert_eq!(cards, ["2"], "only what this very token claimed, and nothing that is yet to be");
@@ -486,19 +514,22 @@ mod tests {
     #[test]
     fn no_token_ends_itself_with_all_that_could_take_its_place() {
         let sql = account(10, &[]);
-        let first_does = |act: fn(&mut Wallet<'_>) -> Result<Result<(), Refusal>, WalletError>| {
+        let first_does = |act: fn(&mut Wallet<'_>) -> Result<Result<(), LastToken>, WalletError>| {
             at(&sql, NOW, |wallet| {
                 wallet.authenticate(&first()).unwrap().unwrap();
                 act(wallet).unwrap()
             })
         };
         let revoke = |wallet: &mut Wallet<'_>| wallet.revoke(&TokenId(FIRST.into()));
-        first_does(|wallet| wallet.mint(&NewToken { manage: true, ..token("made") })).unwrap();
-        assert_eq!(first_does(revoke), Err(Refusal::LastToken), "what it made would end with it");
+        at(&sql, NOW, |wallet| {
+            wallet.authenticate(&first()).unwrap().unwrap();
+            wallet.mint(&NewToken { manage: true, ..token("made") }).unwrap().unwrap();
+        });
+        assert_eq!(first_does(revoke), Err(LastToken), "what it made would end with it");
         let insert = "INSERT INTO cards (id, identity, label, token, payment, claim, state, at)
             VALUES ('c', 'c', 'visa', 'first', 'p', 1, 'owned', 1)";
         sql.execute(insert, []).unwrap();
-        assert_eq!(first_does(revoke), Err(Refusal::LastToken), "and so would its card");
+        assert_eq!(first_does(revoke), Err(LastToken), "and so would its card");
         sql.execute("UPDATE tokens SET hash = NULL WHERE id = 'id-made'", []).unwrap();
         assert_eq!(first_does(|wallet| wallet.log_out(false)), Ok(()), "its card stays, and logs in");
         sql.execute("UPDATE cards SET token = 'another'", []).unwrap();
@@ -520,14 +551,14 @@ mod tests {
         assert_eq!(opens(&sql, NOW, &proof("spends")), Ok(()), "no login gave it");
         assert_eq!(log_out(&proof("login"), false), Ok(()));
         assert_eq!(opens(&sql, NOW, &proof("login")), Err(Denied::Wrong));
-        assert_eq!(log_out(&first(), false), Err(Refusal::LastToken));
+        assert_eq!(log_out(&first(), false), Err(LastToken));
         assert_eq!(log_out(&first(), true), Ok(()));
         assert_eq!(opens(&sql, NOW, &first()), Ok(()), "somebody may have kept it");
 
         at(&sql, NOW, |wallet| wallet.mint(&login).unwrap().unwrap());
         at(&sql, NOW, |wallet| {
             wallet.authenticate(&proof("login")).unwrap().unwrap();
-            wallet.log_out_everywhere("fresh").unwrap();
+            wallet.log_out_everywhere("fresh").unwrap().unwrap();
         });
         for ended in [first(), proof("spends"), proof("login")] {
             assert_eq!(opens(&sql, NOW, &ended), Err(Denied::Wrong));
@@ -546,12 +577,12 @@ mod tests {
                 let login = number == 50 || number == 60;
                 wallet.mint(&NewToken { login, ..token(&number.to_string()) }).unwrap().unwrap();
             }
-            assert_eq!(wallet.mint(&token("more")).unwrap(), Err(Refusal::TooManyTokens));
+            assert_eq!(wallet.mint(&token("more")).unwrap(), Err(TooManyTokens));
         });
         opens(&sql, NOW, &proof("50")).unwrap();
         at(&sql, NOW + 1, |wallet| {
             wallet.mint(&token("more")).unwrap().unwrap();
-            assert_eq!(wallet.mint(&token("and more")).unwrap(), Err(Refusal::TooManyTokens));
+            assert_eq!(wallet.mint(&token("and more")).unwrap(), Err(TooManyTokens));
             wallet.mint(&NewToken { login: true, ..token("login") }).unwrap().unwrap();
         });
         assert_eq!(opens(&sql, NOW, &proof("50")), Ok(()));

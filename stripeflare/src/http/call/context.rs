@@ -7,23 +7,33 @@ use axum::extract::{FromRequestParts, Request};
 use axum::response::Response;
 use http::header::ALLOW;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::{HeaderValue, Method, StatusCode};
 use stripeflare_core::account::{AccountRow, Denied};
-use stripeflare_core::identity::{AccountId, Token};
-use stripeflare_core::protocol::{AccountCommand, Reply};
+use stripeflare_core::clock::{Millis, now};
+use stripeflare_core::identity::{AccountId, PayingSecret, Token};
+use stripeflare_core::protocol::Command;
+use stripeflare_core::protocol::account::Read;
 use stripeflare_core::schema::Schema;
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::future_to_promise;
 use worker::send::SendWrapper;
 use worker::worker_sys::Context as JsContext;
 
-use crate::deployment::{Deployment, deliveries};
+use crate::deployment::Deployment;
 use crate::http::call::credentials::{Caller, Manner, cookies};
 use crate::http::call::meter::Meter;
 use crate::http::call::slot::Slot;
 use crate::http::reply::answer::Answer;
 use crate::http::reply::refusals::denied;
 use crate::js::describe;
+use crate::object::ObjectError;
+
+/// How long a sealed form may be sent.
+const FORM_MS: Millis = 60 * 60 * 1_000;
+
+fn paying_cookie_name(access_token: &str) -> String {
+    access_token.replace("access_token", "paying")
+}
 
 /// What the parts of one request share: it travels in the request's extensions.
 #[derive(Clone)]
@@ -33,6 +43,8 @@ pub(crate) struct Inner {
     pub(crate) deployment: Deployment,
     js: JsContext,
     caller: Caller,
+    /// Of a browser that left to pay.
+    paying: Option<PayingSecret>,
     /// The account says that the cookie opens it no more.
     disowned: Cell<bool>,
     pub(crate) manner: Manner,
@@ -61,10 +73,12 @@ impl Context {
     pub(crate) fn new(deployment: Deployment, js: JsContext, request: &Request) -> Self {
         let (headers, cookie_kind) = (request.headers(), deployment.config.cookie(request.uri()));
         let caller = Caller::of(headers, cookie_kind.0);
+        let paying = cookies(headers, &paying_cookie_name(cookie_kind.0)).next().and_then(PayingSecret::parse);
         Self(SendWrapper(Rc::new(Inner {
             deployment,
             js,
             caller,
+            paying,
             disowned: Cell::new(false),
             manner: Manner::of(request.method(), headers),
             head: request.method() == Method::HEAD,
@@ -133,20 +147,36 @@ impl Inner {
 
     /// Asks the account of the token that came, on its behalf.
     ///
-    /// `None`: the cookie opens it no more, and the caller is a visitor from here on.
+    /// `None`: nobody has paid into it, or the cookie opens it no more, and the caller is a visitor from here on.
     ///
     /// # Errors
     /// The answer to a token that does not do, or when the account could not be asked.
-    pub(crate) async fn ask(&self, token: &Token, command: AccountCommand) -> Result<Option<Reply>, Response> {
-        match self.ask_raw(token, command).await? {
-            Reply::Denied(why) => self.deny(why).map(|()| None),
-            reply => Ok(Some(reply)),
+    pub(crate) async fn ask<C>(&self, token: &Token, command: C) -> Result<Option<C::Reply>, Response>
+    where
+        C: Command<To = AccountId>,
+    {
+        match self.ask_raw(token, command).await {
+            Ok(reply) => Ok(Some(reply)),
+            Err(error) => self.not_done(error).map(|()| None),
         }
     }
 
-    /// The same, for callers to whom a token that does not do says something.
-    pub(crate) async fn ask_raw(&self, token: &Token, command: AccountCommand) -> Result<Reply, Response> {
-        Ok(deliveries::call_for(&self.deployment, token, command).await?)
+    /// The same, for callers to whom it says something why there is no reply.
+    pub(crate) async fn ask_raw<C>(&self, token: &Token, command: C) -> Result<C::Reply, ObjectError>
+    where
+        C: Command<To = AccountId>,
+    {
+        self.deployment.stubs.as_caller(token).send_with_endings(command).await
+    }
+
+    /// # Errors
+    /// As [`Inner::ask`].
+    pub(crate) fn not_done(&self, error: ObjectError) -> Result<(), Response> {
+        match error {
+            ObjectError::Unregistered => Ok(()),
+            ObjectError::Denied(why) => self.deny(why),
+            error => Err(error.into()),
+        }
     }
 
     /// The account says that the token does not do: a person with an old cookie becomes a visitor.
@@ -169,10 +199,8 @@ impl Inner {
     pub(crate) async fn row(&self, schema: &Schema) -> Result<AccountRow, Response> {
         if let Some((token, _)) = self.token()? {
             let account = token.account().clone();
-            match self.ask(token, AccountCommand::Read { account }).await? {
-                Some(Reply::Row(row)) => return Ok(*row),
-                Some(_) => return Err(Answer::unavailable("the account answered a read with something else")),
-                None => {}
+            if let Some(row) = self.ask(token, Read { account }).await? {
+                return Ok(row);
             }
         }
         Ok(AccountRow::unregistered(self.account()?, schema))
@@ -245,22 +273,56 @@ impl Inner {
         Some(format!("{name}={}; HttpOnly{secure}; SameSite=Lax; Path=/; Max-Age={}", token.expose(), DAYS * 86_400))
     }
 
-    /// The `Set-Cookie` of a browser that leaves for the payment page from a page of ours.
-    pub(crate) fn leaves_to_pay(&self, account: &AccountId) -> Option<String> {
-        const SECONDS: u32 = 2 * 60 * 60;
-        let (name, secure) = (self.paying_cookie(), self.cookie_kind.1);
-        (self.manner.navigation && self.manner.from_here)
-            .then(|| format!("{name}={account}; HttpOnly{secure}; SameSite=Lax; Path=/; Max-Age={SECONDS}"))
+    /// The mark of this browser, if it left to pay not long ago.
+    pub(crate) fn mark(&self) -> Option<String> {
+        self.paying.as_ref().map(PayingSecret::mark)
     }
 
-    /// Whether this browser left for the payment page not long ago, for this account. Whoever is only sent to the page
-    /// that payers come back to has not.
-    pub(crate) fn left_to_pay(&self, headers: &HeaderMap, account: &AccountId) -> bool {
-        cookies(headers, &self.paying_cookie()).any(|left| left == account.as_str())
+    /// The mark under which this browser leaves to pay, and the `Set-Cookie` that keeps its secret; `None` for a request
+    /// that may have come without the cookies that the browser has.
+    pub(crate) fn leaves_to_pay(&self) -> Option<(String, String)> {
+        if !self.manner.brings_cookies {
+            return None;
+        }
+        let secret = self.paying.clone().unwrap_or_else(PayingSecret::generate);
+        Some((secret.mark(), self.paying_cookie(&secret)))
     }
 
-    fn paying_cookie(&self) -> String {
-        self.cookie_kind.0.replace("access_token", "paying")
+    /// The `Set-Cookie` that keeps the secret for another while.
+    fn paying_cookie(&self, secret: &PayingSecret) -> String {
+        const DAY_S: i64 = 86_400;
+        let seconds = DAY_S.max(self.deployment.config.login_wait_s + 3 * 3_600);
+        let (name, secure) = (paying_cookie_name(self.cookie_kind.0), self.cookie_kind.1);
+        format!("{name}={}; HttpOnly{secure}; SameSite=Lax; Path=/; Max-Age={seconds}", secret.expose())
+    }
+
+    /// The seal of a form of ours for the token of this browser's cookie, and until when it is good, in milliseconds since
+    /// 1970. Only the answer to a person's navigation gets one, so that no script finds one in a page that it fetched.
+    pub(crate) fn seal_form(&self, purpose: &str) -> Option<(Millis, String)> {
+        let token = self.cookie_token().filter(|_| self.manner.navigation)?;
+        let until = now() + FORM_MS;
+        Some((until, self.deployment.config.seals.seal(&format!("{purpose} {until}"), &self.hash(token))))
+    }
+
+    /// Whether a form has its seal, and the cookie with which it was given out.
+    pub(crate) fn is_sealed(&self, purpose: &str, until: Millis, seal: &str) -> bool {
+        let text = format!("{purpose} {until}");
+        now() < until
+            && self
+                .cookie_token()
+                .is_some_and(|token| self.deployment.config.seals.fits(&text, &self.hash(token), seal))
+    }
+
+    /// The token of the cookie that came; a bearer token is no browser's.
+    pub(crate) fn cookie_token(&self) -> Option<&Token> {
+        match &self.caller {
+            Caller::Known { token, by_cookie: true } => Some(token),
+            _ => None,
+        }
+    }
+
+    fn hash(&self, token: &Token) -> String {
+        token.proof(self.deployment.version).hash
     }
 
     /// Lets a future run on after the response has left.

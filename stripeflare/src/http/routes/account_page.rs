@@ -7,28 +7,27 @@ use axum::response::{IntoResponse, Response};
 use http::header::LOCATION;
 use http::{HeaderValue, StatusCode};
 use serde::Deserialize;
-use stripeflare_core::account::{AccountRow, CardRow, Denied, Line, Place, Refusal, TokenInfo};
+use stripeflare_core::account::{
+    AccountRow, CardRow, Denied, Line, LoginState, PendingLogin, Place, TokenId, TokenInfo, letters,
+};
+use stripeflare_core::clock::Millis;
+use stripeflare_core::identity::random_text;
 use stripeflare_core::money::Cents;
-use stripeflare_core::protocol::{AccountCommand, Reply};
+use stripeflare_core::protocol::account::Tokens;
 use stripeflare_core::schema::Schema;
 
 use crate::http::call::context::{Context, Inner};
 use crate::http::reply::answer::Answer;
 use crate::http::reply::date::{day_text, moment_text};
 use crate::http::reply::html::{Escaped, page};
-use crate::http::route::{Method, RouteDef, boxed};
 use crate::http::routes::statement::{Wanted as WantedLines, what_for};
-use crate::http::routes::tokens::{Wanted, answered};
-
-pub(crate) const ROUTES: &[RouteDef] = &[
-    RouteDef::ours(Method::Get, "/account", |request| boxed(answered(show(request)))),
-    RouteDef::ours(Method::Post, "/account", |request| boxed(answered(press(request)))),
-];
+use crate::http::routes::tokens::Wanted;
+use crate::object::ObjectError;
 
 /// Lines of the statement on one page.
 const LINES: usize = 20;
 
-async fn show(request: Request) -> Result<Response, Response> {
+pub(super) async fn show(request: Request) -> Result<Response, Response> {
     let (parts, _) = request.into_parts();
     let context = Context::from(&parts)?;
     context.give_cookie();
@@ -44,14 +43,17 @@ async fn show(request: Request) -> Result<Response, Response> {
                 let (lines, next) = context.lines(token, before, LINES).await?;
                 statement(&mut body, &lines, next);
                 list(&mut body, &tokens);
-                body.push_str(NEW_TOKEN);
-                cards(&mut body, &super::cards::owned(&context).await?, &tokens);
-                body.push_str(LEAVING);
+                let seal = sealed(&context);
+                body.push_str(&NEW_TOKEN.replace("SEAL", &seal));
+                logins(&mut body, &super::logins::pending(&context).await?, &seal);
+                cards(&mut body, &super::cards::owned(&context).await?, &tokens, row.locked);
+                body.push_str(&if row.locked { UNLOCK } else { LOCK }.replace("SEAL", &seal));
+                leaving(&mut body);
                 body.push_str(DELETING);
             }
             None => {
                 body.push_str("<p>The access token of this browser only spends: it shows no more.</p>");
-                body.push_str(LEAVING);
+                leaving(&mut body);
             }
         }
     } else {
@@ -64,12 +66,10 @@ impl Inner {
     /// The account's tokens, if the caller's may see them.
     async fn tokens(&self) -> Result<Option<Vec<TokenInfo>>, Response> {
         let Some((token, _)) = self.token()? else { return Ok(None) };
-        match self.ask_raw(token, AccountCommand::Tokens).await? {
-            Reply::Tokens(tokens) => Ok(Some(tokens)),
-            Reply::Denied(Denied::Rights) => Ok(None),
-            Reply::Denied(why) => self.deny(why).map(|()| None),
-            Reply::Refused(Refusal::Unregistered) => Ok(None),
-            _ => Err(Answer::unavailable("the account answered with something else")),
+        match self.ask_raw(token, Tokens).await {
+            Err(ObjectError::Denied(Denied::Rights)) => Ok(None),
+            Err(error) => self.not_done(error).map(|()| None),
+            Ok(tokens) => Ok(Some(tokens)),
         }
     }
 }
@@ -117,14 +117,19 @@ fn statement(body: &mut String, lines: &[Line], next: Option<Place>) {
 fn list(body: &mut String, tokens: &[TokenInfo]) {
     body.push_str(
         "<h2 id=\"tokens\">Access tokens</h2><table aria-labelledby=\"tokens\"><thead><tr><th scope=\"col\">Label</th>\
-         <th scope=\"col\">May</th><th scope=\"col\">Caps, in cents</th><th scope=\"col\">Last used</th>\
+         <th scope=\"col\">Id</th><th scope=\"col\">Made with</th><th scope=\"col\">May</th><th scope=\"col\">Caps, in cents</th><th scope=\"col\">Last used</th>\
          <th scope=\"col\">Ends</th><td></td></tr></thead><tbody>",
     );
     for token in tokens {
         let label = Escaped(&token.label);
         let this = if token.this { " (this browser)" } else { "" };
         let may = if token.manage { "manage" } else { "spend" };
-        let _ = write!(body, "<tr><th scope=\"row\">{label}{this}</th><td>{may}</td><td>");
+        let (id, made_by) = (Escaped(&token.id), token.made_by.as_ref().map_or("–", TokenId::as_str));
+        let _ = write!(
+            body,
+            "<tr><th scope=\"row\">{label}{this}</th><td><code>{id}</code></td><td><code>{}</code></td><td>{may}</td><td>",
+            Escaped(made_by)
+        );
         for (cap, spent, per) in
             [(token.caps.day, token.spent_day, "today"), (token.caps.total, token.spent_total, "in all")]
         {
@@ -134,7 +139,6 @@ fn list(body: &mut String, tokens: &[TokenInfo]) {
         }
         let used = token.last_used_day.map_or_else(|| "never".to_owned(), day_text);
         let ends = token.expires_at.map_or_else(|| "–".to_owned(), at_minute);
-        let id = Escaped(&token.id);
         let _ = write!(
             body,
             "</td><td>{used}</td><td>{ends}</td><td><form method=\"post\" action=\"/account\">\
@@ -147,8 +151,49 @@ fn list(body: &mut String, tokens: &[TokenInfo]) {
     );
 }
 
-fn cards(body: &mut String, cards: &[CardRow], tokens: &[TokenInfo]) {
-    body.push_str("<h2 id=\"cards\">Cards that log in</h2>");
+/// The hidden fields by which a button shows that a person pressed it, on a page that no script fetched.
+fn sealed(context: &Inner) -> String {
+    context.seal_form(PURPOSE).map_or_else(String::new, |(until, seal)| {
+        format!(
+            "<input type=\"hidden\" name=\"until\" value=\"{until}\"><input type=\"hidden\" name=\"seal\" value=\"{seal}\">"
+        )
+    })
+}
+
+fn logins(body: &mut String, logins: &[PendingLogin], seal: &str) {
+    if logins.is_empty() {
+        return;
+    }
+    body.push_str(
+        "<h2 id=\"logins\">Logins that wait</h2><p>Somebody paid with a card of yours and asks to use this account. Approve it \
+         only if that is you, and the letters are those that your other browser shows.</p>\
+         <table aria-labelledby=\"logins\"><thead><tr><th scope=\"col\">Letters</th><th scope=\"col\">Asked</th>\
+         <th scope=\"col\">Let in by itself from</th><td></td></tr></thead><tbody>",
+    );
+    for login in logins {
+        let (letters, asked) = (letters(&login.payment), at_minute(login.at));
+        let matures = match login.state {
+            LoginState::Approved => "approved".to_owned(),
+            _ => at_minute(login.matures_at),
+        };
+        let id = Escaped(&login.payment);
+        let _ = write!(
+            body,
+            "<tr><th scope=\"row\">{letters}</th><td>{asked}</td><td>{matures}</td><td>\
+             <form method=\"post\" action=\"/account\">{seal}<input type=\"hidden\" name=\"id\" value=\"{id}\">\
+             <button name=\"do\" value=\"approve-login\" aria-label=\"Approve {letters}\">Approve</button> \
+             <button name=\"do\" value=\"refuse-login\" aria-label=\"Refuse {letters}\">Refuse</button></form></td></tr>"
+        );
+    }
+    body.push_str("</tbody></table>");
+}
+
+fn cards(body: &mut String, cards: &[CardRow], tokens: &[TokenInfo], locked: bool) {
+    body.push_str("<h2 id=\"cards\">Cards that open this account</h2>");
+    if locked {
+        body.push_str("<p>None: this account is locked, so no card opens it, and none is added.</p>");
+        return;
+    }
     if cards.is_empty() {
         body.push_str("<p>None: pay with a card, and it logs in to this account in other browsers, too.</p>");
         return;
@@ -175,7 +220,7 @@ fn at_minute(at: stripeflare_core::clock::Millis) -> String {
     moment_text(at)[..16].replace('T', " ")
 }
 
-const NEW_TOKEN: &str = "<h3>New access token</h3><form method=\"post\" action=\"/account\">\
+const NEW_TOKEN: &str = "<h3>New access token</h3><form method=\"post\" action=\"/account\">SEAL\
     <label>Label <input name=\"label\" required maxlength=\"64\"></label>\
     <label>May <select name=\"rights\"><option value=\"spend\">spend</option>\
     <option value=\"manage\">manage: see and change everything here</option></select></label>\
@@ -184,7 +229,13 @@ const NEW_TOKEN: &str = "<h3>New access token</h3><form method=\"post\" action=\
     <label>Ends at the beginning of (UTC) <input name=\"expires_at\" type=\"date\"></label>\
     <button name=\"do\" value=\"make\">Make it</button></form>";
 
+fn leaving(body: &mut String) {
+    // Sent again, the form gives the same secret again.
+    body.push_str(&LEAVING.replace("KEY", &random_text::<16>()));
+}
+
 const LEAVING: &str = "<h2>This browser</h2><form method=\"post\" action=\"/account\">\
+    <input type=\"hidden\" name=\"key\" value=\"KEY\">\
     <p><button name=\"do\" value=\"rotate\">Change its access token</button> The old one stops working.</p>\
     <p><button name=\"do\" value=\"logout\">Log out</button> This browser forgets the account.</p>\
     <p><button name=\"do\" value=\"logout-everywhere\">Log out everywhere else</button> All other access tokens end.</p></form>";
@@ -194,12 +245,22 @@ const DELETING: &str = "<h2>Delete this account</h2><form method=\"post\" action
     <label><input type=\"checkbox\" name=\"forfeit\" value=\"true\"> Give up the money that is left</label>\
     <button name=\"do\" value=\"delete\">Delete the account</button></form>";
 
+const LOCK: &str = "<form method=\"post\" action=\"/account\">SEAL<p><button name=\"do\" value=\"lock\">Lock</button> No card \
+    opens this account any more, and who logged in by one is logged out.</p></form>";
+
+const UNLOCK: &str = "<form method=\"post\" action=\"/account\">SEAL<p><button name=\"do\" value=\"unlock\">Unlock</button> Cards \
+    that you pay with open this account again.</p></form>";
+
+/// What the seal of this page's forms is for.
+const PURPOSE: &str = "account";
+
 /// A button of the page.
 #[derive(Deserialize)]
 #[serde(default)]
 struct Press {
     r#do: String,
     id: String,
+    key: String,
     label: String,
     rights: String,
     cap_per_day: String,
@@ -207,6 +268,8 @@ struct Press {
     expires_at: String,
     forget: bool,
     forfeit: bool,
+    until: Millis,
+    seal: String,
 }
 
 impl Default for Press {
@@ -215,6 +278,7 @@ impl Default for Press {
         Self {
             r#do: empty(),
             id: empty(),
+            key: empty(),
             label: empty(),
             rights: empty(),
             cap_per_day: empty(),
@@ -222,11 +286,13 @@ impl Default for Press {
             expires_at: empty(),
             forget: false,
             forfeit: false,
+            until: 0,
+            seal: empty(),
         }
     }
 }
 
-async fn press(request: Request) -> Result<Response, Response> {
+pub(super) async fn press(request: Request) -> Result<Response, Response> {
     let (parts, body) = request.into_parts();
     let context = Context::from(&parts)?;
     context.mark_personal();
@@ -234,8 +300,26 @@ async fn press(request: Request) -> Result<Response, Response> {
     context.spending_token()?;
     let form = Form::<Press>::from_request(Request::from_parts(parts, body), &()).await;
     let Form(press) = form.map_err(IntoResponse::into_response)?;
+    // What lasts beyond this browser's session is for a person's hand, and for no script on one of this site's pages.
+    let lasts = matches!(press.r#do.as_str(), "approve-login" | "refuse-login" | "lock" | "unlock")
+        || (press.r#do == "make" && press.rights == "manage");
+    if lasts && !context.is_sealed(PURPOSE, press.until, &press.seal) {
+        let message =
+            "This form is too old, or was not made for this browser. Load the page again, and press the button there.";
+        return Err(Answer::new(StatusCode::FORBIDDEN, "seal", message).into());
+    }
+    let key = Some(press.key.as_str()).filter(|key| !key.is_empty());
     match press.r#do.as_str() {
         "make" => made(&context, press).await,
+        "approve-login" | "refuse-login" => {
+            super::logins::decide(&context, press.id, press.r#do == "approve-login").await?;
+            Ok(back())
+        }
+        "unlock" => context.lock(false).await.map(|()| back()),
+        "lock" => {
+            context.lock(true).await?;
+            Ok(locked(&context))
+        }
         "end" => {
             context.end_token(press.id.into()).await?;
             Ok(back())
@@ -244,8 +328,8 @@ async fn press(request: Request) -> Result<Response, Response> {
             super::cards::give_up(&context, press.id).await?;
             Ok(back())
         }
-        "rotate" => context.rotate().await.map(|_| back()),
-        "logout-everywhere" => context.log_out_everywhere().await.map(|_| back()),
+        "rotate" => context.rotate(key).await.map(|_| back()),
+        "logout-everywhere" => context.log_out_everywhere(key).await.map(|_| back()),
         "logout" => logged_out(&context, press.forget).await,
         "delete" => {
             context.close_account(press.forfeit).await?;
@@ -257,6 +341,19 @@ async fn press(request: Request) -> Result<Response, Response> {
         }
         _ => Err(Answer::new(StatusCode::BAD_REQUEST, "form", "This form has no such button.").into()),
     }
+}
+
+/// Without a card, a lost cookie is a lost account: its owner gets to see the token.
+fn locked(context: &Inner) -> Response {
+    let token = context.cookie_token().map_or_else(String::new, |token| {
+        format!(
+            "<p>Whoever loses all access tokens of a locked account gets at it no more. This browser's is shown here: keep \
+             it.</p><p><code>{}</code></p>",
+            Escaped(token.expose())
+        )
+    });
+    let text = format!("<p>No card opens this account.</p>{token}<p><a href=\"/account\">Your account</a></p>");
+    page(StatusCode::OK, "Locked", &text)
 }
 
 /// To the account again, so that a reload presses nothing.

@@ -8,19 +8,15 @@ use axum::response::{IntoResponse, Response};
 use http::header::{ACCEPT, CONTENT_DISPOSITION, CONTENT_TYPE, LINK};
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
-use stripeflare_core::account::{Line, MAX_PAGE, Place, Refusal};
+use stripeflare_core::account::{Line, MAX_PAGE, Place};
 use stripeflare_core::identity::Token;
 use stripeflare_core::money::Cents;
-use stripeflare_core::protocol::{AccountCommand, Reply};
+use stripeflare_core::protocol::account::Lines;
 
 use crate::http::call::context::{Context, Inner};
 use crate::http::reply::answer::{Answer, header};
+use crate::http::reply::csv::is_formula;
 use crate::http::reply::date::moment_text;
-use crate::http::route::{Method, RouteDef, boxed};
-use crate::http::routes::tokens::answered;
-
-pub(crate) const ROUTES: &[RouteDef] =
-    &[RouteDef::ours(Method::Get, "/me/entries", |request| boxed(answered(entries(request))))];
 
 /// Lines of a page, unless the caller asks for another number.
 const PAGE: usize = 100;
@@ -99,11 +95,7 @@ impl Inner {
         let count = limit + 1;
         let mut lines = match token {
             None => Vec::new(),
-            Some(token) => match self.ask(token, AccountCommand::Lines { before, count }).await? {
-                Some(Reply::Lines(lines)) => lines,
-                Some(Reply::Refused(Refusal::Unregistered)) | None => Vec::new(),
-                Some(_) => return Err(Answer::unavailable("the account answered with something else")),
-            },
+            Some(token) => self.ask(token, Lines { before, count }).await?.unwrap_or_default(),
         };
         let more = lines.len() > limit;
         lines.truncate(limit);
@@ -112,7 +104,7 @@ impl Inner {
     }
 }
 
-async fn entries(request: Request) -> Result<Response, Response> {
+pub(super) async fn entries(request: Request) -> Result<Response, Response> {
     #[derive(Serialize)]
     struct Page<'a> {
         entries: Vec<Entry<'a>>,
@@ -155,8 +147,7 @@ fn csv(lines: &[Line]) -> String {
 
 /// A text as one cell. A spreadsheet takes some first characters for the beginning of a formula.
 fn cell(text: &str) -> String {
-    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
-    let text = if formula { format!("'{text}") } else { text.to_owned() };
+    let text = if is_formula(text) { format!("'{text}") } else { text.to_owned() };
     if text.contains(['"', ',', '\r', '\n']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
 }
 

@@ -6,30 +6,22 @@ use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
-use stripeflare_core::account::{Caps, NewToken, Refusal, TokenId, TokenInfo};
+use stripeflare_core::account::{Caps, LastToken, NewToken, Rotated, TokenId, TokenInfo, TooManyTokens};
 use stripeflare_core::clock::now;
-use stripeflare_core::identity::{Token, random_text};
+use stripeflare_core::identity::{AccountId, Token, random_text};
 use stripeflare_core::money::Cents;
-use stripeflare_core::protocol::{AccountCommand, Reply};
+use stripeflare_core::protocol::Command;
+use stripeflare_core::protocol::account::{
+    Close, LogOut, LogOutEverywhere, Mint, Revoke, Rotate, Tokens as ReadTokens,
+};
 
 use crate::http::call::context::{Context, Inner};
+use crate::http::call::idempotency;
 use crate::http::reply::answer::Answer;
 use crate::http::reply::date::{day_text, moment, moment_text};
-use crate::http::route::{Method, RouteDef, boxed};
-
-pub(crate) const ROUTES: &[RouteDef] = &[
-    RouteDef::ours(Method::Get, "/tokens", |request| boxed(answered(list(request)))),
-    RouteDef::ours(Method::Post, "/tokens", |request| boxed(answered(make(request)))),
-    RouteDef::ours(Method::Delete, "/tokens/{id}", |request| boxed(answered(end(request)))),
-    RouteDef::ours(Method::Post, "/rotate-token", |request| boxed(answered(rotate(request)))),
-    RouteDef::ours(Method::Post, "/logout", |request| boxed(answered(log_out(request)))),
-    RouteDef::ours(Method::Post, "/logout-everywhere", |request| boxed(answered(log_out_everywhere(request)))),
-    RouteDef::ours(Method::Delete, "/me", |request| boxed(answered(close(request)))),
-];
-
-pub(crate) async fn answered(run: impl Future<Output = Result<Response, Response>>) -> Response {
-    run.await.unwrap_or_else(|answer| answer)
-}
+use crate::http::reply::refusals;
+use crate::http::routes::logins;
+use crate::object::ObjectError;
 
 /// A JSON body that describes a token is small.
 const MAX_BODY: usize = 16 * 1024;
@@ -90,62 +82,51 @@ impl From<TokenInfo> for Shown {
     }
 }
 
-fn unexpected() -> Response {
-    Answer::unavailable("the account answered with something else")
-}
-
 impl Inner {
     /// Asks the caller's account for what only its owner may ask for.
     ///
     /// # Errors
-    /// The answer to a visitor, to a token that does not do, and to a refusal.
-    pub(crate) async fn ask_as_owner(&self, token: Option<&Token>, command: AccountCommand) -> Result<Reply, Response> {
+    /// The answer to a visitor, to a token that does not do, and where nobody has paid.
+    pub(crate) async fn change<C: Command<To = AccountId>>(&self, command: C) -> Result<C::Reply, Response> {
+        let token = self.spending_token()?;
         self.mark_personal();
-        let reply = match token {
-            Some(token) => self.ask(token, command).await?,
-            None => None,
-        };
-        match reply {
-            Some(Reply::Refused(Refusal::Unregistered)) => {
+        let Some(token) = token else { return Err(no_token()) };
+        match self.ask_raw(token, command).await {
+            Err(ObjectError::Unregistered) => {
                 let message = "Nobody has paid into this account yet: there is nothing to change.";
                 Err(Answer::new(StatusCode::CONFLICT, "unregistered", message).into())
             }
-            Some(Reply::Refused(refusal)) => Err(self.refused(Cents::ZERO, refusal)),
-            Some(reply) => Ok(reply),
-            None => {
-                let message = "This takes an access token, as a cookie or as Authorization: Bearer.";
-                Err(Answer::new(StatusCode::UNAUTHORIZED, "no_token", message).into())
-            }
-        }
-    }
-
-    async fn change(&self, command: AccountCommand) -> Result<(), Response> {
-        match self.ask_as_owner(self.spending_token()?, command).await? {
-            Reply::Done => Ok(()),
-            _ => Err(unexpected()),
+            Err(error) => self.not_done(error).and_then(|()| Err(no_token())),
+            Ok(reply) => Ok(reply),
         }
     }
 
     pub(crate) async fn make_token(&self, wanted: Wanted) -> Result<(Token, NewToken), Response> {
-        let Some(caller) = self.spending_token()? else { return Err(self.refused(Cents::ZERO, Refusal::Unregistered)) };
+        let Some(caller) = self.spending_token()? else { return Err(self.unregistered(Cents::ZERO)) };
         self.mark_personal();
         let token = Token::further(caller.account().clone());
         let hash = token.proof(self.deployment.version).hash;
         let new =
             wanted.check(hash).map_err(|problem| Answer::new(StatusCode::UNPROCESSABLE_ENTITY, "token", problem))?;
-        match self.ask(caller, AccountCommand::Mint { token: Box::new(new.clone()) }).await? {
-            Some(Reply::Done) => Ok((token, new)),
-            Some(Reply::Refused(refusal)) => Err(self.refused(Cents::ZERO, refusal)),
-            None => Err(self.refused(Cents::ZERO, Refusal::Unregistered)),
-            Some(_) => Err(unexpected()),
+        match self.ask(caller, Mint { token: new.clone() }).await? {
+            Some(Ok(())) => Ok((token, new)),
+            Some(Err(TooManyTokens)) => Err(refusals::too_many_tokens()),
+            None => Err(self.unregistered(Cents::ZERO)),
         }
     }
 
-    /// A new secret for the caller's token; `command` gets its hash.
-    async fn renew(&self, command: fn(String) -> AccountCommand) -> Result<Option<Token>, Response> {
-        let account = self.account()?;
-        let token = Token::further(account);
-        self.change(command(token.proof(self.deployment.version).hash)).await?;
+    /// A new secret for the caller's token; `command` gets its hash. The same one again for the same key, lest an answer that
+    /// is lost takes the account along.
+    async fn renew<C>(&self, key: Option<String>, command: fn(String) -> C) -> Result<Option<Token>, Response>
+    where
+        C: Command<To = AccountId, Reply = Result<(), Rotated>>,
+    {
+        let token = match (self.spending_token()?, key) {
+            (Some(token), Some(key)) => self.deployment.config.seals.successor(token, &key),
+            _ => Token::further(self.account()?),
+        };
+        let command = command(token.proof(self.deployment.version).hash);
+        self.change(command).await?.map_err(|Rotated| refusals::rotated())?;
         // A cookie's scripts never see its token.
         if self.is_by_cookie() {
             self.replace_cookie(token);
@@ -154,25 +135,25 @@ impl Inner {
         Ok(Some(token))
     }
 
-    pub(crate) async fn rotate(&self) -> Result<Option<Token>, Response> {
-        self.renew(|hash| AccountCommand::Rotate { hash }).await
+    pub(crate) async fn rotate(&self, key: Option<&str>) -> Result<Option<Token>, Response> {
+        self.renew(key.map(|key| format!("rotate {key}")), |hash| Rotate { hash }).await
     }
 
-    pub(crate) async fn log_out_everywhere(&self) -> Result<Option<Token>, Response> {
-        self.renew(|hash| AccountCommand::LogOutEverywhere { hash }).await
+    pub(crate) async fn log_out_everywhere(&self, key: Option<&str>) -> Result<Option<Token>, Response> {
+        self.renew(key.map(|key| format!("everywhere {key}")), |hash| LogOutEverywhere { hash }).await
     }
 
     pub(crate) async fn end_token(&self, id: TokenId) -> Result<(), Response> {
-        self.change(AccountCommand::Revoke { id }).await
+        self.change(Revoke { id }).await?.map_err(|LastToken| refusals::last_token())
     }
 
     /// A token that has ended is forgotten like any other: it may have ended by this very request.
     pub(crate) async fn log_out(&self, forget: bool) -> Result<(), Response> {
         if let Some(token) = self.spending_token()? {
-            match self.ask_raw(token, AccountCommand::LogOut { forget }).await? {
-                Reply::Done | Reply::Refused(Refusal::Unregistered) | Reply::Denied(_) => {}
-                Reply::Refused(refusal) => return Err(self.refused(Cents::ZERO, refusal)),
-                _ => return Err(unexpected()),
+            match self.ask_raw(token, LogOut { forget }).await {
+                Ok(Ok(())) | Err(ObjectError::Unregistered | ObjectError::Denied(_)) => {}
+                Ok(Err(LastToken)) => return Err(refusals::last_token()),
+                Err(error) => return Err(error.into()),
             }
         }
         self.drop_cookie();
@@ -180,17 +161,25 @@ impl Inner {
     }
 
     pub(crate) async fn close_account(&self, forfeit: bool) -> Result<(), Response> {
-        self.change(AccountCommand::Close { key: random_text::<16>(), forfeit }).await?;
+        let closed = self.change(Close { key: random_text::<16>(), forfeit }).await?;
+        closed.map_err(|refusal| refusals::not_closed(&refusal))?;
         self.drop_cookie();
         Ok(())
     }
 }
 
+fn no_token() -> Response {
+    let message = "This takes an access token, as a cookie or as Authorization: Bearer.";
+    Answer::new(StatusCode::UNAUTHORIZED, "no_token", message).into()
+}
+
 impl Wanted {
     fn check(self, hash: String) -> Result<NewToken, String> {
-        let length = self.label.chars().count();
-        if !(1..=MAX_LABEL).contains(&length) || self.label.chars().any(char::is_control) {
-            return Err(format!("A token's label is 1 to {MAX_LABEL} characters, none of them a line break."));
+        let length = self.label.trim().chars().count();
+        if !(1..=MAX_LABEL).contains(&length) || self.label.chars().any(is_invisible) {
+            return Err(format!(
+                "A token's label is 1 to {MAX_LABEL} characters, none of them a line break, invisible, or turning the direction of a text."
+            ));
         }
         let caps = Caps { day: self.cap_per_day, total: self.cap_total };
         if caps.day.iter().chain(&caps.total).any(|cap| !cap.is_positive()) {
@@ -215,24 +204,41 @@ impl Wanted {
     }
 }
 
-async fn list(request: Request) -> Result<Response, Response> {
+/// Shows as nothing, or changes how what stands beside it shows: with such a label one token looks like another.
+///
+/// Unicode's controls, formats (bidirectional ones, joiners), blanks that are letters, and variation selectors.
+fn is_invisible(character: char) -> bool {
+    character.is_control()
+        || matches!(character,
+            '\u{ad}' | '\u{34f}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{890}'..='\u{891}'
+            | '\u{8e2}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}'
+            | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{110bd}' | '\u{110cd}'
+            | '\u{13430}'..='\u{1343f}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0000}'..='\u{e0fff}')
+}
+
+pub(super) async fn list(request: Request) -> Result<Response, Response> {
     #[derive(Serialize)]
     struct Tokens {
         tokens: Vec<Shown>,
+        pending_logins: Vec<logins::Shown>,
     }
     let context = Context::from(&request.into_parts().0)?;
-    let token = context.token()?.map(|(token, _)| token);
-    let tokens = match context.ask_as_owner(token, AccountCommand::Tokens).await {
-        Ok(Reply::Tokens(tokens)) => tokens,
-        Ok(_) => return Err(unexpected()),
+    let token = context.token()?;
+    context.mark_personal();
+    let Some((token, _)) = token else { return Err(no_token()) };
+    let tokens = match context.ask_raw(token, ReadTokens).await {
+        Ok(tokens) => tokens,
         // Nobody has paid yet: there is nothing to list.
-        Err(refused) if refused.status() == StatusCode::CONFLICT => Vec::new(),
-        Err(answer) => return Err(answer),
+        Err(ObjectError::Unregistered) => Vec::new(),
+        Err(error) => return context.not_done(error).and_then(|()| Err(no_token())),
     };
-    Ok(Json(Tokens { tokens: tokens.into_iter().map(Shown::from).collect() }).into_response())
+    let pending_logins = logins::pending(&context).await?.into_iter().map(logins::Shown::from).collect();
+    Ok(Json(Tokens { tokens: tokens.into_iter().map(Shown::from).collect(), pending_logins }).into_response())
 }
 
-async fn make(request: Request) -> Result<Response, Response> {
+pub(super) async fn make(request: Request) -> Result<Response, Response> {
     #[derive(Serialize)]
     struct Made {
         id: TokenId,
@@ -254,25 +260,28 @@ async fn make(request: Request) -> Result<Response, Response> {
     context.spending_token()?;
     let body = to_bytes(body, MAX_BODY).await.map_err(|_| invalid("The body is too large".into()))?;
     let wanted: Wanted = serde_json::from_slice(&body).map_err(|error| invalid(error.to_string()))?;
+    if wanted.manage {
+        context.refuse_cookie()?;
+    }
     let (token, new) = context.make_token(wanted).await?;
     Ok((StatusCode::CREATED, Json(Made { id: new.id, access_token: token.expose() })).into_response())
 }
 
-async fn end(request: Request) -> Result<Response, Response> {
+pub(super) async fn end(request: Request) -> Result<Response, Response> {
     let (parts, _) = request.into_parts();
     let id = parts.uri.path().rsplit('/').next().unwrap_or_default().to_owned();
     Context::from(&parts)?.end_token(TokenId::from(id)).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-async fn rotate(request: Request) -> Result<Response, Response> {
-    let context = Context::from(&request.into_parts().0)?;
-    context.rotate().await.map(renewed)
+pub(super) async fn rotate(request: Request) -> Result<Response, Response> {
+    let (parts, _) = request.into_parts();
+    Context::from(&parts)?.rotate(idempotency::key(&parts.headers)?).await.map(renewed)
 }
 
-async fn log_out_everywhere(request: Request) -> Result<Response, Response> {
-    let context = Context::from(&request.into_parts().0)?;
-    context.log_out_everywhere().await.map(renewed)
+pub(super) async fn log_out_everywhere(request: Request) -> Result<Response, Response> {
+    let (parts, _) = request.into_parts();
+    Context::from(&parts)?.log_out_everywhere(idempotency::key(&parts.headers)?).await.map(renewed)
 }
 
 fn renewed(token: Option<Token>) -> Response {
@@ -286,13 +295,13 @@ fn renewed(token: Option<Token>) -> Response {
     }
 }
 
-async fn log_out(request: Request) -> Result<Response, Response> {
+pub(super) async fn log_out(request: Request) -> Result<Response, Response> {
     let (parts, _) = request.into_parts();
     Context::from(&parts)?.log_out(says(&parts.uri, "forget=true")).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-async fn close(request: Request) -> Result<Response, Response> {
+pub(super) async fn close(request: Request) -> Result<Response, Response> {
     let (parts, _) = request.into_parts();
     Context::from(&parts)?.close_account(says(&parts.uri, "forfeit=true")).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
@@ -301,4 +310,26 @@ async fn close(request: Request) -> Result<Response, Response> {
 /// Whether the query has this pair.
 fn says(uri: &http::Uri, pair: &str) -> bool {
     uri.query().is_some_and(|query| query.split('&').any(|it| it == pair))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn token_labels_with_bidirectional_and_zero_width_characters() {
+        let check = |label: &str| Wanted { label: label.to_owned(), ..Wanted::default() }.check(String::new());
+        for good in ["agent", "Zoë's agent", "代理人", "وكيل", "a\u{a0}b", "🤖", &"a".repeat(MAX_LABEL)] {
+            assert!(check(good).is_ok(), "{good}");
+        }
+        for bad in ["", " ", "\u{a0}", "a\nb", "a\u{7f}", &"a".repeat(MAX_LABEL + 1)] {
+            assert!(check(bad).is_err(), "{bad:?}");
+        }
+        for invisible in
+            "\u{200b}\u{200d}\u{200f}\u{202e}\u{2066}\u{2069}\u{61c}\u{ad}\u{feff}\u{2060}\u{3164}\u{fe0f}\u{e0041}"
+                .chars()
+        {
+            assert!(check(&format!("first{invisible}")).is_err(), "{}", invisible.escape_unicode());
+        }
+    }
 }

@@ -22,6 +22,10 @@ pub(in crate::object) enum Work {
     CleanUp,
     /// Finishes claims and releases of cards.
     Cards,
+    /// Tells other accounts of payments that moved there.
+    Moves,
+    /// In a directory shard: tells accounts that nobody logs in by a contested payment.
+    Contests,
     /// Folds old captures.
     Fold,
     /// Tells the aggregate what changed.
@@ -33,14 +37,25 @@ pub(in crate::object) enum Work {
 }
 
 impl Work {
-    pub(in crate::object) const ALL: [Self; 7] =
-        [Self::Expire, Self::CleanUp, Self::Cards, Self::Fold, Self::Mirror, Self::Unpark, Self::Assign];
+    pub(in crate::object) const ALL: [Self; 9] = [
+        Self::Expire,
+        Self::CleanUp,
+        Self::Cards,
+        Self::Moves,
+        Self::Contests,
+        Self::Fold,
+        Self::Mirror,
+        Self::Unpark,
+        Self::Assign,
+    ];
 
     pub(in crate::object) const fn name(self) -> &'static str {
         match self {
             Self::Expire => "expire",
             Self::CleanUp => "clean up",
             Self::Cards => "cards",
+            Self::Moves => "moves",
+            Self::Contests => "contests",
             Self::Fold => "fold",
             Self::Mirror => "mirror",
             Self::Unpark => "unpark",

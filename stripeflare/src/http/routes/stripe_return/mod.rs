@@ -1,6 +1,12 @@
-//! `/stripe/return`: where Stripe sends the browser after paying, and the one place that decides who somebody is.
+//! `/stripe/return`: where Stripe sends the browser after paying.
+//!
+//! A payment link's session exists before anybody pays, and whoever opened the link knows its id: neither proves who paid. So
+//! the browser that left to pay is known by its mark; two browsers contest a payment; and a card of another account gives
+//! nothing at once, but a login that waits there, which whoever manages that account sees and may refuse.
 //!
 //! Every step may run again: whoever reloads the page, or presses a button twice, ends where one visit would have ended.
+
+mod pages;
 
 use axum::Form;
 use axum::extract::{FromRequest, Query, Request};
@@ -8,41 +14,44 @@ use axum::response::{IntoResponse, Response};
 use http::header::{LOCATION, REFERRER_POLICY, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 use serde::{Deserialize, Serialize};
-use stripeflare_core::account::{Card, Consent, Denied, Login, LoginOutcome, TokenId};
+use stripeflare_core::account::{
+    Caps, Card, CardOwner, Homecoming, HomecomingOutcome, LoginRequest, LoginState, NewToken, NotBegun, PendingLogin,
+    TAKE_MS, Taken, TokenId,
+};
 use stripeflare_core::clock::{Millis, now};
 use stripeflare_core::identity::{AccountId, Token};
-use stripeflare_core::protocol::{AccountCommand, DirectoryCommand, Reply};
+use stripeflare_core::protocol::Shard;
+use stripeflare_core::protocol::account::{
+    BeginLogin, CameHome, CardClaimed, ComeHome, FindCardOwner, HeadFor, MovePayment, ReadLogin, TakeLogin,
+};
+use stripeflare_core::protocol::directory::{Arrive, BeginAt, ClaimCard, MayTake};
 use stripeflare_core::stripe::{PaidSession, Verdict, is_session_id, session_key};
 
+use self::pages::{Said, moment, question, switch, switched, waiting};
 use crate::deployment::stripe_api::ApiError;
-use crate::deployment::{Deployment, deliveries, payments};
+use crate::deployment::{Deployment, payments};
 use crate::http::call::context::Context;
 use crate::http::reply::answer::{Answer, header};
-use crate::http::reply::html::{Escaped, page};
-use crate::object::Address;
+use crate::http::reply::html::page;
+use crate::object::ObjectError;
 
-/// How long after its charge a session logs in.
+/// How long after its charge a payment may begin a login.
 const SESSION_MS: Millis = 60 * 60 * 1_000;
-/// How long a question may stand unanswered.
-const QUESTION_MS: Millis = 60 * 60 * 1_000;
-
-/// What the page asks, and the form brings back sealed.
-#[derive(Debug, Serialize, Deserialize)]
-struct Question {
-    /// The account of the cookie.
-    from: AccountId,
-    /// The token of the cookie.
-    token: TokenId,
-    login: Login,
-    expires_at: Millis,
-}
+/// A charge is not dated further ahead than clocks differ.
+const AHEAD_MS: Millis = 5 * 60 * 1_000;
+/// How long the page waits before it asks: so long the browser that was lured away has to come back itself.
+const PATIENCE_MS: Millis = 20 * 1_000;
+/// A page that waits for a webhook or for Stripe comes again after so many seconds.
+const SOON_S: i64 = 5;
+/// What the seal of this page's forms is for.
+const PURPOSE: &str = "login by payment";
 
 /// `GET /stripe/return?session_id=`
 pub(crate) async fn come_back(request: Request) -> Response {
     for_people(arrive(request).await, "<p><a class=\"button\" href=\"\">Try again</a></p>")
 }
 
-/// `POST /stripe/return`: the answer to what the page asked.
+/// `POST /stripe/return`: a button of its pages.
 pub(crate) async fn decide(request: Request) -> Response {
     for_people(carry_out(request).await, "<p>Go back and press the button again: doing it twice does no harm.</p>")
 }
@@ -73,113 +82,151 @@ async fn arrive(request: Request) -> Result<Response, Response> {
     context.mark_personal();
     let id = Query::<Return>::try_from_uri(&parts.uri).ok().map(|Query(query)| query.session_id);
     let Some(id) = id.filter(|id| is_session_id(id)) else { return Ok(Said::NoSession.page()) };
-    let token = cookie(&context)?;
-    let deployment = &context.deployment;
-
-    let paid = match payments::api(&deployment.config).session(&id).await {
-        Ok(paid) => paid,
-        Err(ApiError::NotFound) => return Ok(Said::NoSession.page()),
-        Err(error) => return Err(Answer::unavailable(error)),
-    };
-    let credit = match payments::judge(deployment, &paid.session, false).await {
-        Ok(Verdict::Credit(credit)) => credit,
-        Ok(Verdict::Unclaimed(_)) => return Ok(Said::Foreign.page()),
-        Ok(Verdict::Nothing) => return Ok(Said::Unpaid.page()),
-        Err(error) => return Err(Answer::unavailable(error)),
-    };
-    let age = paid.charged_at_s.and_then(|at| at.checked_mul(1_000)).map(|at| now() - at);
-    if age.is_none_or(|age| age > SESSION_MS) {
-        return Ok(Said::Old.page());
+    // What no person asked for is no arrival, and learns nothing. A browser that does not say counts as a person's.
+    if context.manner.browser && !context.manner.navigation {
+        return Ok(Said::Thanks.page());
     }
     let session = session_key(&id);
-    let bind = DirectoryCommand::Bind {
-        session: session.clone(),
-        cookie: token.map(|token| hash(&context, token)).unwrap_or_default(),
+    let shard = Shard::of(&session);
+    let stubs = &context.deployment.stubs;
+    let arrived = || Arrive { session: session.clone(), mark: context.mark().unwrap_or_default() };
+    let mut arrival = stubs.as_system(&shard).send(arrived()).await?;
+    let mut paid = None;
+    if arrival.account.is_none() {
+        if !arrival.may_ask {
+            return Ok(moment(SOON_S));
+        }
+        paid = match learn(&context, &id).await? {
+            Ok(paid) => Some(paid),
+            Err(said) => return Ok(said.page()),
+        };
+        arrival = stubs.as_system(&shard).send(arrived()).await?;
+    }
+    let (Some(mine), Some(token)) = (arrival.account, context.cookie_token()) else { return Ok(Said::Thanks.page()) };
+    if !arrival.is_payers || *token.account() != mine || !context.manner.navigation {
+        return Ok(Said::Thanks.page());
+    }
+    if arrival.contested {
+        return Ok(Said::Contested.page());
+    }
+    if let Some(to) = &arrival.to
+        && let Some(login) = stubs.as_system(to).send(ReadLogin { payment: session.clone() }).await?
+    {
+        return Ok(show_login(&context, to, &login));
+    }
+    let paid = match paid {
+        Some(paid) => paid,
+        // Whoever reloads the page costs no call to Stripe, either.
+        None if !arrival.may_ask => match stubs.as_caller(token).send(CameHome { payment: session }).await {
+            Ok(true) => return Ok(back(&context.deployment)),
+            Ok(false) => return Ok(moment(SOON_S)),
+            Err(ObjectError::Denied(_) | ObjectError::Unregistered) => return Ok(Said::Thanks.page()),
+            Err(error) => return Err(error.into()),
+        },
+        None => match learn(&context, &id).await? {
+            Ok(paid) => paid,
+            Err(said) => return Ok(said.page()),
+        },
     };
-    if !deployment.stubs.is(&Address::Directory(session.clone()), bind).await? {
-        return Ok(Said::OtherBrowser.page());
+    come_home(&context, token, session, paid).await
+}
+
+/// Asks Stripe about a session, and credits its payment; or what there is to say instead.
+async fn learn(context: &Context, id: &str) -> Result<Result<PaidSession, Said>, Response> {
+    let deployment = &context.deployment;
+    let paid = match payments::api(&deployment.config).session(id).await {
+        Ok(paid) => paid,
+        Err(ApiError::NotFound) => return Ok(Err(Said::NoSession)),
+        Err(error) => return Err(Answer::unavailable(error)),
+    };
+    match payments::judge(deployment, &paid.session, false).await.map_err(Answer::unavailable)? {
+        Verdict::Credit(credit) => {
+            payments::credit_as_judged(deployment, credit).await.map_err(Answer::unavailable)?;
+            Ok(Ok(paid))
+        }
+        Verdict::Unclaimed(_) => Ok(Err(Said::Foreign)),
+        Verdict::Nothing => Ok(Err(Said::Unpaid)),
     }
-    let account = deployment.stubs.credit(credit.into()).await?;
-
-    let Some(token) = token else { return Ok(Said::NoCookie.page()) };
-    if account != *token.account() {
-        return Ok(Said::OtherAccount.page());
-    }
-    let PaidSession { name, email, card, .. } = paid;
-    let consent = if context.left_to_pay(&parts.headers, &account) { Consent::Left } else { Consent::None };
-    log_in(&context, token, Login { payment: session, name, email, card, consent }).await
 }
 
-/// The token of the cookie that came; a bearer token is no browser's.
-fn cookie(context: &Context) -> Result<Option<&Token>, Response> {
-    Ok(context.token()?.and_then(|(token, by_cookie)| by_cookie.then_some(token)))
-}
-
-fn hash(context: &Context, token: &Token) -> String {
-    token.proof(context.deployment.version).hash
-}
-
-/// Claims what the payment shows for the account of the cookie, or asks first.
-async fn log_in(context: &Context, token: &Token, login: Login) -> Result<Response, Response> {
+/// The browser that left to pay is back, with a cookie of the account that it paid for.
+async fn come_home(context: &Context, token: &Token, session: String, paid: PaidSession) -> Result<Response, Response> {
     let deployment = &context.deployment;
     let mine = token.account();
-    let command = AccountCommand::Login { login: Box::new(login.clone()) };
-    let (outcome, token_id) = match deliveries::call_for(deployment, token, command).await? {
-        Reply::Login { outcome, token } => (outcome, token),
-        Reply::Denied(why) => return denied(context, why),
-        _ => return Err(unexpected()),
+    let charged_at = paid.charged_at_s.and_then(|at| at.checked_mul(1_000));
+    let Some(charged_at) = charged_at.filter(|at| (now() - SESSION_MS..=now() + AHEAD_MS).contains(at)) else {
+        return Ok(Said::Old.page());
     };
-    let Some(card) = &login.card else { return Ok(back(deployment)) };
-    let directory = Address::Directory(card.id());
-    let owner = match outcome {
-        LoginOutcome::Done => return Ok(back(deployment)),
-        LoginOutcome::Ask => deployment.stubs.found(&directory, DirectoryCommand::OwnerOf { id: card.id() }).await?,
-        LoginOutcome::Claiming { claim } => {
-            let command = DirectoryCommand::ClaimCard { id: card.id(), account: mine.clone(), claim };
-            let owner = deployment.stubs.found(&directory, command).await?;
-            let owned = owner.as_ref() == Some(mine);
-            let command = AccountCommand::CardClaimed { id: card.id(), claim, owned };
-            deployment.stubs.done(&Address::Account(mine.clone()), command).await?;
-            // `None`: it was given up meanwhile.
-            if owned || owner.is_none() {
-                return Ok(back(deployment));
-            }
-            owner
-        }
+    let payer = paid.session.payer();
+    let home = Homecoming { payment: session.clone(), name: payer.name, email: payer.email, card: paid.card };
+    let outcome = match deployment.stubs.as_caller(token).send_with_endings(ComeHome { home: home.clone() }).await {
+        Ok(outcome) => outcome,
+        // It does not manage the account: to it this page says what it says to everybody.
+        Err(ObjectError::Denied(_) | ObjectError::Unregistered) => return Ok(Said::Thanks.page()),
+        Err(error) => return Err(error.into()),
     };
-    if owner.is_some() {
-        return Ok(Said::OthersCard.page());
+    let (HomecomingOutcome::Claiming { claim }, Some(card)) = (outcome, home.card) else { return Ok(back(deployment)) };
+    let id = card.id();
+    let command = ClaimCard { id: id.clone(), account: mine.clone(), claim };
+    let owner = deployment.stubs.as_system(&Shard::of(&id)).send(command).await?;
+    let owned = owner.as_ref() == Some(mine);
+    deployment.stubs.as_system(mine).send(CardClaimed { id: id.clone(), claim, owned }).await?;
+    // `None`: it was given up meanwhile.
+    let Some(to) = owner.filter(|_| !owned) else { return Ok(back(deployment)) };
+    let command = FindCardOwner { card: id, wait: deployment.config.login_wait_s * 1_000 };
+    let found = match deployment.stubs.as_system(&to).send(command).await {
+        Ok(found) => found,
+        Err(ObjectError::Unregistered) => None,
+        Err(error) => return Err(error.into()),
+    };
+    let Some(owner) = found else { return Ok(back(deployment)) };
+    let wait = charged_at + PATIENCE_MS - now();
+    if wait > 0 {
+        return Ok(moment(wait.div_euclid(1_000) + 1));
     }
-    let question = Question {
-        from: mine.clone(),
-        token: token_id,
-        login: Login { consent: Consent::Given, ..login.clone() },
-        expires_at: now() + QUESTION_MS,
-    };
-    Ok(ask(context, token, &question, card))
+    Ok(ask(context, session, to, &card, &owner))
 }
 
-fn ask(context: &Context, token: &Token, question: &Question, card: &Card) -> Response {
-    let question = hex::encode(serde_json::to_string(question).expect("questions are plain JSON"));
-    let seal = context.deployment.config.seals.seal(&question, &hash(context, token));
-    let label = Escaped(&card.label);
-    page(
-        StatusCode::OK,
-        "Add this to your account?",
-        &format!(
-            "<p>The payment has arrived in the account of this browser.</p>\
-             <p>It was paid with <strong>{label}</strong>. Add it only if you have just paid with it yourself.</p>\
-             <form method=\"post\" action=\"/stripe/return\">\
-             <input type=\"hidden\" name=\"question\" value=\"{question}\"><input type=\"hidden\" name=\"seal\" value=\"{seal}\">\
-             <p><button name=\"answer\" value=\"add\">Add it</button> \
-             <button name=\"answer\" value=\"keep\">Do not add it</button></p></form>"
-        ),
-    )
+/// What a form of these pages brings back, sealed.
+#[derive(Debug, Serialize, Deserialize)]
+struct Step {
+    /// The key of the payment.
+    payment: String,
+    to: AccountId,
+    /// The card's id and its claim there; of a login that has begun, they are there already.
+    card: Option<(String, i64)>,
+}
+
+/// The hidden fields of a form.
+fn sealed(context: &Context, step: &Step) -> Option<String> {
+    let text = hex::encode(serde_json::to_string(step).expect("steps are plain JSON"));
+    let (until, seal) = context.seal_form(&format!("{PURPOSE} {text}"))?;
+    Some(format!(
+        "<input type=\"hidden\" name=\"step\" value=\"{text}\"><input type=\"hidden\" name=\"until\" value=\"{until}\">\
+         <input type=\"hidden\" name=\"seal\" value=\"{seal}\">"
+    ))
+}
+
+fn ask(context: &Context, payment: String, to: AccountId, card: &Card, owner: &CardOwner) -> Response {
+    let step = Step { payment, to, card: Some((card.id(), owner.claim)) };
+    sealed(context, &step).map_or_else(|| Said::Thanks.page(), |fields| question(&card.label, owner, &fields))
+}
+
+/// What has become of a login, for the browser that waits for it.
+fn show_login(context: &Context, to: &AccountId, login: &PendingLogin) -> Response {
+    let step = Step { payment: login.payment.clone(), to: to.clone(), card: None };
+    match login.state {
+        LoginState::Ended => Said::Ended.page(),
+        LoginState::Pending | LoginState::Approved if login.expires_at <= now() => Said::Ended.page(),
+        LoginState::Pending if !login.is_ripe(now()) => waiting(login, now()),
+        _ => sealed(context, &step).map_or_else(|| Said::Thanks.page(), |fields| switch(&fields)),
+    }
 }
 
 #[derive(Deserialize)]
-struct Decision {
-    question: String,
+struct Press {
+    step: String,
+    until: Millis,
     seal: String,
     answer: String,
 }
@@ -188,132 +235,82 @@ async fn carry_out(request: Request) -> Result<Response, Response> {
     let (parts, body) = request.into_parts();
     let context = Context::from(&parts)?;
     context.mark_personal();
-    let Some(token) = cookie(&context)? else { return Ok(Said::NoCookie.page()) };
-    let form = Form::<Decision>::from_request(Request::from_parts(parts, body), &()).await;
-    let Ok(Form(Decision { question, seal, answer })) = form else { return Ok(Said::Unreadable.page()) };
+    let form = Form::<Press>::from_request(Request::from_parts(parts, body), &()).await;
+    let (Ok(Form(press)), Some(token)) = (form, context.cookie_token()) else { return Ok(Said::Unreadable.page()) };
     // The seal is for this cookie: no other site can make one, and no other browser use it.
-    if !context.deployment.config.seals.fits(&question, &hash(&context, token), &seal) {
+    if !context.is_sealed(&format!("{PURPOSE} {}", press.step), press.until, &press.seal) {
         return Ok(Said::Unreadable.page());
     }
-    let question = hex::decode(&question).ok().and_then(|json| serde_json::from_slice::<Question>(&json).ok());
-    let Some(question) = question else { return Ok(Said::Unreadable.page()) };
-    if question.expires_at < now() {
-        return Ok(Said::Old.page());
-    }
-    match answer.as_str() {
-        "keep" => Ok(back(&context.deployment)),
-        "add" => log_in(&context, token, question.login).await,
+    let step = hex::decode(&press.step).ok().and_then(|json| serde_json::from_slice::<Step>(&json).ok());
+    match (press.answer.as_str(), step) {
+        ("keep", Some(_)) => Ok(back(&context.deployment)),
+        ("use", Some(step)) => begin(&context, token, step).await,
+        ("switch", Some(step)) => take(&context, token, step).await,
         _ => Ok(Said::Unreadable.page()),
     }
+}
+
+/// Begins a login in the account that the card opens. The shard knows of it first, then the account that was paid, then the
+/// other one: whoever is contested in between is contested for all.
+async fn begin(context: &Context, token: &Token, step: Step) -> Result<Response, Response> {
+    let deployment = &context.deployment;
+    let stubs = &deployment.stubs;
+    let Step { payment, to, card: Some((card, claim)) } = step else { return Ok(Said::Unreadable.page()) };
+    let wait = deployment.config.login_wait_s * 1_000;
+    let until = now() + wait + TAKE_MS;
+    let begins = BeginAt { session: payment.clone(), to: to.clone(), until };
+    if !stubs.as_system(&Shard::of(&payment)).send(begins).await? {
+        return Ok(Said::Ended.page());
+    }
+    match stubs.as_caller(token).send(HeadFor { payment: payment.clone(), to: to.clone() }).await {
+        Ok(true) => {}
+        Ok(false) | Err(ObjectError::Denied(_) | ObjectError::Unregistered) => return Ok(Said::Ended.page()),
+        Err(error) => return Err(error.into()),
+    }
+    let request = LoginRequest { payment, from: token.account().clone(), card, claim, wait };
+    match stubs.as_system(&to).send(BeginLogin { request }).await {
+        Ok(Ok(login)) => Ok(show_login(context, &to, &login)),
+        Ok(Err(NotBegun::TooManyLogins)) => Ok(Said::TooManyLogins.page()),
+        Ok(Err(NotBegun::NoLogin)) | Err(ObjectError::Unregistered) => Ok(Said::Ended.page()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Takes a login whose time has come: the shard is asked, the other account makes the token in one transaction, and only
+/// then the payment moves.
+async fn take(context: &Context, token: &Token, step: Step) -> Result<Response, Response> {
+    let stubs = &context.deployment.stubs;
+    let Step { payment, to, .. } = step;
+    if !stubs.as_system(&Shard::of(&payment)).send(MayTake { session: payment.clone() }).await? {
+        return Ok(Said::Ended.page());
+    }
+    let fresh = Token::further(to.clone());
+    let new = NewToken {
+        id: TokenId::generate(),
+        hash: fresh.proof(context.deployment.version).hash,
+        label: "login by card".to_owned(),
+        manage: true,
+        login: true,
+        caps: Caps::default(),
+        expires_at: None,
+    };
+    match stubs.as_system(&to).send(TakeLogin { payment: payment.clone(), token: new }).await {
+        Ok(Taken::Token) => {}
+        Ok(Taken::NotYet) => {
+            let login = stubs.as_system(&to).send(ReadLogin { payment }).await?;
+            return Ok(login.map_or_else(|| Said::Ended.page(), |login| show_login(context, &to, &login)));
+        }
+        Ok(Taken::Used) => return Ok(Said::Used.page()),
+        Ok(Taken::TooManyTokens) => return Ok(Said::TooManyTokens.page()),
+        Ok(Taken::Ended) | Err(ObjectError::Unregistered) => return Ok(Said::Ended.page()),
+        Err(error) => return Err(error.into()),
+    }
+    stubs.as_system(token.account()).send(MovePayment { payment }).await?;
+    context.replace_cookie(fresh);
+    Ok(switched(&token.expose(), &context.deployment.config.return_to))
 }
 
 /// To where the deployment wants its visitors after they paid.
 fn back(deployment: &Deployment) -> Response {
     (StatusCode::SEE_OTHER, [(LOCATION, header(&deployment.config.return_to))]).into_response()
-}
-
-/// The cookie's token does not do: a person is a visitor from here on.
-fn denied(context: &Context, why: Denied) -> Result<Response, Response> {
-    Ok(match why {
-        Denied::Rights => Said::SpendsOnly,
-        Denied::Wrong | Denied::Expired => Said::LoggedOut,
-    }
-    .page_for(context, why))
-}
-
-/// Why nobody was logged in, and nothing was changed.
-#[derive(Clone, Copy)]
-enum Said {
-    NoSession,
-    Foreign,
-    Unpaid,
-    Old,
-    OtherBrowser,
-    NoCookie,
-    OtherAccount,
-    SpendsOnly,
-    LoggedOut,
-    Unreadable,
-    OthersCard,
-}
-
-impl Said {
-    fn page(self) -> Response {
-        let (status, title, text) = match self {
-            Self::NoSession => (
-                StatusCode::NOT_FOUND,
-                "There is no such payment",
-                "The address you came with names no payment. If you paid, your credit arrives all the same.",
-            ),
-            Self::Foreign => (
-                StatusCode::FORBIDDEN,
-                "This payment was not for this site",
-                "It names no account here, or was made in another way than through this site's payment page. If that is \
-                 wrong, please ask whoever runs this site: the payment is on record.",
-            ),
-            Self::Unpaid => (
-                StatusCode::CONFLICT,
-                "This payment has not arrived yet",
-                "Some ways to pay take days. Your credit arrives with the money.",
-            ),
-            Self::Old => (
-                StatusCode::GONE,
-                "This page is too old",
-                "It logs nobody in later than an hour after the payment. Your credit is where you paid it to.",
-            ),
-            Self::OtherBrowser => (
-                StatusCode::FORBIDDEN,
-                "This page was opened in another browser",
-                "A payment logs in the browser that came back from it first, and as it was logged in then. Your credit is \
-                 where you paid it to.",
-            ),
-            Self::NoCookie => (
-                StatusCode::FORBIDDEN,
-                "We do not know this browser",
-                "The payment is in the account that it was made for. This browser did not send that account's cookie: open \
-                 this site in the browser you began with.",
-            ),
-            Self::OtherAccount => (
-                StatusCode::FORBIDDEN,
-                "This payment was for another account",
-                "The payment link you used belongs to another account than this browser's, and the credit is there. To add \
-                 credit to your own account, use the link below.",
-            ),
-            Self::SpendsOnly => (
-                StatusCode::FORBIDDEN,
-                "This browser may only spend",
-                "Your credit has arrived. The token in this browser may not add a card to its account; one that manages it may.",
-            ),
-            Self::LoggedOut => (
-                StatusCode::UNAUTHORIZED,
-                "This browser is logged out",
-                "The credit is in the account that it was paid to, which this browser's cookie opens no more.",
-            ),
-            Self::Unreadable => (
-                StatusCode::BAD_REQUEST,
-                "This form cannot be read",
-                "It was not made for this browser, or not by this site. Nothing was changed.",
-            ),
-            Self::OthersCard => (
-                StatusCode::OK,
-                "Your payment has arrived",
-                "It is in the account of this browser. The card you paid with opens another account, which stays as it is.",
-            ),
-        };
-        page(
-            status,
-            title,
-            &format!("<p>{text}</p><p><a href=\"/\">To the start page</a> · <a href=\"/topup\">Add credit</a></p>"),
-        )
-    }
-
-    fn page_for(self, context: &Context, why: Denied) -> Response {
-        // Only for the cookie that comes with it: the page itself says why.
-        let _ = context.deny(why);
-        self.page()
-    }
-}
-
-fn unexpected() -> Response {
-    Answer::unavailable("an object gave an answer that fits no question about a login")
 }
