@@ -66,6 +66,7 @@ mod tests {
     use crate::account::tokens::Denied;
     use crate::clock::Millis;
     use crate::identity::{AccountId, Proof};
+    use crate::scene::Scene;
     use crate::schema::migrate;
     use crate::sql::Sql;
     use crate::tables::Role;
@@ -141,5 +142,21 @@ mod tests {
             wallet.reverse("pi", &dispute(true)).unwrap();
             assert_eq!(wallet.balance(), Cents::ZERO);
         });
+    }
+
+    #[test]
+    fn who_paid_is_forgotten_with_the_account_and_not_learnt_again() {
+        let scene = Scene::new(7, 10);
+        let payers = || {
+            let rows = scene.sql.run("SELECT payer_name, payer_email FROM payments ORDER BY key", &[]).unwrap();
+            rows.into_iter().flatten().filter(|value| *value != Value::Null).count()
+        };
+        assert_eq!(payers(), 2);
+        scene.by("first", |wallet| wallet.close_account(&SCHEMA, "k", true)).unwrap();
+        assert_eq!(payers(), 0);
+        scene.pay("later", 10);
+        assert_eq!(payers(), 0);
+        let row = scene.act(|wallet| Ok(wallet.account.clone()));
+        assert_eq!((row.name, row.email, row.card_fingerprint, row.verified_email), (None, None, None, None));
     }
 }

@@ -262,4 +262,20 @@ mod tests {
         assert!(KeptAnswer::new(200, Vec::new(), &vec![0; MAX_BODY]).body.is_some());
         assert!(KeptAnswer::new(200, Vec::new(), &vec![0; MAX_BODY + 1]).body.is_none());
     }
+
+    #[test]
+    fn a_late_release_leaves_an_answer_and_clearing_up_leaves_what_runs() {
+        let sql = account();
+        let other = HoldId::generate(NOW);
+        let hold = at(&sql, NOW, |wallet| begin(wallet, NOW));
+        at(&sql, NOW, |wallet| {
+            assert_eq!(wallet.forget_answers().unwrap(), Some(NOW + KEPT_MS));
+            assert_eq!(wallet.claim(&key("a"), &other).unwrap(), Claim::Running);
+            wallet.settle(&end(&hold, false)).unwrap();
+            let answer = KeptAnswer::new(200, Vec::new(), b"body");
+            wallet.keep("k", &answer).unwrap();
+            wallet.settle(&Ending { outcome: Outcome::Release, ..end(&hold, false) }).unwrap();
+            assert_eq!(wallet.claim(&key("a"), &other).unwrap(), Claim::Answered(answer));
+        });
+    }
 }

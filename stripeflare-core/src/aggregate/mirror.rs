@@ -92,6 +92,7 @@ mod tests {
     use crate::clock::{DAY_MS, Millis};
     use crate::identity::AccountId;
     use crate::money::Cents;
+    use crate::scene::{Scene, dispute, refund};
     use crate::schema::{Schema, migrate};
     use crate::sql::Row;
     use crate::tables::Role;
@@ -234,5 +235,55 @@ mod tests {
         }
         assert_eq!(messages, 3);
         assert_eq!(rows(&aggregate, "SELECT COUNT(*) FROM all_payments"), [[Value::Integer(250)]]);
+    }
+
+    #[test]
+    fn who_paid_is_forgotten_with_the_account_whatever_comes_late() {
+        let (scene, aggregate) = (Scene::new(7, 10), database());
+        migrate(&aggregate, Role::Aggregate, &SCHEMA).unwrap();
+        let snapshot = || scene.act(|wallet| Ok(wallet.unsent()?.unwrap()));
+        let payers =
+            || rows(&aggregate, "SELECT key FROM all_payments WHERE payer_name IS NOT NULL OR payer_email IS NOT NULL");
+        let first = snapshot();
+        mirror(&aggregate, &SCHEMA, &first).unwrap();
+        assert_eq!(payers().len(), 1);
+        scene.pay("lost", 5);
+        let lost = snapshot();
+        scene.act(|wallet| Ok(wallet.sent(&first)?));
+        scene.by("first", |wallet| wallet.close_account(&SCHEMA, "k", true)).unwrap();
+        scene.pay("later", 5);
+        for snapshot in [&snapshot(), &lost, &first, &snapshot()] {
+            mirror(&aggregate, &SCHEMA, snapshot).unwrap();
+            assert_eq!(payers(), Vec::<Row>::new());
+        }
+        assert_eq!(rows(&aggregate, "SELECT COUNT(*) FROM all_payments"), [[Value::Integer(3)]]);
+    }
+
+    #[test]
+    fn the_aggregate_follows_what_moved_and_what_was_taken() {
+        let (scene, aggregate) = (Scene::new(1, 10), database());
+        migrate(&aggregate, Role::Aggregate, &SCHEMA).unwrap();
+        let other = Scene::new(2, 1).id;
+        let payment = || {
+            let snapshot = scene.act(|wallet| Ok(wallet.unsent()?.unwrap()));
+            mirror(&aggregate, &SCHEMA, &snapshot).unwrap();
+            scene.act(|wallet| Ok(wallet.sent(&snapshot)?));
+            rows(&aggregate, "SELECT to_account, moved / 10000, taken / 10000, frozen / 10000 FROM all_payments")
+                .remove(0)
+        };
+        let row = |to: Option<&AccountId>, figures: [i64; 3]| {
+            let mut row = vec![to.map(AccountId::as_str).into()];
+            row.extend(figures.map(Value::Integer));
+            row
+        };
+        assert_eq!(payment(), row(None, [0, 0, 0]));
+        scene.act(|wallet| wallet.head_for("own", &other));
+        assert_eq!(payment(), row(Some(&other), [0, 0, 0]));
+        scene.reverse("own", &refund("re", 1));
+        assert_eq!(payment(), row(Some(&other), [0, 1, 0]));
+        scene.act(|wallet| wallet.move_payment("own"));
+        assert_eq!(payment(), row(Some(&other), [9, 1, 0]));
+        scene.reverse("own", &dispute("du", 4));
+        assert_eq!(payment(), row(Some(&other), [9, 1, 4]));
     }
 }

@@ -234,4 +234,14 @@ mod tests {
         let count = sql.run("SELECT COUNT(*) FROM unclaimed WHERE key = 'credited'", &[]).unwrap();
         assert_eq!(count, [[Value::Integer(0)]], "what was credited is not unclaimed");
     }
+
+    #[test]
+    fn what_became_of_unclaimed_money_stays_as_it_was() {
+        let sql = aggregate();
+        let (ada, bob) = (AccountId::from_hash(&[7; 32]), AccountId::from_hash(&[8; 32]));
+        credited(&sql, "dollars", &ada, Cents::new(500)).unwrap();
+        credited(&sql, "dollars", &bob, Cents::new(400)).unwrap();
+        let row = sql.run("SELECT assigned_to, assigned_amount FROM unclaimed WHERE key = 'dollars'", &[]).unwrap();
+        assert_eq!(row, [[ada.as_str().into(), Value::Integer(5_000_000)]]);
+    }
 }

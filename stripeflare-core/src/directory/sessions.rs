@@ -141,10 +141,11 @@ fn known(sql: &dyn Sql, session: &str) -> Result<Known, SqlError> {
     })
 }
 
-/// A row for it, kept at least until then; others whose time is over go.
+/// A row for it, kept at least until then; others whose time is over go, unless there is somebody to tell of a contest.
 fn keep(sql: &dyn Sql, session: &str, until: Millis, now: Millis) -> Result<(), SqlError> {
     let old = "DELETE FROM sessions WHERE session IN
-        (SELECT session FROM sessions WHERE kept_until < ? ORDER BY kept_until LIMIT 100)";
+        (SELECT session FROM sessions WHERE kept_until < ? AND (other_mark IS NULL OR told = 1 OR account IS NULL)
+         ORDER BY kept_until LIMIT 100)";
     sql.run(old, &[now.into()])?;
     sql.run(
         "INSERT INTO sessions (session, kept_until) VALUES (?, ?)
@@ -262,5 +263,22 @@ mod tests {
         assert!(!may_take(&sql, "s").unwrap());
         arrive(&sql, "last", "", taken_by + 2 * ARRIVAL_MS).unwrap();
         assert_eq!(sql.run("SELECT session FROM sessions", &[]).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_contest_is_kept_until_the_accounts_have_heard_of_it() {
+        let sql = shard();
+        credited(&sql, "s", &id(1), Some("payer"), NOW).unwrap();
+        for mark in ["payer", "thief"] {
+            arrive(&sql, "s", mark, NOW).unwrap();
+            arrive(&sql, "never paid", mark, NOW).unwrap();
+        }
+        for hours in [100, 200] {
+            arrive(&sql, "other", "", NOW + hours * HOUR_MS).unwrap();
+            assert_eq!(untold_contests(&sql, 9).unwrap().len(), 1);
+        }
+        told_contest(&sql, "s").unwrap();
+        arrive(&sql, "last", "", NOW + 300 * HOUR_MS).unwrap();
+        assert_eq!(sql.run("SELECT session FROM sessions", &[]).unwrap(), [["last".into()]]);
     }
 }

@@ -43,7 +43,7 @@ enum Step {
 }
 
 /// What is under way, and what its sender does when it is answered.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Message {
     Claim { account: usize, card: u8, claim: i64 },
     Claimed { account: usize, card: u8, claim: i64, owned: bool },
@@ -146,7 +146,7 @@ impl World {
                     return;
                 }
                 let index = message % self.messages.len();
-                let message = if again { self.messages[index].clone() } else { self.messages.swap_remove(index) };
+                let message = if again { self.messages[index] } else { self.messages.swap_remove(index) };
                 self.deliver(message);
             }
         }

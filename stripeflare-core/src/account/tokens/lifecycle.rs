@@ -103,12 +103,26 @@ impl Wallet<'_> {
     /// A token that a login gave opens nothing any more. Nobody says that it was in the wrong hands, so nothing ends with it;
     /// what came from it still hangs on it, should that be said later.
     fn retire(&self, id: &TokenId) -> Result<(), SqlError> {
+        self.end_token(id)?;
+        self.forget_tokens()
+    }
+
+    /// The token opens nothing any more.
+    pub(crate) fn end_token(&self, id: &TokenId) -> Result<(), SqlError> {
+        if id.0 == FIRST {
+            return self.store_first(None);
+        }
         self.sql.run("UPDATE tokens SET hash = NULL, old_hash = NULL WHERE id = ?", &[id.as_str().into()])?;
+        Ok(())
+    }
+
+    /// Forgets tokens that have ended, but for those that something still hangs on: by them it hangs on what is before.
+    pub(crate) fn forget_tokens(&self) -> Result<(), SqlError> {
         self.sql.run(
             "DELETE FROM tokens WHERE hash IS NULL AND id <> ?
              AND NOT EXISTS (SELECT 1 FROM tokens made WHERE made.made_by = tokens.id)
              AND NOT EXISTS (SELECT 1 FROM cards WHERE cards.token = tokens.id)
-             AND NOT EXISTS (SELECT 1 FROM logins WHERE logins.approved_by = tokens.id AND logins.state <> 'ended')",
+             AND NOT EXISTS (SELECT 1 FROM logins WHERE logins.approved_by = tokens.id)",
             &[FIRST.into()],
         )?;
         Ok(())
@@ -145,14 +159,6 @@ impl Wallet<'_> {
             self.release_card(&card.id)?;
         }
         Ok(())
-    }
-
-    pub(crate) fn delete_token(&mut self, id: &TokenId) -> Result<(), SqlError> {
-        if id.0 == FIRST {
-            self.store_first(None)
-        } else {
-            self.sql.run("DELETE FROM tokens WHERE id = ?", &[id.as_str().into()]).map(drop)
-        }
     }
 
     /// Whether nobody could get at the account's money any more without what is to end.
