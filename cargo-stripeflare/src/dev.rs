@@ -223,7 +223,7 @@ async fn start_stripe(options: &Options, dir: &Path) -> Result<Option<StandIn>> 
 fn add_own_vars(vars: &mut DevVars, dir: &Path) {
     vars.comment("Made by `cargo stripeflare dev` for this machine; never commit it.");
     vars.comment("To talk to Stripe itself, put your own test keys here and remove STRIPE_API_BASE.");
-    let mut own = vec![("DB_SECRET", random(48)), ("SKIP_LOGIN", "true".to_owned())];
+    let mut own = vec![("DB_SECRET", random(48)), ("SKIP_LOGIN", "true".to_owned()), ("LOGIN_WAIT", "0".to_owned())];
     if has_demo(dir) {
         own.push(("STRIPE_RETURN_TO", "/demo".to_owned()));
     }
