@@ -15,6 +15,7 @@ use stripeflare_core::protocol::{AccountCommand, Reply};
 
 use crate::http::call::context::{Context, Inner};
 use crate::http::reply::answer::{Answer, header};
+use crate::http::reply::csv::is_formula;
 use crate::http::reply::date::moment_text;
 
 /// Lines of a page, unless the caller asks for another number.
@@ -150,8 +151,7 @@ fn csv(lines: &[Line]) -> String {
 
 /// A text as one cell. A spreadsheet takes some first characters for the beginning of a formula.
 fn cell(text: &str) -> String {
-    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
-    let text = if formula { format!("'{text}") } else { text.to_owned() };
+    let text = if is_formula(text) { format!("'{text}") } else { text.to_owned() };
     if text.contains(['"', ',', '\r', '\n']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
 }
 

@@ -105,7 +105,7 @@ pub(crate) const BUILT_IN: &[BuiltIn] = &[
         "lets this browser forget its token"),
     route(POST, "/logout-everywhere", Who::Manages, |request, _| Box::pin(answered(tokens::log_out_everywhere(request))),
         "ends all tokens but the caller's"),
-    route(GET, "/db/{who}", Who::OperatorOrOwner, |request, _| Box::pin(panel::show(request)),
+    route(GET, "/db/{who}", Who::OperatorOrOwner, |request, schema| Box::pin(panel::show(request, schema)),
         "the database panel. `/db/admin-readonly`: all accounts, payments, usage, and money that nobody was credited \
          for; `/db/{client_reference_id}`: the same for one account"),
     route(POST, "/db/admin-readonly/assign", Who::Operator, |request, _| Box::pin(panel::assign(request)),
