@@ -4,7 +4,6 @@ mod api;
 mod disputes;
 mod events;
 mod keys;
-mod layers;
 mod links;
 mod page;
 mod refunds;
