@@ -1,11 +1,11 @@
 //! The built-in routes, one file each.
 
 mod account_page;
+mod built_in;
 mod cards;
 mod panel;
 mod statement;
 mod stripe_return;
-mod table;
 mod tokens;
 mod webhook;
 
@@ -21,7 +21,7 @@ use stripeflare_core::schema::{PublicColumns, Schema};
 use crate::http::call::context::Context;
 use crate::http::reply::answer::{Answer, header};
 
-pub(crate) use table::{BUILT_IN, router};
+pub(crate) use built_in::{BUILT_IN, router};
 
 #[derive(Serialize)]
 #[allow(non_snake_case, reason = "the name clients know")]
