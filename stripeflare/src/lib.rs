@@ -29,6 +29,11 @@
 //! works in them. [`Account`] is the caller's account, [`Priced`] a response that says what it cost. More is in the
 //! [guides].
 
+#![cfg_attr(
+    not(all(feature = "account-page", feature = "panel", feature = "reconcile")),
+    allow(dead_code, reason = "what only routes of a feature use is there all the same")
+)]
+
 mod deployment;
 mod error;
 #[cfg(fuzzing)]
@@ -43,7 +48,9 @@ mod object;
 
 pub use deployment::charge_user::ChargeOutcome;
 pub use deployment::charge_user::charge_user;
+#[cfg(feature = "reconcile")]
 pub use deployment::reconcile::Reconciled;
+#[cfg(feature = "reconcile")]
 pub use deployment::reconcile::reconcile;
 pub use deployment::users::FoundUser;
 pub use deployment::users::FoundUsers;

@@ -4,6 +4,7 @@ mod account_by_forms;
 mod attacks;
 mod bad_input;
 mod budget;
+mod built_in_routes;
 mod charging;
 mod cookies_and_tokens;
 mod currencies;

@@ -9,6 +9,7 @@ pub(crate) mod charge_user;
 pub(crate) mod config;
 pub(crate) mod deliveries;
 pub(crate) mod payments;
+#[cfg(feature = "reconcile")]
 pub(crate) mod reconcile;
 pub(crate) mod stripe_api;
 pub(crate) mod users;

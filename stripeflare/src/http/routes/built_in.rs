@@ -11,8 +11,6 @@ use axum::routing::{MethodFilter, on};
 use stripeflare_core::schema::Schema;
 use worker::send::SendFuture;
 
-use super::{account_page, cards, panel, statement, stripe_return, tokens, webhook};
-
 type Answering = fn(Request, Schema) -> Pin<Box<dyn Future<Output = Response>>>;
 
 /// One built-in route.
@@ -73,42 +71,58 @@ pub(crate) const BUILT_IN: &[BuiltIn] = &[
     route(GET, "/me", Who::Anybody, |request, schema| Box::pin(super::me(request, schema)),
         "`{paymentLink, client_reference_id, balance, name, email, card_fingerprint, verified_email, registered}` of \
          the caller, and your public columns"),
-    route(DELETE, "/me", Who::Manages, |request, _| Box::pin(answered(tokens::close(request))),
+    #[cfg(feature = "tokens")]
+    route(DELETE, "/me", Who::Manages, |request, _| Box::pin(answered(super::tokens::close(request))),
         "closes the account: with money left only with `?forfeit=true`"),
-    route(GET, "/me/entries", Who::Manages, |request, _| Box::pin(answered(statement::entries(request))),
+    #[cfg(feature = "tokens")]
+    route(GET, "/me/entries", Who::Manages, |request, _| Box::pin(answered(super::statement::entries(request))),
         "the statement, the newest line first: `{entries: [{id, at, kind, amount, balance, route}], next}`; \
          `?limit=`, `?before=` as in `next`, CSV with `?format=csv`"),
     route(GET, "/topup", Who::Anybody, |request, _| Box::pin(super::topup(request)),
         "redirects to the payment page of the caller's account: link here from your pages"),
-    route(GET, "/stripe/return", Who::Anybody, |request, _| Box::pin(stripe_return::come_back(request)),
+    #[cfg(feature = "login")]
+    route(GET, "/stripe/return", Who::Anybody, |request, _| Box::pin(super::stripe_return::come_back(request)),
         "where the payment page sends the payer back to, with a `session_id`: [logs in][logging in]"),
-    route(POST, "/stripe/return", Who::Asked, |request, _| Box::pin(stripe_return::decide(request)),
+    #[cfg(feature = "login")]
+    route(POST, "/stripe/return", Who::Asked, |request, _| Box::pin(super::stripe_return::decide(request)),
         "what the payer answers to the question that page asks"),
-    route(POST, "/stripe-webhook", Who::Stripe, |request, _| Box::pin(webhook::receive(request)),
+    route(POST, "/stripe-webhook", Who::Stripe, |request, _| Box::pin(super::webhook::receive(request)),
         "where Stripe reports payments, refunds and disputes"),
-    route(GET, "/account", Who::Anybody, |request, _| Box::pin(answered(account_page::show(request))),
+    #[cfg(feature = "account-page")]
+    route(GET, "/account", Who::Anybody, |request, _| Box::pin(answered(super::account_page::show(request))),
         "a page for people: balance, statement, access tokens, cards, logging out, deleting the account"),
-    route(POST, "/account", Who::Spends, |request, _| Box::pin(answered(account_page::press(request))),
+    #[cfg(feature = "account-page")]
+    route(POST, "/account", Who::Spends, |request, _| Box::pin(answered(super::account_page::press(request))),
         "the buttons of that page; the token may only what it may elsewhere"),
-    route(GET, "/cards", Who::Manages, |request, _| Box::pin(cards::list(request)),
+    #[cfg(feature = "login")]
+    route(GET, "/cards", Who::Manages, |request, _| Box::pin(super::cards::list(request)),
         "`{cards: [{id, kind, label, added_at, token}]}`: the cards and Link accounts that log in to the account"),
-    route(DELETE, "/cards/{id}", Who::Manages, |request, _| Box::pin(cards::remove(request)), "forgets one of them"),
-    route(GET, "/tokens", Who::Manages, |request, _| Box::pin(answered(tokens::list(request))),
+    #[cfg(feature = "login")]
+    route(DELETE, "/cards/{id}", Who::Manages, |request, _| Box::pin(super::cards::remove(request)), "forgets one of them"),
+    #[cfg(feature = "tokens")]
+    route(GET, "/tokens", Who::Manages, |request, _| Box::pin(answered(super::tokens::list(request))),
         "the account's [access tokens], never their secrets"),
-    route(POST, "/tokens", Who::Manages, |request, _| Box::pin(answered(tokens::make(request))),
+    #[cfg(feature = "tokens")]
+    route(POST, "/tokens", Who::Manages, |request, _| Box::pin(answered(super::tokens::make(request))),
         "makes one; its secret is shown this once"),
-    route(DELETE, "/tokens/{id}", Who::Manages, |request, _| Box::pin(answered(tokens::end(request))),
+    #[cfg(feature = "tokens")]
+    route(DELETE, "/tokens/{id}", Who::Manages, |request, _| Box::pin(answered(super::tokens::end(request))),
         "ends one, with those it made and the cards it added"),
-    route(POST, "/rotate-token", Who::Spends, |request, _| Box::pin(answered(tokens::rotate(request))),
+    #[cfg(feature = "tokens")]
+    route(POST, "/rotate-token", Who::Spends, |request, _| Box::pin(answered(super::tokens::rotate(request))),
         "a new secret for the caller's token"),
-    route(POST, "/logout", Who::Spends, |request, _| Box::pin(answered(tokens::log_out(request))),
+    #[cfg(feature = "tokens")]
+    route(POST, "/logout", Who::Anybody, |request, _| Box::pin(answered(super::tokens::log_out(request))),
         "lets this browser forget its token"),
-    route(POST, "/logout-everywhere", Who::Manages, |request, _| Box::pin(answered(tokens::log_out_everywhere(request))),
+    #[cfg(feature = "tokens")]
+    route(POST, "/logout-everywhere", Who::Manages, |request, _| Box::pin(answered(super::tokens::log_out_everywhere(request))),
         "ends all tokens but the caller's"),
-    route(GET, "/db/{who}", Who::OperatorOrOwner, |request, schema| Box::pin(panel::show(request, schema)),
+    #[cfg(feature = "panel")]
+    route(GET, "/db/{who}", Who::OperatorOrOwner, |request, schema| Box::pin(super::panel::show(request, schema)),
         "the database panel. `/db/admin-readonly`: all accounts, payments, usage, and money that nobody was credited \
          for; `/db/{client_reference_id}`: the same for one account"),
-    route(POST, "/db/admin-readonly/assign", Who::Operator, |request, _| Box::pin(panel::assign(request)),
+    #[cfg(feature = "panel")]
+    route(POST, "/db/admin-readonly/assign", Who::Operator, |request, _| Box::pin(super::panel::assign(request)),
         "credits money that nobody was credited for"),
 ];
 
@@ -151,6 +165,7 @@ mod tests {
         let _ = router(Schema::of::<()>());
     }
 
+    #[cfg(all(feature = "account-page", feature = "login", feature = "panel", feature = "tokens"))]
     #[test]
     fn the_documentation_has_this_table() {
         let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/http.md");

@@ -1,11 +1,17 @@
 //! The built-in routes, one file each.
 
+#[cfg(feature = "account-page")]
 mod account_page;
 mod built_in;
+#[cfg(feature = "login")]
 mod cards;
+#[cfg(feature = "panel")]
 mod panel;
+#[cfg(feature = "tokens")]
 mod statement;
+#[cfg(feature = "login")]
 mod stripe_return;
+#[cfg(feature = "tokens")]
 mod tokens;
 mod webhook;
 
