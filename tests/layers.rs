@@ -15,7 +15,7 @@ struct House {
 }
 
 /// The one place where the order is written; the picture in `docs/architecture.md` is made of it.
-static HOUSES: [House; 3] = [
+const HOUSES: [House; 3] = [
     House {
         name: "cargo-stripeflare",
         what: "the tool",
@@ -165,8 +165,27 @@ fn the_picture_shows_this_order() -> Result<()> {
     Ok(())
 }
 
+fn sources_below(folder: &Path, sources: &mut Vec<PathBuf>) -> Result<()> {
+    for entry in fs::read_dir(folder).into_iter().flatten() {
+        let path = entry?.path();
+        if path.is_dir() {
+            sources_below(&path, sources)?;
+        } else {
+            sources.push(path);
+        }
+    }
+    Ok(())
+}
+
 #[test]
-fn the_documentation_links_to_files_that_are_there() -> Result<()> {
+fn the_documentation_names_files_that_are_there() -> Result<()> {
+    let mut sources = Vec::new();
+    for entry in fs::read_dir(repository())? {
+        let folder = entry?.path();
+        for name in ["src", "tests", "e2e", "browser"] {
+            sources_below(&folder.join(name), &mut sources)?;
+        }
+    }
     let guides = fs::read_dir(repository().join("docs"))?.map(|entry| Ok(entry?.path()));
     let mut files = guides.collect::<Result<Vec<_>>>()?;
     files.extend(["README.md", "CONTRIBUTING.md", "CHANGELOG.md"].map(|name| repository().join(name)));
@@ -178,6 +197,10 @@ fn the_documentation_links_to_files_that_are_there() -> Result<()> {
             let path = link.split('#').next().unwrap_or_default();
             let is_ours = !path.contains("://") && !path.is_empty();
             assert!(!is_ours || file.with_file_name(path).exists(), "{}: {link} is not there", file.display());
+        }
+        for name in text.split('`').filter(|name| name.ends_with(".rs") && name.contains('/')) {
+            let is_there = repository().join(name).exists() || sources.iter().any(|source| source.ends_with(name));
+            assert!(is_there, "{}: {name} is not there", file.display());
         }
     }
     Ok(())

@@ -1,28 +1,28 @@
 //! End to end: the real worker on the real runtime, paid through the Stripe stand-in.
 
-mod account_page;
-mod aggregate;
+mod account_by_forms;
 mod answers;
 mod attacks;
 mod bad_input;
+mod budget;
 mod built_in_routes;
 mod charging;
-mod columns;
+mod cookies_and_tokens;
 mod currencies;
 mod failing_disks;
 mod failing_handlers;
 mod faults;
-mod idempotency;
-mod login;
 mod logins;
+mod mirroring;
 mod objects;
-mod panel;
+mod own_columns;
 mod paying;
+mod reading_statements;
+mod repeating_calls;
 mod return_page;
 mod reversals;
-mod size;
-mod statement;
+mod several_tokens;
 mod streaming;
 mod sweeping;
-mod tokens;
 mod upgrades;
+mod using_the_panel;

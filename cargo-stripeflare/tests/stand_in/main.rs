@@ -1,11 +1,11 @@
 //! The local stand-in for Stripe, over HTTP and through its own functions.
 
-mod api;
-mod disputes;
-mod events;
+mod answers;
+mod delivering;
+mod disputing;
 mod keys;
-mod links;
-mod page;
-mod refunds;
+mod looking_up_events;
+mod paying_on_the_page;
+mod refunding;
+mod selling_by_links;
 mod support;
-mod webhooks;

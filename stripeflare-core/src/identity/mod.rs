@@ -1,13 +1,13 @@
 //! Who an account is: its id, the secrets that open it, and the reference that Stripe carries for it.
 
-mod id;
+mod account_id;
 mod mark;
 mod operator;
 mod reference;
 mod seal;
 mod token;
 
-pub use id::{AccountId, ParseAccountIdError};
+pub use account_id::{AccountId, ParseAccountIdError};
 pub use mark::PayingSecret;
 pub use operator::Operator;
 pub use reference::ReferenceKey;

@@ -2,7 +2,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 use super::{decode, encode};
-use crate::identity::id::AccountId;
+use crate::identity::account_id::AccountId;
 use crate::identity::mark::is_mark;
 
 const TAG_BYTES: usize = 10;

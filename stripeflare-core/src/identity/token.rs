@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{decode, encode};
-use crate::identity::id::AccountId;
+use crate::identity::account_id::AccountId;
 use crate::identity::random;
 
 const SECRET_BYTES: usize = 32;

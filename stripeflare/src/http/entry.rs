@@ -56,7 +56,7 @@ pub fn fetch(entry: &Entry, request: web_sys::Request, env: Env, context: JsCont
     let (built, version) = (entry.built(), entry.version);
     promise(async move {
         let response = answer(&built, version, request, &env, context).await;
-        js::http::to_js(response).await.map(JsValue::from)
+        js::requests::to_js(response).await.map(JsValue::from)
     })
 }
 
@@ -75,7 +75,7 @@ async fn answer(
             return Answer::new(StatusCode::INTERNAL_SERVER_ERROR, "configuration", problem).into();
         }
     };
-    let (mut request, stalled) = match js::http::from_js(&request) {
+    let (mut request, stalled) = match js::requests::from_js(&request) {
         Ok(built) => built,
         Err(problem) => return Answer::new(StatusCode::BAD_REQUEST, "bad_request", problem).into(),
     };

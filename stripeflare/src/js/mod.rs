@@ -1,6 +1,6 @@
 //! What crosses to JavaScript and back.
 
-pub(crate) mod http;
+pub(crate) mod requests;
 
 use stripeflare_core::clock::{self, Millis};
 

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "account-page")]
 mod account_page;
+mod built_in;
 #[cfg(feature = "login")]
 mod cards;
 #[cfg(feature = "tokens")]
@@ -12,7 +13,6 @@ mod panel;
 mod statement;
 #[cfg(feature = "login")]
 mod stripe_return;
-mod table;
 #[cfg(feature = "tokens")]
 mod tokens;
 mod webhook;
@@ -29,7 +29,7 @@ use stripeflare_core::schema::{PublicColumns, Schema};
 use crate::http::call::context::Context;
 use crate::http::reply::answer::{Answer, header};
 
-pub(crate) use table::{BUILT_IN, router};
+pub(crate) use built_in::{BUILT_IN, router};
 
 #[derive(Serialize)]
 #[allow(non_snake_case, reason = "the name clients know")]
