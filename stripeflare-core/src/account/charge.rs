@@ -89,8 +89,13 @@ mod tests {
         migrate(&sql, Role::Account, &SCHEMA).unwrap();
         let at = |now, key: &str, cents| {
             let mut wallet = Wallet::load_or_register(&sql, &SCHEMA, now, &account).unwrap();
-            let credit =
-                Credit { account: account.clone(), key: "cs".into(), amount: Cents::new(50), payment_intent: None };
+            let credit = Credit {
+                account: account.clone(),
+                key: "cs".into(),
+                amount: Cents::new(50),
+                payment_intent: None,
+                payer: Default::default(),
+            };
             wallet.credit(&credit).unwrap();
             let (amount, overdraft) = (Cents::new(cents), Overdraft::Deny);
             let said = wallet.charge(&Charge { key: key.into(), amount, overdraft, detail: String::new() }).unwrap();
@@ -101,9 +106,13 @@ mod tests {
         for key in [callers.as_str(), "job:key"] {
             assert_eq!(at(NOW, key, 5), Ok(false));
             assert_eq!(at(NOW + KEPT_MS - 1, key, 5), Ok(true));
-            assert_eq!(at(NOW, key, 6), Err(Refusal::KeyReused));
+            assert_eq!(at(NOW, key, 6), Err(NotCharged::KeyReused));
         }
-        assert_eq!(at(NOW + KEPT_MS, &callers, 5), Err(Refusal::KeyReused), "nobody is served for ever on one charge");
+        assert_eq!(
+            at(NOW + KEPT_MS, &callers, 5),
+            Err(NotCharged::KeyReused),
+            "nobody is served for ever on one charge"
+        );
         assert_eq!(at(NOW + KEPT_MS, "job:key", 5), Ok(true));
     }
 }

@@ -37,7 +37,13 @@ fn ask<C: Command>(object: &NativeObject, token: Option<Proof>, command: C) -> A
 /// Ten cents, a token that spends and one that manages.
 fn account() -> NativeObject {
     let object = object();
-    let credit = Credit { account: samples::id(), key: "paid".into(), amount: Cents::new(10), payment_intent: None };
+    let credit = Credit {
+        account: samples::id(),
+        key: "paid".into(),
+        amount: Cents::new(10),
+        payment_intent: None,
+        payer: Default::default(),
+    };
     ask(&object, None, credit).unwrap();
     for (name, manage) in [("spends", false), ("manages", true)] {
         let token = NewToken {
