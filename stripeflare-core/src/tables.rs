@@ -124,6 +124,7 @@ const DIRECTORY: &[&str] = &[
         fact TEXT NOT NULL,
         PRIMARY KEY (payment_intent, fact)
     ) WITHOUT ROWID",
+    "CREATE TABLE notes (name TEXT PRIMARY KEY, at INTEGER NOT NULL, text TEXT NOT NULL) WITHOUT ROWID",
     "CREATE TABLE guesses (source TEXT PRIMARY KEY, wrong INTEGER NOT NULL, since INTEGER NOT NULL) WITHOUT ROWID",
     "CREATE TABLE owners (identity TEXT PRIMARY KEY, account TEXT NOT NULL, claim INTEGER NOT NULL) WITHOUT ROWID",
     "CREATE TABLE released (

@@ -12,6 +12,7 @@ use stripeflare_core::account::Kind;
 use stripeflare_core::account::Place;
 use stripeflare_core::identity::AccountId;
 use stripeflare_core::identity::ReferenceKey;
+use stripeflare_core::identity::Scope;
 use stripeflare_core::identity::SealKey;
 use stripeflare_core::identity::Token;
 use stripeflare_core::money::Cents;
@@ -162,7 +163,7 @@ pub struct Key(ReferenceKey);
 impl Key {
     /// The key of a deployment's secret and version.
     pub fn new(db_secret: &str, version: &str) -> Self {
-        Self(ReferenceKey::new(db_secret, version))
+        Self(ReferenceKey::new(db_secret, Scope { version, livemode: false, currency: "usd" }))
     }
 
     /// The reference of an account.

@@ -1,6 +1,7 @@
 //! Role 2, who and where: in shards, each knowing a part of the keys.
 
 mod card_owners;
+mod notes;
 mod parked;
 mod password_guesses;
 mod placements;
@@ -8,6 +9,7 @@ mod sessions;
 mod unique_values;
 
 pub use card_owners::{claim, owner, release};
+pub use notes::{Note, note, noted};
 pub use parked::{LeftBehind, arrived, find_or_park, left_behind, park, unpark};
 pub use password_guesses::guess;
 pub use placements::{find, place};

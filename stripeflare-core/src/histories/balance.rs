@@ -420,7 +420,7 @@ impl Real {
             Err(WalletError::Overflow) => Said::Overflow,
             Err(WalletError::HoldReused) => Said::HoldReused,
             Err(error @ WalletError::UnknownPayment) => unreachable!("{error}"),
-            Err(WalletError::Sql(error)) => panic!("{error}"),
+            Err(error @ (WalletError::Sql(_) | WalletError::Currency { .. })) => panic!("{error}"),
         }
     }
 

@@ -8,7 +8,7 @@ mod token;
 
 pub use id::{AccountId, ParseAccountIdError};
 pub use operator::Operator;
-pub use reference::ReferenceKey;
+pub use reference::{ReferenceKey, Scope};
 pub use seal::SealKey;
 pub use token::{Proof, Token};
 

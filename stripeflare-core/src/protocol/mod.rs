@@ -7,7 +7,7 @@ use crate::account::{
     Login, LoginOutcome, NewToken, Place, Refusal, Report, Reversal, Settled, Snapshot, TokenId, TokenInfo, Update,
 };
 use crate::aggregate::{Assignment, Page, Query, Sweep, Unclaimed};
-use crate::directory::Owner;
+use crate::directory::{Note, Owner};
 use crate::identity::{AccountId, Proof};
 use crate::money::{Cents, units};
 use crate::read_only_sql::Table;
@@ -121,6 +121,10 @@ pub enum DirectoryCommand {
     ClaimValue { key: String, account: AccountId, instead_of: Option<Owner> },
     /// It has another value now.
     FreeValue { key: String, account: AccountId },
+    /// What is noted of the whole deployment under a name.
+    Noted { name: String },
+    /// Notes it; `once`: unless something was noted before.
+    Note { name: String, text: String, once: bool },
     /// A guess at the operator's password, and where it came from.
     Guess { source: String, right: bool },
 }
@@ -229,11 +233,15 @@ pub enum Reply {
     /// Who has a value, if it is another.
     Owner(Option<Owner>),
     Looked(Result<Table, String>),
+    /// What is noted now.
+    Noted(Option<Note>),
     /// After how many seconds to guess again, if not now.
     Guess(Option<i64>),
     Stats(Stats),
     /// An error of ours: nothing was done.
     Failed(String),
+    /// A variable does not fit the data: nothing was done.
+    Misconfigured(String),
 }
 
 /// Counted in memory since the object woke up.

@@ -6,6 +6,11 @@ const ZERO_DECIMAL: [&str; 15] =
 /// Counted in thousandths, which the ledger's cents are not.
 const THREE_DECIMAL: [&str; 5] = ["bhd", "jod", "kwd", "omr", "tnd"];
 
+/// What the variable `STRIPE_CURRENCY` means, as a lowercase ISO code.
+pub fn configured(variable: Option<&str>) -> String {
+    variable.unwrap_or("usd").to_ascii_lowercase()
+}
+
 pub fn is_supported(currency: &str) -> bool {
     !THREE_DECIMAL.contains(&currency)
 }

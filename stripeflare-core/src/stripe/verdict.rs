@@ -91,10 +91,11 @@ mod tests {
     use serde_json::{Value as Json, json};
 
     use super::*;
-    use crate::identity::Token;
+    use crate::identity::{Scope, Token};
 
     fn judge(change: impl FnOnce(&mut Json), adjust: impl FnOnce(&mut Rules<'_>)) -> Verdict {
-        let references = ReferenceKey::new("a secret of at least thirty-two characters", "1");
+        let scope = Scope { version: "1", livemode: false, currency: "usd" };
+        let references = ReferenceKey::new("a secret of at least thirty-two characters", scope);
         let mut session = json!({
             "id": "cs_test_1", "mode": "payment", "payment_status": "paid", "payment_link": "plink_1", "livemode": false,
             "client_reference_id": references.sign(Token::generate("1").account()), "payment_intent": "pi_1",

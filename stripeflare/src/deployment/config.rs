@@ -1,10 +1,10 @@
 use std::fmt;
 
-use js_sys::Reflect;
-use stripeflare_core::identity::{Operator, ReferenceKey, SealKey};
-use stripeflare_core::stripe::is_supported;
-use wasm_bindgen::JsValue;
+use stripeflare_core::identity::{Operator, ReferenceKey, Scope, SealKey};
+use stripeflare_core::stripe::{configured, is_live, is_supported};
 use worker::Env;
+
+use crate::js;
 
 const STRIPE_API: &str = "https://api.stripe.com";
 
@@ -42,9 +42,7 @@ impl fmt::Display for ConfigError {
 
 impl Config {
     pub(crate) fn read(env: &Env, version: &str) -> Result<Self, ConfigError> {
-        Self::from_variables(version, |name| {
-            Reflect::get(env, &JsValue::from_str(name)).ok()?.as_string().filter(|value| !value.is_empty())
-        })
+        Self::from_variables(version, |name| js::variable(env, name))
     }
 
     fn from_variables(version: &str, read: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
@@ -52,13 +50,9 @@ impl Config {
         let required = |variable| read(variable).ok_or(ConfigError { variable, problem: "is missing" });
 
         let stripe_secret = required("STRIPE_SECRET")?;
-        let key_is = |mode: &str| {
-            ["sk_", "rk_"]
-                .iter()
-                .any(|kind| stripe_secret.strip_prefix(kind).is_some_and(|rest| rest.starts_with(mode)))
-        };
-        let (live, test) = (key_is("live_"), key_is("test_"));
-        must("STRIPE_SECRET", live || test, "is no secret or restricted key of Stripe (sk_… or rk_…)")?;
+        let problem = "is no secret or restricted key of Stripe (sk_… or rk_…)";
+        let live = is_live(&stripe_secret).ok_or(ConfigError { variable: "STRIPE_SECRET", problem })?;
+        let test = !live;
         let publishable = required("STRIPE_PUBLISHABLE_KEY")?;
         let fits = publishable.starts_with(if live { "pk_live_" } else { "pk_test_" });
         must("STRIPE_PUBLISHABLE_KEY", fits, "is no publishable key (pk_…) of the mode of STRIPE_SECRET")?;
@@ -76,11 +70,6 @@ impl Config {
         let db_secret = required("DB_SECRET")?;
         let is_strong = |secret: &str| secret.chars().count() >= 32;
         must("DB_SECRET", is_strong(&db_secret), "is shorter than 32 characters")?;
-        let mut references = ReferenceKey::new(&db_secret, version);
-        if let Some(previous) = read("DB_SECRET_PREVIOUS") {
-            must("DB_SECRET_PREVIOUS", is_strong(&previous), "is shorter than 32 characters")?;
-            references = references.or_before(&previous, version);
-        }
 
         let stripe_api = read("STRIPE_API_BASE");
         let skip_login = read("SKIP_LOGIN").is_some_and(|value| value != "false" && value != "0");
@@ -99,13 +88,20 @@ impl Config {
             "is no https:// address",
         )?;
 
-        let currency = read("STRIPE_CURRENCY").unwrap_or_else(|| "usd".to_owned()).to_ascii_lowercase();
+        let currency = configured(read("STRIPE_CURRENCY").as_deref());
         must(
             "STRIPE_CURRENCY",
             currency.len() == 3 && currency.bytes().all(|byte| byte.is_ascii_lowercase()),
             "is no ISO currency code",
         )?;
         must("STRIPE_CURRENCY", is_supported(&currency), "is a currency with three decimals, which are not supported")?;
+
+        let scope = Scope { version, livemode: live, currency: &currency };
+        let mut references = ReferenceKey::new(&db_secret, scope);
+        if let Some(previous) = read("DB_SECRET_PREVIOUS") {
+            must("DB_SECRET_PREVIOUS", is_strong(&previous), "is shorter than 32 characters")?;
+            references = references.or_before(&previous, scope);
+        }
 
         let return_to = read("STRIPE_RETURN_TO").unwrap_or_else(|| "/".to_owned());
         let of_this_site = return_to.starts_with('/') && !return_to.starts_with("//") && !return_to.contains('\\');

@@ -1,6 +1,7 @@
 //! The worker's side without HTTP: what is configured, and what it asks of objects and of Stripe.
 
-use stripeflare_core::protocol::{Command, Reply, Stats};
+use stripeflare_core::directory::Note;
+use stripeflare_core::protocol::{Command, DirectoryCommand, Reply, Stats};
 
 use crate::error::Result;
 use crate::js;
@@ -42,7 +43,16 @@ impl Deployment {
                 Ok::<_, String>(kept.get_or_init(|| config).clone())
             }
         })?;
-        Ok(Self { version, config, stubs: Stubs::new(env.clone(), version) })
+        let stubs = Stubs::new(env.clone(), version, Some(config.livemode));
+        Ok(Self { version, config, stubs })
+    }
+
+    /// Asks what holds for the deployment as a whole, or notes it.
+    pub(crate) async fn note(&self, command: DirectoryCommand) -> Result<Option<Note>> {
+        match self.stubs.call(&Address::Directory("deployment".to_owned()), command, Vec::new()).await? {
+            Reply::Noted(note) => Ok(note),
+            _ => Err(std::io::Error::other("a shard answered a note with something else").into()),
+        }
     }
 
     pub(crate) fn payment_link(&self, account: &AccountId) -> String {

@@ -1,9 +1,12 @@
 //! What Stripe tells of money, carried to where it belongs. Each function may run any number of times for one fact.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io;
 
+use http::StatusCode;
 use stripeflare_core::aggregate::{Assignment, Unclaimed};
+use stripeflare_core::directory::Note;
+use stripeflare_core::error::WalletError;
 use stripeflare_core::identity::AccountId;
 use stripeflare_core::protocol::{AccountCommand, AggregateCommand, DirectoryCommand, Reply};
 use stripeflare_core::stripe::{CheckoutSession, ReversalFact, Rules, Verdict, session_key};
@@ -11,7 +14,7 @@ use stripeflare_core::stripe::{CheckoutSession, ReversalFact, Rules, Verdict, se
 use crate::deployment::Deployment;
 use crate::deployment::config::Config;
 use crate::deployment::stripe_api::{Api, ApiError};
-use crate::error::Result;
+use crate::error::{Misconfigured, Result};
 use crate::object::Address;
 
 /// Credits a session, or records why not; then takes back what was refunded or disputed before it came.
@@ -20,9 +23,40 @@ pub(crate) async fn credit(deployment: &Deployment, session: &CheckoutSession, c
         Verdict::Nothing => Ok(()),
         Verdict::Unclaimed(unclaimed) => record(deployment, unclaimed).await,
         Verdict::Credit(credit) => {
+            keep_currency(deployment).await?;
             deployment.stubs.credit(credit.into()).await?;
             Ok(())
         }
+    }
+}
+
+/// The first payment decides in which currency this data counts: money of two is never mixed, whatever the variable says later.
+pub(crate) async fn keep_currency(deployment: &Deployment) -> Result<()> {
+    thread_local!(static KEPT: Cell<bool> = const { Cell::new(false) });
+    if !KEPT.get() {
+        let text = deployment.config.currency.clone();
+        let note = deployment.note(DirectoryCommand::Note { name: CURRENCY.to_owned(), text, once: true }).await?;
+        same_currency(deployment, note)?;
+        KEPT.set(true);
+    }
+    Ok(())
+}
+
+/// Whether payments would be counted in the currency of the data that exists.
+pub(crate) async fn check_currency(deployment: &Deployment) -> Result<()> {
+    let note = deployment.note(DirectoryCommand::Noted { name: CURRENCY.to_owned() }).await?;
+    same_currency(deployment, note)
+}
+
+const CURRENCY: &str = "currency";
+
+fn same_currency(deployment: &Deployment, note: Option<Note>) -> Result<()> {
+    match note {
+        Some(Note { text: kept, .. }) if kept != deployment.config.currency => {
+            let problem = WalletError::Currency { kept }.to_string();
+            Err(Misconfigured(StatusCode::INTERNAL_SERVER_ERROR, problem).into())
+        }
+        _ => Ok(()),
     }
 }
 
@@ -49,6 +83,7 @@ pub(crate) async fn judge(deployment: &Deployment, session: &CheckoutSession, co
 /// Answers whose it is, or why it is nobody's.
 pub(crate) async fn assign(deployment: &Deployment, assignment: Assignment) -> Result<Result<AccountId, String>> {
     let stubs = &deployment.stubs;
+    keep_currency(deployment).await?;
     match stubs.call(&Address::Aggregate, AggregateCommand::Assign { assignment }, Vec::new()).await? {
         Reply::Assigned(Ok(credit)) => Ok(Ok(stubs.credit_assigned(credit).await?)),
         Reply::Assigned(Err(refusal)) => Ok(Err(refusal)),

@@ -141,6 +141,7 @@ impl Run<'_> {
                         self.done.reversals += 1;
                     }
                 }
+                payments::keep_currency(self.deployment).await?;
                 match self.deployment.stubs.credit(credit.into()).await {
                     Ok(_) => self.done.credited += 1,
                     // One account in trouble keeps no other's payment waiting.

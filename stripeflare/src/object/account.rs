@@ -6,6 +6,7 @@ use stripeflare_core::error::WalletError;
 use stripeflare_core::identity::Proof;
 use stripeflare_core::money::Cents;
 use stripeflare_core::protocol::{AccountCommand, Reply, Right};
+use stripeflare_core::schema::keep_currency;
 use stripeflare_core::sql::SqlError;
 use stripeflare_core::tables::Role;
 
@@ -31,6 +32,7 @@ impl Inner {
         let opened = match &command {
             AccountCommand::Credit { credit } => {
                 self.set_up(Role::Account)?;
+                keep_currency(&self.storage, &self.currency)?;
                 Some(Wallet::load_or_register(&self.storage, &self.schema, now, &credit.account)?)
             }
             _ => self.existing(now)?,

@@ -5,6 +5,7 @@ use stripeflare_core::aggregate::Sweep;
 use stripeflare_core::clock::Millis;
 use stripeflare_core::error::WalletError;
 use stripeflare_core::protocol::{AggregateCommand, Reply};
+use stripeflare_core::schema::keep_currency;
 use stripeflare_core::tables::Role;
 
 use crate::object::class::Inner;
@@ -14,6 +15,7 @@ impl Inner {
         self.set_up_aggregate(now)?;
         Ok(match command {
             AggregateCommand::Mirror { snapshot } => {
+                keep_currency(&self.storage, &self.currency)?;
                 aggregate::mirror(&self.storage, &self.schema, &snapshot)?;
                 Reply::Done
             }

@@ -9,7 +9,8 @@ use stripeflare_core::clock;
 use stripeflare_core::clock::Millis;
 use stripeflare_core::error::WalletError;
 use stripeflare_core::protocol::{Command, Envelope, Reply, Stats};
-use stripeflare_core::schema::{Schema, StripeUser, migrate, role_of};
+use stripeflare_core::schema::{Schema, StripeUser, check_currency, migrate, remember, remembered, role_of};
+use stripeflare_core::stripe::configured;
 use stripeflare_core::tables::Role;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
@@ -20,6 +21,7 @@ use crate::js;
 use crate::object::Stubs;
 use crate::object::alarm::plan::Alarm;
 use crate::object::storage::Storage;
+use crate::object::stubs::is_live;
 
 #[wasm_bindgen(inline_js = r#"
 import { DurableObject } from "cloudflare:workers";
@@ -37,6 +39,9 @@ pub fn extend_durable_object(instance: &JsValue) {
     extend(instance);
 }
 
+/// Under which an object remembers its mode.
+const LIVEMODE: &str = "livemode";
+
 /// What the exported class `DORM` holds: one account, a directory shard or the aggregate, as its name says.
 pub struct Object<U> {
     inner: Option<AssertUnwindSafe<Rc<Inner>>>,
@@ -46,8 +51,12 @@ pub struct Object<U> {
 pub(super) struct Inner {
     pub(super) storage: Storage,
     pub(super) schema: Schema,
-    /// To other objects, from the alarm.
+    /// To other objects of its mode, from the alarm.
     pub(super) stubs: Stubs,
+    /// What `STRIPE_CURRENCY` says.
+    pub(super) currency: String,
+    /// As its name says, where the runtime tells it.
+    livemode: Option<bool>,
     /// Once the tables are there and of this deploy's version.
     pub(super) role: Cell<Option<Role>>,
     pub(super) alarm: Alarm,
@@ -67,10 +76,15 @@ impl<U: StripeUser> Object<U> {
         js::set_clock();
         let storage = Storage::new(state).expect("a Durable Object with SQLite storage");
         let schema = Schema::of::<U>();
+        let livemode = state.id().ok().and_then(|id| id.name()).map(|name| is_live(&name));
+        // Not the mode of the keys that are there now: what test mode left to do is none of live mode's business.
+        let kept = || remembered(&storage, LIVEMODE).ok().flatten().map(|live| live != 0);
         let inner = Inner {
+            stubs: Stubs::new(env.clone(), version, livemode.or_else(kept)),
+            currency: configured(js::variable(env, "STRIPE_CURRENCY").as_deref()),
+            livemode,
             storage,
             schema,
-            stubs: Stubs::new(env.clone(), version),
             role: Cell::new(None),
             alarm: Alarm::default(),
             stats: Cell::default(),
@@ -120,11 +134,15 @@ impl Inner {
 
     fn run(&self, envelope: Envelope, now: Millis) -> Result<Reply, WalletError> {
         let Envelope { endings, token, command } = envelope;
-        match command {
+        let reply = match command {
             Command::Account(command) => self.answer_as_account(&endings, token.as_ref(), command, now),
             Command::Directory(command) => self.answer_as_directory(command, now),
             Command::Aggregate(command) => self.answer_as_aggregate(command, now),
             Command::Stats => Ok(Reply::Stats(self.stats.get())),
+        };
+        match reply {
+            Err(problem @ WalletError::Currency { .. }) => Ok(Reply::Misconfigured(problem.to_string())),
+            reply => reply,
         }
     }
 
@@ -161,6 +179,12 @@ impl Inner {
     pub(super) fn set_up(&self, role: Role) -> Result<(), WalletError> {
         if self.role.get().is_none() {
             migrate(&self.storage, role, &self.schema)?;
+            check_currency(&self.storage, &self.currency)?;
+            if let Some(livemode) = self.livemode
+                && remembered(&self.storage, LIVEMODE)?.is_none()
+            {
+                remember(&self.storage, LIVEMODE, livemode.into())?;
+            }
             self.role.set(Some(role));
         }
         Ok(())

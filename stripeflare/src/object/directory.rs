@@ -48,6 +48,10 @@ impl Inner {
                 directory::free_value(sql, &key, &account)?;
                 Reply::Done
             }
+            DirectoryCommand::Noted { name } => Reply::Noted(directory::noted(sql, &name)?),
+            DirectoryCommand::Note { name, text, once } => {
+                Reply::Noted(Some(directory::note(sql, &name, &text, once, now)?))
+            }
             DirectoryCommand::Guess { source, right } => Reply::Guess(directory::guess(sql, &source, right, now)?),
         })
     }

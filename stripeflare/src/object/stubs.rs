@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use futures_util::pin_mut;
+use http::StatusCode;
 use js_sys::Promise;
 use sha2::{Digest, Sha256};
 use stripeflare_core::account::Ending;
@@ -12,6 +13,7 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use worker::{Delay, Env};
 
+use crate::error::Misconfigured;
 use crate::js::describe;
 
 /// The binding every deployment names in its wrangler.toml.
@@ -37,11 +39,22 @@ pub(crate) enum Address {
     Directory(String),
 }
 
-/// The objects of one deployment and version.
+/// The objects of one deployment, version and mode.
 #[derive(Clone)]
 pub(crate) struct Stubs {
     env: Env,
     version: &'static str,
+    /// `None`: an object that does not know its own.
+    livemode: Option<bool>,
+}
+
+/// Test money is no live money: in test mode every object's name has this in it, before its role.
+const TEST: &str = "test_";
+
+/// The mode of an object, by its name.
+pub(super) fn is_live(name: &str) -> bool {
+    // Neither an account's id nor a shard's number has a hyphen, so the role stands between the last two.
+    !name.rsplit('-').nth(1).is_some_and(|role| role.starts_with(TEST))
 }
 
 /// An object could not be asked, or failed; whether the command was carried out is unknown unless it says so.
@@ -51,6 +64,14 @@ pub(crate) enum ObjectError {
     Failed(String),
     /// Every try ended without an answer.
     Unreachable(String),
+    /// Nothing was done: a variable does not fit the data.
+    Misconfigured(Misconfigured),
+}
+
+impl ObjectError {
+    pub(crate) fn misconfigured(&self) -> Option<&Misconfigured> {
+        if let Self::Misconfigured(problem) = self { Some(problem) } else { None }
+    }
 }
 
 impl fmt::Display for ObjectError {
@@ -58,6 +79,7 @@ impl fmt::Display for ObjectError {
         match self {
             Self::Failed(cause) => write!(f, "the Durable Object failed: {cause}"),
             Self::Unreachable(cause) => write!(f, "the Durable Object did not answer: {cause}"),
+            Self::Misconfigured(problem) => problem.fmt(f),
         }
     }
 }
@@ -78,13 +100,22 @@ fn shard(key: &str) -> u8 {
     Sha256::digest(key.as_bytes())[0] % SHARDS
 }
 
+fn name(version: &str, livemode: bool, to: &Address) -> String {
+    let test = if livemode { "" } else { TEST };
+    match to {
+        Address::Account(account) => format!("{version}-{test}user-{account}"),
+        Address::Aggregate => format!("{version}-{test}admin-readonly"),
+        Address::Directory(key) => format!("{version}-{test}directory-{}", shard(key)),
+    }
+}
+
 fn unexpected() -> ObjectError {
     ObjectError::Failed("an answer that does not fit its question".into())
 }
 
 impl Stubs {
-    pub(crate) fn new(env: Env, version: &'static str) -> Self {
-        Self { env, version }
+    pub(crate) fn new(env: Env, version: &'static str, livemode: Option<bool>) -> Self {
+        Self { env, version, livemode }
     }
 
     pub(crate) fn env(&self) -> &Env {
@@ -138,16 +169,17 @@ impl Stubs {
         command: Command,
         endings: Vec<Ending>,
     ) -> Result<Reply, ObjectError> {
-        let name = match to {
-            Address::Account(account) => format!("{}-user-{account}", self.version),
-            Address::Aggregate => format!("{}-admin-readonly", self.version),
-            Address::Directory(key) => format!("{}-directory-{}", self.version, shard(key)),
-        };
+        let livemode = self.livemode.ok_or_else(|| ObjectError::Failed("an object that forgot its mode".into()))?;
+        let name = name(self.version, livemode, to);
         let envelope = serde_json::to_string(&Envelope { endings, token, command }).expect("commands are plain JSON");
         let mut backoff = BACKOFF_MS.into_iter();
         loop {
             let cause = match self.ask(&name, &envelope).await {
                 Ok(Reply::Failed(cause)) => return Err(ObjectError::Failed(cause)),
+                Ok(Reply::Misconfigured(problem)) => {
+                    let problem = Misconfigured(StatusCode::INTERNAL_SERVER_ERROR, problem);
+                    return Err(ObjectError::Misconfigured(problem));
+                }
                 Ok(reply) => return Ok(reply),
                 Err(cause) => cause,
             };
@@ -172,5 +204,28 @@ impl Stubs {
         };
         let answer = answer.as_string().ok_or("an answer that is no text")?;
         serde_json::from_str(&answer).map_err(|error| format!("an answer nobody understands: {error}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn objects_of_test_mode_have_other_names_than_those_of_live_mode() {
+        let account = AccountId::from_hash(&[7; 32]);
+        let addresses = [Address::Account(account), Address::Aggregate, Address::Directory("pi_1".into())];
+        let mut names = Vec::new();
+        for version in ["1", "2", "1-test", "test_1", "1-test_user", ""] {
+            for livemode in [true, false] {
+                for address in &addresses {
+                    let name = name(version, livemode, address);
+                    assert_eq!(is_live(&name), livemode, "{name}");
+                    assert!(!names.contains(&name), "{name}");
+                    names.push(name);
+                }
+            }
+        }
+        assert_eq!(names[1], "1-admin-readonly", "live data has the names that users of the original know");
     }
 }

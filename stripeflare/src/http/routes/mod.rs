@@ -19,6 +19,7 @@ use stripeflare_core::money::Cents;
 use stripeflare_core::schema::{PublicColumns, Schema};
 use worker::send::SendFuture;
 
+use crate::deployment::payments;
 use crate::http::call::context::Context;
 use crate::http::reply::answer::{Answer, header};
 use crate::http::route::BUILT_IN;
@@ -99,6 +100,7 @@ async fn topup(request: Request) -> Response {
 async fn send_to_stripe(request: Request) -> Result<Response, Response> {
     let context = Context::from(&request.into_parts().0)?;
     context.give_cookie();
+    payments::check_currency(&context.deployment).await.map_err(Answer::unavailable)?;
     // Asked, so that nobody pays into an account that the cookie opens no more.
     let account = context.row(&Schema::of::<()>()).await?.id;
     let headers =
