@@ -76,6 +76,7 @@ const ACCOUNT: &[&str] = &[
         key TEXT PRIMARY KEY,
         payment_intent TEXT,
         amount INTEGER NOT NULL,
+        paid INTEGER NOT NULL,
         taken INTEGER NOT NULL DEFAULT 0,
         frozen INTEGER NOT NULL DEFAULT 0,
         at INTEGER NOT NULL,
@@ -95,11 +96,10 @@ const ACCOUNT: &[&str] = &[
         key TEXT PRIMARY KEY,
         payment TEXT NOT NULL,
         amount INTEGER NOT NULL,
-        withdrawn INTEGER NOT NULL,
-        returned INTEGER NOT NULL,
+        taken INTEGER NOT NULL,
         closed INTEGER NOT NULL,
-        takes INTEGER NOT NULL,
-        freezes INTEGER NOT NULL
+        moves INTEGER NOT NULL,
+        at INTEGER NOT NULL
     ) WITHOUT ROWID",
     "CREATE TABLE cards (
         id TEXT PRIMARY KEY,

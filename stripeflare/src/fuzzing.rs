@@ -76,10 +76,8 @@ pub struct Reversal {
     pub is_refund: bool,
     /// What it is about.
     pub amount: Cents,
-    /// The money has left.
-    pub withdrawn: bool,
-    /// So much came back.
-    pub returned: Cents,
+    /// So much has left and did not come back.
+    pub taken: Cents,
     /// Nothing more is expected.
     pub closed: bool,
 }
@@ -95,8 +93,7 @@ pub fn event(body: &[u8]) -> Result<Said, String> {
         Fact::Reversal(fact) => Said::Reversal(Reversal {
             is_refund: fact.reversal.kind == Kind::Refund,
             amount: fact.reversal.amount,
-            withdrawn: fact.reversal.withdrawn,
-            returned: fact.reversal.returned,
+            taken: fact.reversal.taken,
             closed: fact.reversal.closed,
         }),
         Fact::Other => Said::Other,

@@ -171,7 +171,9 @@ mod tests {
         migrate(&sql, Role::Account, &SCHEMA).unwrap();
         at(&sql, NOW, |wallet| {
             let account = AccountId::from_hash(&[7; 32]);
-            wallet.credit(&Credit { account, key: "cs".into(), amount: Cents::new(10), payment_intent: None }).unwrap();
+            wallet
+                .credit(&Credit { account, key: "cs".into(), amount: Cents::new(10), paid: None, payment_intent: None })
+                .unwrap();
         });
         sql
     }

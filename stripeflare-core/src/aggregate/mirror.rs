@@ -111,6 +111,7 @@ mod tests {
             account: AccountId::from_hash(&[7; 32]),
             key: key.into(),
             amount: Cents::new(100),
+            paid: None,
             payment_intent: None,
         };
         at(&account, NOW, |wallet| wallet.credit(&credit("a")).unwrap());
@@ -161,7 +162,7 @@ mod tests {
         };
         unclaimed::record_unclaimed(&aggregate, &unclaimed, NOW).unwrap();
         let (key, amount) = ("cs".to_owned(), Cents::new(400));
-        let credit = Credit { account: AccountId::from_hash(&[7; 32]), key, amount, payment_intent: None };
+        let credit = Credit { account: AccountId::from_hash(&[7; 32]), key, amount, paid: None, payment_intent: None };
         at(&account, NOW, |wallet| wallet.credit(&credit).unwrap());
         let snapshot = at(&account, NOW, |wallet| wallet.unsent().unwrap().unwrap());
         mirror(&aggregate, &SCHEMA, &snapshot).unwrap();
@@ -178,6 +179,7 @@ mod tests {
             account: AccountId::from_hash(&[7; 32]),
             key: "a".into(),
             amount: Cents::new(100),
+            paid: None,
             payment_intent: None,
         };
         at(&account, NOW, |wallet| wallet.credit(&credit).unwrap());
@@ -194,7 +196,8 @@ mod tests {
         migrate(&aggregate, Role::Aggregate, &SCHEMA).unwrap();
         for number in 0..250 {
             let (key, amount) = (format!("cs{number}"), Cents::new(1));
-            let credit = Credit { account: AccountId::from_hash(&[7; 32]), key, amount, payment_intent: None };
+            let credit =
+                Credit { account: AccountId::from_hash(&[7; 32]), key, amount, paid: None, payment_intent: None };
             at(&account, NOW, |wallet| wallet.credit(&credit).unwrap());
         }
         let mut messages = 0;

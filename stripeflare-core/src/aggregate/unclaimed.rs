@@ -94,7 +94,7 @@ pub fn assign(sql: &dyn Sql, wish: &Assignment, now: Millis) -> Result<Result<Cr
     let Some(amount) = amount.filter(|_| paid > 0) else {
         return Ok(Err("There is nothing to credit.".to_owned()));
     };
-    let credit = Credit { account: wish.account.clone(), key: wish.key.clone(), amount, payment_intent };
+    let credit = Credit { account: wish.account.clone(), key: wish.key.clone(), amount, paid: None, payment_intent };
     match (assigned_to, assigned_amount) {
         (None, _) => {}
         (Some(account), Some(before)) if account == wish.account.as_str() && before == amount.units() => {
@@ -122,6 +122,7 @@ pub fn assigned(sql: &dyn Sql, most: i64) -> Result<Vec<Credit>, SqlError> {
             payment_intent: row.optional_text()?,
             account: row.text()?.parse().map_err(|error| SqlError(format!("unclaimed.assigned_to: {error}")))?,
             amount: row.cents()?,
+            paid: None,
         })
     };
     sql.run(select, &[most.into()])?.into_iter().map(read).collect()

@@ -91,7 +91,9 @@ impl World {
             let now = NOW + account as Millis;
             let mut wallet = Wallet::load_or_register(&sql, &SCHEMA, now, &id(account)).unwrap();
             let (key, payment_intent) = (account.to_string(), Some(format!("pi_{account}")));
-            wallet.credit(&Credit { account: id(account), key, amount: Cents::new(5), payment_intent }).unwrap();
+            wallet
+                .credit(&Credit { account: id(account), key, amount: Cents::new(5), paid: None, payment_intent })
+                .unwrap();
             wallet.save().unwrap();
             sql
         };

@@ -319,7 +319,9 @@ mod tests {
         let account = AccountId::from_hash(&[7; 32]);
         let first = Proof { hash: "first".into(), first: true };
         let mut wallet = Wallet::load_or_register(&sql, &schema, 1, &account).unwrap();
-        wallet.credit(&Credit { account, key: "cs".into(), amount: Cents::new(5), payment_intent: None }).unwrap();
+        wallet
+            .credit(&Credit { account, key: "cs".into(), amount: Cents::new(5), paid: None, payment_intent: None })
+            .unwrap();
         let everywhere = AccountCommand::LogOutEverywhere { hash: "fresh".into() };
         let close = AccountCommand::Close { key: "k".into(), forfeit: true };
         assert!(!everywhere.was_done(&wallet).unwrap() && !close.was_done(&wallet).unwrap());

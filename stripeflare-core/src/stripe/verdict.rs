@@ -31,12 +31,15 @@ pub struct CreditTo {
     pub account: AccountId,
     pub key: String,
     pub amount: Cents,
+    /// With tax and shipping.
+    pub paid: Cents,
     pub payment_intent: Option<String>,
 }
 
 impl From<CreditTo> for Credit {
     fn from(to: CreditTo) -> Self {
-        Self { account: to.account, key: to.key, amount: to.amount, payment_intent: to.payment_intent }
+        let CreditTo { account, key, amount, paid, payment_intent } = to;
+        Self { account, key, amount, paid: Some(paid), payment_intent }
     }
 }
 
@@ -79,10 +82,12 @@ impl Rules<'_> {
             .checked_sub(extra(details.amount_tax))
             .and_then(|net| net.checked_sub(extra(details.amount_shipping)));
         let net = net.filter(|net| *net > 0).ok_or("nothing is left without tax and shipping")?;
-        let amount =
-            net.checked_mul(10_000).and_then(Cents::checked_from_units).ok_or("it is more than an amount can hold")?;
+        let cents = |amount: i64| {
+            amount.checked_mul(10_000).and_then(Cents::checked_from_units).ok_or("it is more than an amount can hold")
+        };
+        let (amount, paid) = (cents(net)?, cents(total)?);
         let payment_intent = session.payment_intent.as_ref().map(|intent| intent.0.clone());
-        Ok(CreditTo { account, key: session_key(&session.id), amount, payment_intent })
+        Ok(CreditTo { account, key: session_key(&session.id), amount, paid, payment_intent })
     }
 }
 
@@ -112,7 +117,7 @@ mod tests {
     #[test]
     fn the_credit_is_the_total_less_tax_and_shipping() {
         let Verdict::Credit(credit) = judge(|_| {}, |_| {}) else { panic!("a credit") };
-        assert_eq!(credit.amount, Cents::new(1_000));
+        assert_eq!((credit.amount, credit.paid), (Cents::new(1_000), Cents::new(1_100)));
         assert_eq!(credit.payment_intent.as_deref(), Some("pi_1"));
         assert_eq!(credit.key.len(), 64, "a hash: the session's id itself is kept nowhere");
     }

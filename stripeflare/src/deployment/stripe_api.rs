@@ -6,6 +6,7 @@ use futures_util::pin_mut;
 use js_sys::Promise;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use stripeflare_core::clock::now;
 use stripeflare_core::stripe::{CheckoutSession, Dispute, Id, PaidSession, Refund, ReversalFact};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
@@ -112,18 +113,19 @@ impl Api<'_> {
 
     /// All refunds and disputes of a payment, as they stand.
     pub(crate) async fn reversals_of(&self, payment_intent: &str) -> Result<Vec<ReversalFact>, ApiError> {
+        let at = now() / 1_000;
         let mut facts = Vec::new();
         let path = format!("/v1/refunds?payment_intent={payment_intent}&limit=100");
         self.all(&path, |refund: Refund| {
             let id = refund.id.clone();
-            facts.push(refund.into());
+            facts.push(refund.fact(at));
             id
         })
         .await?;
         let path = format!("/v1/disputes?payment_intent={payment_intent}&limit=100");
         self.all(&path, |dispute: Dispute| {
             let id = dispute.id.clone();
-            facts.push(dispute.fact(""));
+            facts.push(dispute.fact("", at));
             id
         })
         .await?;

@@ -196,7 +196,13 @@ mod tests {
         let id = Token::generate("1").account().clone();
         let mut wallet = Wallet::load_or_register(&sql, &SCHEMA, NOW, &id).unwrap();
         wallet
-            .credit(&Credit { account: id, key: "cs".into(), amount: Cents::new(cents), payment_intent: None })
+            .credit(&Credit {
+                account: id,
+                key: "cs".into(),
+                amount: Cents::new(cents),
+                paid: None,
+                payment_intent: None,
+            })
             .unwrap();
         for token in tokens {
             wallet.mint(token).unwrap().unwrap();
