@@ -3,6 +3,7 @@
 mod currency;
 mod event;
 mod id;
+mod payment_link;
 mod reversal;
 mod session;
 mod signature;
@@ -11,6 +12,7 @@ mod verdict;
 pub use currency::{configured, is_supported, unit};
 pub use event::{CheckoutSession, Event, Fact};
 pub use id::Id;
+pub use payment_link::{LinkRules, LinkVerdict, PaymentLink};
 pub use reversal::{Dispute, Refund, ReversalFact};
 pub use session::{PaidSession, is_session_id, masked};
 use sha2::{Digest, Sha256};

@@ -46,6 +46,8 @@ impl Config {
     }
 
     fn from_variables(version: &str, read: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        // Whoever stores a secret by a pipe stores the end of its line, too.
+        let read = |variable| read(variable).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
         let must = |variable, truth, problem| if truth { Ok(()) } else { Err(ConfigError { variable, problem }) };
         let required = |variable| read(variable).ok_or(ConfigError { variable, problem: "is missing" });
 
@@ -88,6 +90,18 @@ impl Config {
             "is no https:// address",
         )?;
 
+        // With or without a slash at its end, it is the same link; the query goes behind it.
+        let (path, query) = payment_link.split_at(payment_link.find('?').unwrap_or(payment_link.len()));
+        let payment_link = format!("{}{query}", path.trim_end_matches('/'));
+        let payment_link_id = read("STRIPE_PAYMENT_LINK_ID");
+        let is_id =
+            |id: &str| id.starts_with("plink_") && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        must(
+            "STRIPE_PAYMENT_LINK_ID",
+            payment_link_id.as_deref().is_none_or(is_id),
+            "is no id of a payment link (plink_…)",
+        )?;
+
         let currency = configured(read("STRIPE_CURRENCY").as_deref());
         must(
             "STRIPE_CURRENCY",
@@ -116,7 +130,7 @@ impl Config {
             stripe_api: stripe_api.map_or_else(|| STRIPE_API.to_owned(), |base| base.trim_end_matches('/').to_owned()),
             webhook_secrets,
             payment_link,
-            payment_link_id: read("STRIPE_PAYMENT_LINK_ID"),
+            payment_link_id,
             currency,
             livemode: live,
             skip_login,
@@ -175,10 +189,38 @@ mod tests {
         assert_eq!(config.webhook_secrets.len(), 2);
         assert_eq!((config.currency.as_str(), config.livemode, config.stripe_api.as_str()), ("usd", false, STRIPE_API));
         assert_eq!(config.payment_link_for("r"), "https://buy.stripe.com/test_abc?client_reference_id=r");
+        for link in ["https://buy.stripe.com/test_abc/", "https://buy.stripe.com/test_abc\n"] {
+            let config = read(("STRIPE_PAYMENT_LINK", Some(link))).unwrap();
+            assert_eq!(config.payment_link_for("r"), "https://buy.stripe.com/test_abc?client_reference_id=r");
+        }
+        let own_domain = read(("STRIPE_PAYMENT_LINK", Some("https://pay.example.com/a/?locale=en"))).unwrap();
+        assert_eq!(own_domain.payment_link_for("r"), "https://pay.example.com/a?locale=en&client_reference_id=r");
         assert_eq!(config.return_to, "/");
         assert_eq!(read(("STRIPE_RETURN_TO", Some("/demo?x=1#a"))).unwrap().return_to, "/demo?x=1#a");
         let with_query = read(("STRIPE_PAYMENT_LINK", Some("https://buy.stripe.com/a?locale=en"))).unwrap();
         assert_eq!(with_query.payment_link_for("r"), "https://buy.stripe.com/a?locale=en&client_reference_id=r");
+    }
+
+    #[test]
+    fn white_space_around_a_variable_is_not_meant() {
+        for (variable, value) in [
+            ("STRIPE_SECRET", " sk_test_abc\n"),
+            ("STRIPE_PUBLISHABLE_KEY", "pk_test_abc\r\n"),
+            ("STRIPE_WEBHOOK_SIGNING_SECRET", "\twhsec_0123456789abcdef\n"),
+            ("STRIPE_PAYMENT_LINK_ID", "plink_1\n"),
+            ("STRIPE_PAYMENT_LINK_ID", " \n"),
+            ("STRIPE_CURRENCY", "USD\n"),
+            ("STRIPE_RETURN_TO", "/\n"),
+            ("DB_SECRET_PREVIOUS", "0123456789abcdef0123456789abcdeg\n"),
+            ("STRIPE_API_BASE", " http://localhost:1/\n"),
+        ] {
+            let config = read((variable, Some(value))).unwrap_or_else(|error| panic!("{error}"));
+            assert_eq!((config.stripe_secret.as_str(), config.currency.as_str()), ("sk_test_abc", "usd"));
+        }
+        let config = read(("DB_SECRET", Some("0123456789abcdef0123456789abcdef\n"))).unwrap();
+        assert!(config.operator.is("0123456789abcdef0123456789abcdef"));
+        let spaces = read(("DB_SECRET", Some("0123456789abcdef0123456789abcde                    "))).err().unwrap();
+        assert!(spaces.contains("DB_SECRET"), "white space is no strength");
     }
 
     #[test]
@@ -192,6 +234,9 @@ mod tests {
             ("STRIPE_WEBHOOK_SIGNING_SECRET", Some("whsec_0123456789abcdef,")),
             ("STRIPE_PAYMENT_LINK", Some("http://tell.example")),
             ("STRIPE_PAYMENT_LINK", Some("https://tell.example/a b")),
+            ("STRIPE_PAYMENT_LINK_ID", Some("tell")),
+            ("STRIPE_PAYMENT_LINK_ID", Some("https://tell.example/plink_1")),
+            ("STRIPE_PAYMENT_LINK_ID", Some("plink_1/tell")),
             ("DB_SECRET", Some("0123456789abcdef0123456789tell!")),
             ("DB_SECRET_PREVIOUS", Some("tell")),
             ("STRIPE_API_BASE", Some("http://tell.example:80")),

@@ -9,6 +9,7 @@ use crate::object::Address;
 pub(crate) mod charge_user;
 pub(crate) mod config;
 pub(crate) mod deliveries;
+pub(crate) mod payment_link;
 pub(crate) mod payments;
 pub(crate) mod reconcile;
 pub(crate) mod stripe_api;

@@ -1,6 +1,6 @@
 //! What Stripe tells of money, carried to where it belongs. Each function may run any number of times for one fact.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::io;
 
 use http::StatusCode;
@@ -13,7 +13,8 @@ use stripeflare_core::stripe::{CheckoutSession, ReversalFact, Rules, Verdict, se
 
 use crate::deployment::Deployment;
 use crate::deployment::config::Config;
-use crate::deployment::stripe_api::{Api, ApiError};
+use crate::deployment::payment_link;
+use crate::deployment::stripe_api::Api;
 use crate::error::{Misconfigured, Result};
 use crate::object::Address;
 
@@ -32,7 +33,6 @@ pub(crate) async fn credit(deployment: &Deployment, session: &CheckoutSession, c
 
 /// The first payment decides in which currency this data counts: money of two is never mixed, whatever the variable says later.
 pub(crate) async fn keep_currency(deployment: &Deployment) -> Result<()> {
-    thread_local!(static KEPT: Cell<bool> = const { Cell::new(false) });
     if !KEPT.get() {
         let text = deployment.config.currency.clone();
         let note = deployment.note(DirectoryCommand::Note { name: CURRENCY.to_owned(), text, once: true }).await?;
@@ -44,11 +44,19 @@ pub(crate) async fn keep_currency(deployment: &Deployment) -> Result<()> {
 
 /// Whether payments would be counted in the currency of the data that exists.
 pub(crate) async fn check_currency(deployment: &Deployment) -> Result<()> {
-    let note = deployment.note(DirectoryCommand::Noted { name: CURRENCY.to_owned() }).await?;
-    same_currency(deployment, note)
+    if !KEPT.get() {
+        let note = deployment.note(DirectoryCommand::Noted { name: CURRENCY.to_owned() }).await?;
+        let decided = note.is_some();
+        same_currency(deployment, note)?;
+        KEPT.set(decided);
+    }
+    Ok(())
 }
 
 const CURRENCY: &str = "currency";
+
+// What was decided once is asked once by each isolate.
+thread_local!(static KEPT: Cell<bool> = const { Cell::new(false) });
 
 fn same_currency(deployment: &Deployment, note: Option<Note>) -> Result<()> {
     match note {
@@ -63,7 +71,7 @@ fn same_currency(deployment: &Deployment, note: Option<Note>) -> Result<()> {
 /// What becomes of a session.
 ///
 /// # Errors
-/// When Stripe could not say whose payment link it is.
+/// When Stripe could not say whose payment link it is, or it is not the one that the variables mean.
 pub(crate) async fn judge(deployment: &Deployment, session: &CheckoutSession, connected: bool) -> Result<Verdict> {
     if session.payment_status.as_deref() != Some("paid") {
         return Ok(Verdict::Nothing);
@@ -72,7 +80,7 @@ pub(crate) async fn judge(deployment: &Deployment, session: &CheckoutSession, co
     let rules = Rules {
         currency: &config.currency,
         livemode: config.livemode,
-        our_link: !connected && is_our_link(config, session.payment_link.as_deref()).await?,
+        our_link: !connected && payment_link::is_ours(deployment, session.payment_link.as_deref()).await?,
         references: &config.references,
         connected,
     };
@@ -153,27 +161,4 @@ fn unexpected() -> crate::error::Error {
 
 pub(crate) fn api(config: &Config) -> Api<'_> {
     Api { base: &config.stripe_api, secret: &config.stripe_secret }
-}
-
-/// Whether a payment link is the one the configuration names.
-///
-/// Without its id in the configuration, Stripe is asked about each link once per isolate. An object that kept the answer
-/// would have to be asked as often, and would keep it when the variable or the link has changed: `STRIPE_PAYMENT_LINK_ID`
-/// is the durable way.
-async fn is_our_link(config: &Config, link: Option<&str>) -> Result<bool> {
-    let Some(link) = link else { return Ok(false) };
-    if let Some(ours) = &config.payment_link_id {
-        return Ok(link == ours);
-    }
-    thread_local!(static KNOWN: RefCell<Vec<(String, bool)>> = const { RefCell::new(Vec::new()) });
-    if let Some(ours) = KNOWN.with_borrow(|known| known.iter().find(|(id, _)| id == link).map(|(_, ours)| *ours)) {
-        return Ok(ours);
-    }
-    let ours = match api(config).payment_link(link).await {
-        Ok(found) => found.is_at(&config.payment_link),
-        Err(ApiError::NotFound) => false,
-        Err(error) => return Err(error.into()),
-    };
-    KNOWN.with_borrow_mut(|known| known.push((link.to_owned(), ours)));
-    Ok(ours)
 }

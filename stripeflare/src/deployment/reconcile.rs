@@ -10,7 +10,7 @@ use stripeflare_core::stripe::{CheckoutSession, Verdict, session_key};
 use worker::Env;
 
 use crate::deployment::stripe_api::Api;
-use crate::deployment::{Deployment, payments};
+use crate::deployment::{Deployment, payment_link, payments};
 use crate::error::Result;
 use crate::object::{Address, ObjectError};
 
@@ -78,10 +78,8 @@ impl Run<'_> {
         let started = now() / 1_000;
         let Reply::Sweep(sweep) = self.ask(AggregateCommand::Sweep).await? else { return Err(unexpected()) };
         let (since, until) = sweep.window(started);
-        let link = match &self.deployment.config.payment_link_id {
-            Some(id) => id.clone(),
-            None => self.api.payment_link_at(&self.deployment.config.payment_link).await?,
-        };
+        self.requests += 1;
+        let link = payment_link::check(self.deployment).await?;
         let mut last = None;
         let back_to = loop {
             self.requests += 1;

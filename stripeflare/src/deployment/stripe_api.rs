@@ -7,7 +7,7 @@ use js_sys::Promise;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use stripeflare_core::clock::now;
-use stripeflare_core::stripe::{CheckoutSession, Dispute, Id, PaidSession, Refund, ReversalFact};
+use stripeflare_core::stripe::{CheckoutSession, Dispute, Id, PaidSession, PaymentLink, Refund, ReversalFact};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Request, Response};
@@ -51,21 +51,6 @@ impl fmt::Display for ApiError {
 
 impl std::error::Error for ApiError {}
 
-/// Source: Stripe's API reference, "The Payment Link object".
-#[derive(Debug, Deserialize)]
-pub(crate) struct PaymentLink {
-    id: String,
-    url: String,
-}
-
-impl PaymentLink {
-    /// Whether this is its address, whatever the query.
-    pub(crate) fn is_at(&self, url: &str) -> bool {
-        let path = |url: &str| url.split('?').next().map(str::to_owned);
-        path(&self.url) == path(url)
-    }
-}
-
 /// Source: Stripe's API reference, "Pagination". Newest first.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Page<T> {
@@ -81,17 +66,17 @@ impl Api<'_> {
         self.get(&format!("/v1/payment_links/{id}")).await
     }
 
-    /// The id of the payment link with this address.
-    pub(crate) async fn payment_link_at(&self, url: &str) -> Result<String, ApiError> {
+    /// The payment link with this address.
+    pub(crate) async fn payment_link_at(&self, url: &str) -> Result<Option<PaymentLink>, ApiError> {
         let mut after = None;
         for _ in 0..MAX_PAGES {
             let page: Page<PaymentLink> = self.page("/v1/payment_links?limit=100", after.as_deref()).await?;
-            if let Some(link) = page.data.iter().find(|link| link.is_at(url)) {
-                return Ok(link.id.clone());
-            }
             after = page.data.last().filter(|_| page.has_more).map(|link| link.id.clone());
+            if let Some(link) = page.data.into_iter().find(|link| link.is_at(url)) {
+                return Ok(Some(link));
+            }
             if after.is_none() {
-                return Err(ApiError::Other("no payment link has the address in STRIPE_PAYMENT_LINK".into()));
+                return Ok(None);
             }
         }
         Err(ApiError::Other("too many payment links; set STRIPE_PAYMENT_LINK_ID".into()))

@@ -13,10 +13,9 @@ pub(crate) fn describe(exception: &wasm_bindgen::JsValue) -> String {
     }
 }
 
-/// A variable of the worker, without the white space around it; an empty one is none.
+/// A variable of the worker, as it is written.
 pub(crate) fn variable(env: &worker::Env, name: &str) -> Option<String> {
-    let value = js_sys::Reflect::get(env, &wasm_bindgen::JsValue::from_str(name)).ok()?.as_string()?;
-    Some(value.trim().to_owned()).filter(|value| !value.is_empty())
+    js_sys::Reflect::get(env, &wasm_bindgen::JsValue::from_str(name)).ok()?.as_string()
 }
 
 /// Tells the time by the worker's clock, which stands still while nothing is awaited.
