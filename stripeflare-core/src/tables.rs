@@ -172,6 +172,13 @@ const AGGREGATE: &[&str] = &[
         assigned_to TEXT,
         assigned_amount INTEGER,
         assigned_at INTEGER,
-        done INTEGER NOT NULL DEFAULT 0
+        done INTEGER NOT NULL DEFAULT 0,
+        went_back INTEGER NOT NULL DEFAULT 0,
+        judged_at INTEGER NOT NULL DEFAULT 0
+    ) WITHOUT ROWID",
+    "CREATE TABLE unclaimed_reversals (
+        key TEXT PRIMARY KEY,
+        payment_intent TEXT NOT NULL,
+        fact TEXT NOT NULL
     ) WITHOUT ROWID",
 ];

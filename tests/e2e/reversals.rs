@@ -180,6 +180,57 @@ async fn a_refund_that_comes_before_its_payment_waits_for_it() -> Result<()> {
     Ok(())
 }
 
+/// The unclaimed payment of so much: what went back of it, and its key.
+fn unclaimed(world: &World, amount: i64) -> Option<(i64, String)> {
+    let files = world.workerd.object_files().ok()?;
+    files.iter().find_map(|file| {
+        let sql = rusqlite::Connection::open_with_flags(file, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY).ok()?;
+        let select = "SELECT went_back, key FROM unclaimed WHERE amount = ?";
+        sql.query_row(select, [amount], |row| Ok((row.get(0)?, row.get(1)?))).ok()
+    })
+}
+
+#[tokio::test]
+async fn what_went_back_of_unclaimed_money_is_seen_and_cannot_be_assigned() -> Result<()> {
+    let options = StandInOptions { webhook_events: Vec::new(), ..StandInOptions::default() };
+    let world = World::with(options, &[]).await?;
+    let customer = world.newcomer().await;
+    for (amount, back) in [(1_000, 400), (500, 500)] {
+        let request = PayRequest { client_reference_id: None, ..PayRequest::new(amount, "") };
+        let session = world.stripe.pay(&request).await?;
+        world.stripe.refund(&charge(&world, &session), Some(back), RefundStatus::Succeeded)?;
+    }
+    // The refunds before their payments, and after them, and before them again.
+    let mut events = world.stripe.events();
+    events.reverse();
+    for event in events.clone().into_iter().chain(events.clone().into_iter().rev()).chain(events) {
+        let body = event.to_string();
+        let header = world.stripe.sign(body.as_bytes(), world.stripe.clock().now_s());
+        let request = world.request(Method::POST, "/stripe-webhook").header("stripe-signature", header);
+        assert_eq!(world.send(request.body(body)).await.status, 200);
+        assert!(unclaimed(&world, 500).is_none_or(|(back, _)| [0, 500].contains(&back)));
+    }
+    let (back, key) = unclaimed(&world, 1_000).unwrap();
+    assert_eq!((back, unclaimed(&world, 500).unwrap().0), (400, 500));
+    let assign = async |key: &str, cents: &str| {
+        let form = [("key", key), ("account", customer.reference.as_str()), ("cents", cents)];
+        let form: Vec<String> = form.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let request = world.request(Method::POST, "/db/admin-readonly/assign");
+        let request = request.basic_auth("admin-readonly", Some("a secret that only these tests ever use"));
+        let request = request.header("content-type", "application/x-www-form-urlencoded");
+        world.send(request.header("accept", "application/json").body(form.join("&"))).await.status
+    };
+    assert_eq!(assign(&unclaimed(&world, 500).unwrap().1, "").await, 409, "all of it went back");
+    assert_eq!(assign(&key, "1001").await, 409, "more than was paid");
+    for _ in 0..2 {
+        assert_eq!(assign(&key, "").await, 200);
+        assert_eq!(world.balance(&customer).await, 600.0);
+    }
+    let found = audit_at_rest(world.disk(), DEADLINE).await?;
+    assert!(found.is_clean(), "{found}");
+    Ok(())
+}
+
 #[tokio::test]
 async fn reversals_of_what_is_not_ours_change_nothing() -> Result<()> {
     let world = World::with(shuffled(6), &[]).await?;

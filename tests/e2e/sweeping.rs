@@ -128,6 +128,34 @@ async fn a_sweep_credits_nothing_that_earlier_data_had() -> Result<()> {
     Ok(())
 }
 
+/// Variables that meant another link filed money under unclaimed; mended, they are asked again about all that nobody assigned.
+#[tokio::test]
+async fn money_that_nobody_was_credited_for_is_judged_again_by_todays_variables() -> Result<()> {
+    let mut world = World::with(silent(), &[]).await?;
+    let customer = world.newcomer().await;
+    let usual = world.workerd.options_mut().vars.clone();
+    let other = world.stripe.add_payment_link("usd", None);
+    let vars = &mut world.workerd.options_mut().vars;
+    for (name, field) in [("STRIPE_PAYMENT_LINK", "url"), ("STRIPE_PAYMENT_LINK_ID", "id")] {
+        vars.insert(name.into(), other[field].as_str().unwrap().into());
+    }
+    world.workerd.restart().await?;
+    let session = world.stripe.pay(&PayRequest::new(1_000, &customer.reference)).await?;
+    world.stripe.refund(&charge(&world, &session), Some(300), RefundStatus::Succeeded)?;
+    world.stripe.pay(&PayRequest { client_reference_id: Some("nobody".into()), ..PayRequest::new(700, "") }).await?;
+    webhooks_arrive(&world).await;
+    assert_eq!((at_rest(&world).await?.unclaimed.len(), world.balance(&customer).await), (2, 0.0));
+
+    usual.clone_into(&mut world.workerd.options_mut().vars);
+    world.workerd.restart().await?;
+    for credited in [1, 0] {
+        assert_eq!(figures(&sweep(&world).await)[1..3], [credited, 0]);
+        assert_eq!(world.balance(&customer).await, 700.0);
+        assert_eq!(at_rest(&world).await?.unclaimed.len(), 1);
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_long_sweep_goes_on_where_it_ended() -> Result<()> {
     let world = World::with(silent(), &[]).await?;

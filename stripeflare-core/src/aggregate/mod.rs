@@ -8,4 +8,6 @@ mod unclaimed;
 pub use mirror::mirror;
 pub use search::{Page, Query, count, find};
 pub use sweep::Sweep;
-pub use unclaimed::{Assignment, Unclaimed, assign, assigned, credited, record_unclaimed, unknown};
+pub use unclaimed::{
+    Assigned, Assignment, Unclaimed, assign, assigned, credited, record_unclaimed, reversed, to_judge, unknown,
+};

@@ -10,7 +10,7 @@ mod unique_values;
 
 pub use card_owners::{claim, owner, release};
 pub use notes::{Note, note, noted};
-pub use parked::{LeftBehind, arrived, find_or_park, left_behind, park, unpark};
+pub use parked::{LeftBehind, arrived, find_or_park, left_behind, park, parked, unpark};
 pub use password_guesses::guess;
 pub use placements::{find, place};
 pub use sessions::bind;

@@ -9,7 +9,7 @@ use crate::sql::{Reader, Sql, SqlError};
 /// How long a reversal waits for its payment: 30 days. Most of those that wait belong to other products' payments.
 const PARKED_MS: Millis = 30 * 24 * 60 * 60 * 1_000;
 
-pub(super) fn read_fact(fact: &str) -> Result<Reversal, SqlError> {
+fn read_fact(fact: &str) -> Result<Reversal, SqlError> {
     serde_json::from_str(fact).map_err(|error| SqlError(format!("parked.fact: {error}")))
 }
 
@@ -32,6 +32,12 @@ pub fn left_behind(sql: &dyn Sql, most: i64) -> Result<Vec<LeftBehind>, SqlError
         Ok(LeftBehind { payment_intent, account, reversal: read_fact(&fact)?, fact })
     };
     sql.run(select, &[most.into()])?.into_iter().map(read).collect()
+}
+
+/// What waits for a payment.
+pub fn parked(sql: &dyn Sql, payment_intent: &str) -> Result<Vec<Reversal>, SqlError> {
+    let rows = sql.run("SELECT fact FROM parked WHERE payment_intent = ? ORDER BY at", &[payment_intent.into()])?;
+    rows.into_iter().map(|row| read_fact(&Reader::new(row).text()?)).collect()
 }
 
 /// Where a payment went; a reversal of one that nobody knows yet is kept until somebody does.

@@ -1,6 +1,6 @@
 //! Which account a payment was credited to.
 
-use super::parked::read_fact;
+use super::parked::parked;
 use crate::account::Reversal;
 use crate::identity::AccountId;
 use crate::sql::{Reader, Sql, SqlError};
@@ -11,9 +11,7 @@ pub fn place(sql: &dyn Sql, payment_intent: &str, account: &AccountId) -> Result
     let insert = "INSERT INTO places (payment_intent, account) VALUES (?, ?) ON CONFLICT DO NOTHING";
     sql.run(insert, &[payment_intent.into(), account.as_str().into()])?;
     let first = find(sql, payment_intent)?.ok_or_else(|| SqlError("a place that was just there".into()))?;
-    let parked = sql.run("SELECT fact FROM parked WHERE payment_intent = ? ORDER BY at", &[payment_intent.into()])?;
-    let parked = parked.into_iter().map(|row| read_fact(&Reader::new(row).text()?)).collect::<Result<_, _>>()?;
-    Ok((first, parked))
+    Ok((first, parked(sql, payment_intent)?))
 }
 
 pub(super) fn read_account(account: &str) -> Result<AccountId, SqlError> {

@@ -6,7 +6,7 @@ use crate::account::{
     AccountRow, CardRow, Charge, Charged, Claim, Credit, Denied, Ending, HoldId, IdempotencyKey, KeptAnswer, Line,
     Login, LoginOutcome, NewToken, Place, Refusal, Report, Reversal, Settled, Snapshot, TokenId, TokenInfo, Update,
 };
-use crate::aggregate::{Assignment, Page, Query, Sweep, Unclaimed};
+use crate::aggregate::{Assigned, Assignment, Page, Query, Sweep, Unclaimed};
 use crate::directory::{Note, Owner};
 use crate::identity::{AccountId, Proof};
 use crate::money::{Cents, units};
@@ -113,6 +113,8 @@ pub enum DirectoryCommand {
     Find { payment_intent: String },
     /// The same, and the reversal waits there if nobody knows.
     FindOrPark { payment_intent: String, reversal: Reversal },
+    /// What waits for this payment?
+    Parked { payment_intent: String },
     /// The reversal waits for its payment, which is about to be credited.
     Park { payment_intent: String, reversal: Reversal },
     /// So much of what waited for this payment has arrived.
@@ -151,6 +153,10 @@ pub enum AggregateCommand {
         #[serde(with = "units")]
         amount: Cents,
     },
+    /// A refund or dispute of money that may be unclaimed.
+    Reversed { payment_intent: String, reversal: Reversal },
+    /// Unclaimed money that may be credited today.
+    ToJudge { payment_link: String, currency: String, most: i64 },
     /// Which of these payments does it not know?
     Unknown { keys: Vec<String> },
     /// How far has the sweep come?
@@ -218,7 +224,9 @@ pub enum Reply {
     Lines(Vec<Line>),
     Found(Option<AccountId>),
     /// What to credit, or why not.
-    Assigned(Result<Credit, String>),
+    Assigned(Result<Box<Assigned>, String>),
+    Parked(Vec<Reversal>),
+    ToJudge(Vec<Unclaimed>),
     Unknown(Vec<String>),
     Sweep(Sweep),
     Is(bool),

@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::io;
 
 use http::StatusCode;
+use stripeflare_core::account::Reversal;
 use stripeflare_core::aggregate::{Assignment, Unclaimed};
 use stripeflare_core::directory::Note;
 use stripeflare_core::error::WalletError;
@@ -93,7 +94,7 @@ pub(crate) async fn assign(deployment: &Deployment, assignment: Assignment) -> R
     let stubs = &deployment.stubs;
     keep_currency(deployment).await?;
     match stubs.call(&Address::Aggregate, AggregateCommand::Assign { assignment }, Vec::new()).await? {
-        Reply::Assigned(Ok(credit)) => Ok(Ok(stubs.credit_assigned(credit).await?)),
+        Reply::Assigned(Ok(assigned)) => Ok(Ok(stubs.credit_assigned(*assigned).await?)),
         Reply::Assigned(Err(refusal)) => Ok(Err(refusal)),
         _ => Err(unexpected()),
     }
@@ -119,7 +120,7 @@ pub(crate) async fn reverse(deployment: &Deployment, fact: ReversalFact) -> Resu
     let directory = Address::Directory(payment_intent.clone());
     let account = match deployment.stubs.call(&directory, find, Vec::new()).await? {
         Reply::Found(Some(account)) => account,
-        Reply::Found(None) => return Ok(()),
+        Reply::Found(None) => return tell_unclaimed(deployment, payment_intent, fact.reversal).await,
         _ => return Err(unexpected()),
     };
     if !ours {
@@ -140,6 +141,11 @@ pub(crate) async fn reverse(deployment: &Deployment, fact: ReversalFact) -> Resu
     Ok(())
 }
 
+async fn tell_unclaimed(deployment: &Deployment, payment_intent: String, reversal: Reversal) -> Result<()> {
+    let command = AggregateCommand::Reversed { payment_intent, reversal };
+    Ok(deployment.stubs.done(&Address::Aggregate, command).await?)
+}
+
 /// Keeps a fact about a refund or dispute for a payment that is about to be credited.
 pub(crate) async fn park(deployment: &Deployment, payment_intent: &str, fact: ReversalFact) -> Result<()> {
     if fact.currency != deployment.config.currency {
@@ -151,7 +157,18 @@ pub(crate) async fn park(deployment: &Deployment, payment_intent: &str, fact: Re
 
 pub(crate) async fn record(deployment: &Deployment, unclaimed: Unclaimed) -> Result<()> {
     worker::console_warn!("money that the operator has to look at: {}", unclaimed.reason);
+    let payment_intent = unclaimed.payment_intent.clone();
     deployment.stubs.done(&Address::Aggregate, AggregateCommand::Unclaimed { unclaimed }).await?;
+    // Its refunds may have come before it.
+    let Some(payment_intent) = payment_intent else { return Ok(()) };
+    let parked = DirectoryCommand::Parked { payment_intent: payment_intent.clone() };
+    let directory = Address::Directory(payment_intent.clone());
+    let Reply::Parked(parked) = deployment.stubs.call(&directory, parked, Vec::new()).await? else {
+        return Err(unexpected());
+    };
+    for reversal in parked {
+        tell_unclaimed(deployment, payment_intent.clone(), reversal).await?;
+    }
     Ok(())
 }
 

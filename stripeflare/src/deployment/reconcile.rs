@@ -80,6 +80,7 @@ impl Run<'_> {
         let (since, until) = sweep.window(started);
         self.requests += 1;
         let link = payment_link::check(self.deployment).await?;
+        self.judge_again(&link, sweep.began).await?;
         let mut last = None;
         let back_to = loop {
             self.requests += 1;
@@ -100,6 +101,25 @@ impl Run<'_> {
         self.done.complete = back_to.is_none();
         let sweep: Sweep = sweep.after(started, back_to);
         Ok(self.deployment.stubs.done(&Address::Aggregate, AggregateCommand::Swept { sweep }).await?)
+    }
+
+    /// What nobody was credited for, and nobody was assigned.
+    async fn judge_again(&mut self, link: &str, began: i64) -> Result<()> {
+        let (payment_link, currency) = (link.to_owned(), self.deployment.config.currency.clone());
+        let command = AggregateCommand::ToJudge { payment_link, currency, most: 20 };
+        let Reply::ToJudge(unclaimed) = self.ask(command).await? else { return Err(unexpected()) };
+        for unclaimed in unclaimed {
+            let reference = unclaimed.client_reference_id.unwrap_or_default();
+            if let (Some(_), Some(payment_intent)) =
+                (self.deployment.config.references.verify(&reference), unclaimed.payment_intent)
+            {
+                self.requests += 1;
+                if let Some(session) = self.api.session_of(&payment_intent).await? {
+                    self.session(&session, began).await?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Answers where the run had to stop, by the time of the session that comes next.

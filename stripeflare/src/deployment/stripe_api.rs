@@ -96,6 +96,13 @@ impl Api<'_> {
         self.page(&path, after).await
     }
 
+    /// The session that a payment was made in.
+    pub(crate) async fn session_of(&self, payment_intent: &str) -> Result<Option<CheckoutSession>, ApiError> {
+        let page: Page<CheckoutSession> =
+            self.get(&format!("/v1/checkout/sessions?payment_intent={payment_intent}&limit=1")).await?;
+        Ok(page.data.into_iter().next())
+    }
+
     /// All refunds and disputes of a payment, as they stand.
     pub(crate) async fn reversals_of(&self, payment_intent: &str) -> Result<Vec<ReversalFact>, ApiError> {
         let at = now() / 1_000;

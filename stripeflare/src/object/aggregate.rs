@@ -29,15 +29,22 @@ impl Inner {
                 Reply::Looked(self.storage.look(&statement, &parameters, most))
             }
             AggregateCommand::Assign { assignment } => {
-                let credit = aggregate::assign(&self.storage, &assignment, now)?;
-                if credit.is_ok() {
+                let assigned = aggregate::assign(&self.storage, &assignment, now)?;
+                if assigned.is_ok() {
                     self.alarm.set_soon(&self.storage)?;
                 }
-                Reply::Assigned(credit)
+                Reply::Assigned(assigned.map(Box::new))
             }
             AggregateCommand::Assigned { key, account, amount } => {
                 aggregate::credited(&self.storage, &key, &account, amount)?;
                 Reply::Done
+            }
+            AggregateCommand::Reversed { payment_intent, reversal } => {
+                aggregate::reversed(&self.storage, &payment_intent, &reversal)?;
+                Reply::Done
+            }
+            AggregateCommand::ToJudge { payment_link, currency, most } => {
+                Reply::ToJudge(aggregate::to_judge(&self.storage, &payment_link, &currency, most, now)?)
             }
             AggregateCommand::Unknown { keys } => Reply::Unknown(aggregate::unknown(&self.storage, &keys)?),
             AggregateCommand::Sweep => Reply::Sweep(Sweep::load(&self.storage)?),

@@ -1,6 +1,7 @@
 //! A payment's way to its account. Whoever carries it, a webhook, a sweep or an alarm, may do so any number of times.
 
 use stripeflare_core::account::Credit;
+use stripeflare_core::aggregate::Assigned;
 use stripeflare_core::identity::AccountId;
 use stripeflare_core::protocol::{AccountCommand, AggregateCommand, DirectoryCommand, Reply};
 
@@ -35,7 +36,14 @@ impl Stubs {
     }
 
     /// Carries out what the operator decided about unclaimed money.
-    pub(crate) async fn credit_assigned(&self, credit: Credit) -> Result<AccountId, ObjectError> {
+    pub(crate) async fn credit_assigned(&self, assigned: Assigned) -> Result<AccountId, ObjectError> {
+        let Assigned { credit, reversals } = assigned;
+        // What the directory forgot meanwhile waits there again.
+        for (reversal, payment_intent) in reversals.into_iter().zip(credit.payment_intent.iter().cycle()) {
+            let directory = Address::Directory(payment_intent.clone());
+            let park = DirectoryCommand::Park { payment_intent: payment_intent.clone(), reversal };
+            self.done(&directory, park).await?;
+        }
         let (key, amount) = (credit.key.clone(), credit.amount);
         let account = self.credit(credit).await?;
         self.done(&Address::Aggregate, AggregateCommand::Assigned { key, account: account.clone(), amount }).await?;
