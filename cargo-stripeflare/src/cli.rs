@@ -63,9 +63,12 @@ struct NewArgs {
     /// Stripe's publishable key; otherwise STRIPE_PUBLISHABLE_KEY, from the same places
     #[arg(long, value_name = "KEY")]
     stripe_publishable_key: Option<String>,
-    /// Depend on the crate stripeflare in this folder
-    #[arg(long, value_name = "PATH")]
-    stripeflare: Option<PathBuf>,
+    /// Whose repository on GitHub it will be: sets git's remote; otherwise GITHUB_OWNER, from the same places
+    #[arg(long, value_name = "NAME")]
+    github_owner: Option<String>,
+    /// Depend on the crate stripeflare in this folder, or in this git repository
+    #[arg(long, value_name = "PATH|URL")]
+    stripeflare: Option<String>,
     /// A stand-in for Stripe, for tests
     #[arg(long, value_name = "URL", hide = true)]
     stripe_api_base: Option<String>,
@@ -146,6 +149,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<()> {
             live: args.live,
             stripe_secret: args.stripe_secret,
             stripe_publishable_key: args.stripe_publishable_key,
+            github_owner: args.github_owner,
             stripeflare: args.stripeflare,
             stripe_api: args.stripe_api_base,
         }),

@@ -25,17 +25,28 @@ pub const COMPATIBILITY_DATE: &str = "2026-04-20";
 /// The folder inside the disk that holds the objects' SQLite files.
 pub const UNIQUE_KEY: &str = "stripeflare";
 
-/// Stands before a worker with pages, as wrangler's assets do: `/demo` is `demo.html`, and what is no page goes on.
-const FRONT: &str = r#"export default {
+/// Stands before a worker with pages, as wrangler's assets do: `/demo` is `demo.html`, with the headers that a file `_headers`
+/// gives to all (`/*`), and what is no file goes on.
+const FRONT: &str = r#"const TYPES = { html: "text/html", js: "text/javascript", css: "text/css" };
+const headersOf = async (env, type) => {
+  const headers = new Headers({ "content-type": `${type}; charset=utf-8` });
+  const file = await env.PAGES.fetch("http://pages/_headers");
+  const [pattern, ...lines] = file.ok ? (await file.text()).trimEnd().split("\n") : ["/*"];
+  if (pattern !== "/*" || lines.some((line) => !line.startsWith("  "))) throw new Error("_headers: rules for /* only");
+  for (const line of lines) headers.append(line.slice(0, line.indexOf(":")).trim(), line.slice(line.indexOf(":") + 1).trim());
+  return headers;
+};
+export default {
   async fetch(request, env) {
     const { pathname, searchParams } = new URL(request.url);
     if (pathname === "/cdn-cgi/handler/scheduled") {
       const cron = searchParams.get("cron") ?? "";
       return Response.json(await env.WORKER.scheduled({ cron, scheduledTime: new Date() }));
     }
-    if (request.method === "GET" && !pathname.endsWith("/")) {
-      const page = await env.PAGES.fetch(`http://pages${pathname}.html`);
-      if (page.ok) return new Response(page.body, { headers: { "content-type": "text/html; charset=utf-8" } });
+    const [, name, ending = "html"] = /^(\/[\w-]+)(?:\.(\w+))?$/.exec(pathname) ?? [];
+    if (request.method === "GET" && name && TYPES[ending]) {
+      const file = await env.PAGES.fetch(`http://pages${name}.${ending}`);
+      if (file.ok) return new Response(file.body, { headers: await headersOf(env, TYPES[ending]) });
     }
     return env.WORKER.fetch(request);
   }

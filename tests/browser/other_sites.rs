@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use cargo_stripeflare::stripe::StandInOptions;
 use fantoccini::Locator;
 use serde_json::{Value, json};
 use tests::browser::Browser;
@@ -103,17 +104,50 @@ async fn pages_of_other_sites_spend_and_change_nothing() -> Result<()> {
 async fn pages_for_people_cannot_be_framed() -> Result<()> {
     let world = World::start().await?;
     let victim = victim(&world).await?;
+    for path in ["/account", "/stripe/return?session_id=cs_test_a", "/large"] {
+        let shown = framed(&world, &victim, "/free", path).await?;
+        assert!(!shown.contains("credit") && !shown.contains("payment"), "{path}: {shown}");
+    }
+    Ok(())
+}
+
+/// What a frame with a page of the shop shows, on a page of a sibling subdomain.
+async fn framed(world: &World, browser: &Browser, around: &str, path: &str) -> Result<String> {
     let frame = "
         const done = arguments[arguments.length - 1], frame = document.createElement('iframe');
         frame.onload = () => done(true); frame.src = arguments[0]; document.body.append(frame);";
-    for path in ["/account", "/stripe/return?session_id=cs_test_a", "/large"] {
-        victim.goto(&at(&world, SIBLING, "/free")).await?;
-        victim.execute_async(frame, vec![json!(at(&world, SHOP, path))]).await?;
-        let frame = victim.find(Locator::Css("iframe")).await?;
-        frame.enter_frame().await?;
-        let shown = victim.find(Locator::Css("body")).await?.text().await?;
-        assert!(!shown.contains("credit") && !shown.contains("payment"), "{path}: {shown}");
-        victim.enter_parent_frame().await?;
-    }
+    browser.goto(&at(world, SIBLING, around)).await?;
+    browser.execute_async(frame, vec![json!(at(world, SHOP, path))]).await?;
+    browser.find(Locator::Css("iframe")).await?.enter_frame().await?;
+    let shown = browser.find(Locator::Css("body")).await?.text().await?;
+    browser.enter_parent_frame().await?;
+    Ok(shown)
+}
+
+#[tokio::test]
+async fn the_demo_page_cannot_be_framed() -> Result<()> {
+    let world = World::of("examples/quickstart", StandInOptions::default(), &[]).await?;
+    let victim = Browser::open().await?;
+    victim.goto(&at(&world, SHOP, "/demo")).await?;
+    victim.sees("Your balance").await?;
+    let shown = framed(&world, &victim, "/", "/demo").await?;
+    assert!(!shown.contains("balance"), "{shown}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_page_that_opened_ours_keeps_no_hold_of_it() -> Result<()> {
+    let world = World::start().await?;
+    let victim = victim(&world).await?;
+    let open = "
+        const done = arguments[arguments.length - 1], opened = window.open(arguments[0]);
+        const look = () => opened.closed ? done(true) : setTimeout(look, 50);
+        setTimeout(() => done(false), 10000); look();";
+    victim.goto(&at(&world, SIBLING, "/free")).await?;
+    assert_eq!(
+        victim.execute_async(open, vec![json!(at(&world, SHOP, "/account"))]).await?,
+        true,
+        "as if it were closed"
+    );
     Ok(())
 }

@@ -97,7 +97,7 @@ async fn the_operator_looks_at_accounts_and_assigns_money() -> Result<()> {
     world.stripe.wait_idle(tests::DEADLINE).await?;
     tests::audit::audit_at_rest(world.disk(), tests::DEADLINE).await?;
 
-    let panel = world.address("/db/admin-readonly").replace("//", &format!("//admin-readonly:{PASSWORD}@"));
+    let panel = world.address("/db/admin-readonly").replace("//", &format!("//admin:{PASSWORD}@"));
     browser.goto(&panel).await?;
     browser.sees("owner@example.com").await?;
     browser.check("panel").await?;

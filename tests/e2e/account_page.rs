@@ -24,6 +24,7 @@ async fn see(world: &World, customer: &Customer) -> String {
     assert_eq!((page.status, page.header("content-type").as_str()), (200, "text/html; charset=utf-8"), "{page:?}");
     assert_eq!(page.header("cache-control"), "private, no-store");
     assert!(page.header("content-security-policy").starts_with("default-src 'none'"));
+    assert_eq!(page.header("cross-origin-opener-policy"), "same-origin");
     assert!(!page.body.contains("<script"));
     page.body
 }
@@ -117,8 +118,14 @@ async fn a_person_sees_who_is_logged_in_and_forgets_a_card() -> Result<()> {
 async fn a_person_rotates_logs_out_and_deletes() -> Result<()> {
     let world = World::start().await?;
     let owner = world.customer(500).await?;
-    let rotated = press(&world, &owner, "do=rotate").await;
+    let page = see(&world, &owner).await;
+    let (_, key) = page.split_once("name=\"key\" value=\"").unwrap();
+    let form = format!("do=rotate&key={}", key.split('"').next().unwrap());
+    let rotated = press(&world, &owner, &form).await;
     assert_eq!((rotated.status, rotated.header("location").as_str()), (303, "/account"));
+    let again = press(&world, &owner, &form).await;
+    assert_eq!(cookie_of(&again), cookie_of(&rotated), "the answer was lost, and the form is sent again");
+    assert_eq!(press(&world, &owner, "do=rotate").await.status, 409);
     let owner = Customer { token: cookie_of(&rotated), ..owner };
     let elsewhere = press(&world, &owner, "do=logout-everywhere").await;
     let owner = Customer { token: cookie_of(&elsewhere), ..owner };

@@ -766,3 +766,237 @@ async fn html_in_names_on_every_page() -> Result<()> {
     }
     Ok(())
 }
+
+fn basic(world: &World, path: &str, user: &str, password: &str) -> RequestBuilder {
+    world.request(Method::GET, path).basic_auth(user, Some(password)).header("accept", "application/json")
+}
+
+fn assigning(world: &World, user: &str, password: &str, form: String) -> RequestBuilder {
+    let request = world.request(Method::POST, "/db/admin-readonly/assign").basic_auth(user, Some(password));
+    let request = request.header("accept", "application/json");
+    request.header("content-type", "application/x-www-form-urlencoded").body(form)
+}
+
+/// What a browser says of a page that another site sends it to.
+fn sent_by_another_site(request: RequestBuilder) -> RequestBuilder {
+    let request = request.header("sec-fetch-site", "cross-site").header("sec-fetch-mode", "navigate");
+    request.header("sec-fetch-dest", "document")
+}
+
+#[tokio::test]
+async fn another_sites_navigation_with_wrong_basic_credentials() -> Result<()> {
+    let world = World::start().await?;
+    let customer = world.customer(50).await?;
+    for path in ["/db/admin-readonly".to_owned(), format!("/db/{}", customer.reference)] {
+        for _ in 0..20 {
+            let sent = world.send(sent_by_another_site(basic(&world, &path, "admin-readonly", "x"))).await;
+            assert_eq!((sent.status, sent.header("www-authenticate").as_str()), (403, ""), "{sent:?}");
+            assert!(sent.body.contains(&format!("<a href=\"{path}\">")), "a person goes on from there: {sent:?}");
+        }
+        let right = world.send(basic(&world, &path, "admin-readonly", DB_SECRET)).await;
+        assert_eq!(right.status, 200, "the operator is not locked out: {right:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_operators_panel_asked_by_another_site() -> Result<()> {
+    let world = World::start().await?;
+    let customer = world.customer(50).await?;
+    audit_at_rest(world.disk(), DEADLINE).await?;
+    let filter = |text: &str| format!("/db/admin-readonly?table=users&column=account_id&contains={text}");
+    let (hit, miss) = (filter(customer.account()), filter("nobody"));
+    let own = |path: &str| basic(&world, path, "admin-readonly", DB_SECRET);
+    assert!(world.send(own(&hit)).await.body.contains(customer.account()));
+    for site in ["cross-site", "same-site"] {
+        let ask = async |path: &str| world.send(own(path).header("sec-fetch-site", site)).await;
+        assert_eq!(ask(&hit).await.status, 403);
+        assert_eq!(ask(&hit).await.body, ask(&miss).await.body, "which tells nothing");
+        assert_eq!(ask("/db/admin-readonly?sql=SELECT+1").await.status, 403);
+        let wrong = world.send(basic(&world, &hit, "admin-readonly", "x").header("sec-fetch-site", site)).await;
+        assert_eq!(wrong.body, ask(&hit).await.body, "nor whether a password is right");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn whoever_knows_the_panels_password() -> Result<()> {
+    const PASSWORD: &str = "typed by people at the panel";
+    let world = World::with(StandInOptions::default(), &[("DB_ADMIN_PASSWORD", PASSWORD)]).await?;
+    let attacker = world.newcomer().await;
+    pay(&world, &PayRequest { client_reference_id: None, ..PayRequest::new(700, "") }).await?;
+    let unclaimed = "/db/admin-readonly?table=unclaimed";
+    for user in ["admin-readonly", "admin"] {
+        assert_eq!(world.send(basic(&world, unclaimed, user, DB_SECRET)).await.status, 401, "the key opens nothing");
+        assert_eq!(world.send(basic(&world, unclaimed, user, PASSWORD)).await.status, 200);
+    }
+    let key = world.send(basic(&world, unclaimed, "admin", PASSWORD)).await.json()["rows"][0]["key"].clone();
+    let form = format!("key={}&account={}", key.as_str().unwrap_or_default(), attacker.reference);
+    for (user, password) in [("admin-readonly", PASSWORD), ("admin", DB_SECRET)] {
+        assert_eq!(world.send(assigning(&world, user, password, form.clone())).await.status, 401, "{user}");
+    }
+    assert_eq!(world.balance(&attacker).await, 0.0, "reading is all that the one name does");
+    assert_eq!(world.send(assigning(&world, "admin", PASSWORD, form)).await.status, 200);
+    assert_eq!(world.balance(&attacker).await, 700.0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_owner_who_looks_for_columns_that_are_not_public() -> Result<()> {
+    let world = World::start().await?;
+    let owner = world.customer(500).await?;
+    let written = world.post(&owner, "/columns", json!({"nickname": "hidden from its owner"}).to_string()).await;
+    assert_eq!(written.status, 200, "{written:?}");
+    let ask = async |query: &str| {
+        let user = format!("user-{}", owner.reference);
+        world.send(basic(&world, &format!("/db/{}{query}", owner.reference), &user, &owner.token)).await
+    };
+    let shown = ask("").await.json();
+    let mut columns: Vec<_> = shown["rows"][0].as_object().unwrap().keys().cloned().collect();
+    columns.sort();
+    assert_eq!(
+        columns,
+        [
+            "account_id",
+            "balance",
+            "card_fingerprint",
+            "email",
+            "frozen",
+            "handle",
+            "name",
+            "news",
+            "registered_at",
+            "tags",
+            "tier",
+            "verified_email"
+        ]
+    );
+    for filter in
+        ["nickname&contains=hidden", "users.nickname&contains=hidden", "logins&contains=0", "%22nickname%22&contains=h"]
+    {
+        let reply = ask(&format!("?column={filter}")).await;
+        assert!(!reply.body.contains("hidden") && !reply.body.contains(owner.account()), "{filter}: {reply:?}");
+    }
+    let operators = world.send(basic(&world, &format!("/db/{}", owner.reference), "admin-readonly", DB_SECRET)).await;
+    assert_eq!(operators.json()["rows"][0]["nickname"], "hidden from its owner");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_cross_site_link_to_a_priced_get_in_a_browser_without_fetch_metadata() -> Result<()> {
+    let world = World::start().await?;
+    let victim = world.customer(50).await?;
+    let with_cookie = |method, path: &str| {
+        world.request(method, path).header("cookie", format!("__Host-access_token={}", victim.token))
+    };
+    for path in ["/ok", "/dynamic?cents=5"] {
+        let linked = world.send(with_cookie(Method::GET, path)).await;
+        assert_eq!((linked.status, linked.header("set-cookie").as_str()), (403, ""), "{linked:?}");
+    }
+    for path in ["/charge?cents=5", "/rotate-token", "/logout", "/logout-everywhere", "/account"] {
+        assert_eq!(world.send(with_cookie(Method::POST, path)).await.status, 403, "{path}");
+    }
+    assert_eq!(world.balance(&victim).await, 50.0);
+    let ours = with_cookie(Method::POST, "/charge?cents=5").header("origin", world.workerd.url());
+    assert_eq!(world.send(ours).await.body, "45", "its own pages say where they are");
+    Ok(())
+}
+
+/// Sends bytes as they are, and reads the answer's headers.
+fn raw(world: &World, request: &[u8]) -> Result<String> {
+    use std::io::{Read, Write};
+    let mut stream = std::net::TcpStream::connect(("127.0.0.1", world.workerd.port()))?;
+    stream.set_read_timeout(Some(DEADLINE))?;
+    stream.write_all(request)?;
+    let (mut answer, mut some) = (String::new(), [0; 4_096]);
+    while !answer.contains("\r\n\r\n") {
+        let read = stream.read(&mut some)?;
+        anyhow::ensure!(read > 0, "cut off: {answer}");
+        answer.push_str(&String::from_utf8_lossy(&some[..read]));
+    }
+    Ok(answer)
+}
+
+#[tokio::test]
+async fn a_cookie_header_with_a_control_byte() -> Result<()> {
+    let world = World::start().await?;
+    let victim = world.customer(50).await?;
+    for (header, value) in [
+        ("Cookie", format!("planted=\u{1}; __Host-access_token={}", victim.token)),
+        ("Cookie", format!("__Host-access_token={}; planted=\u{7f}", victim.token)),
+        ("Authorization", format!("Bearer {}\u{1}", victim.token)),
+    ] {
+        for path in ["/free", "/me", "/ok", "/topup", "/account"] {
+            let request = format!(
+                "GET {path} HTTP/1.1\r\nHost: localhost\r\nSec-Fetch-Site: none\r\nSec-Fetch-Mode: navigate\r\n\
+                 Sec-Fetch-Dest: document\r\n{header}: {value}\r\nConnection: close\r\n\r\n"
+            );
+            let answer = raw(&world, request.as_bytes())?;
+            assert!(answer.starts_with("HTTP/1.1 400"), "{path}: {answer}");
+            assert!(!answer.to_ascii_lowercase().contains("set-cookie"), "nothing takes its place: {answer}");
+        }
+    }
+    assert_eq!(world.balance(&victim).await, 50.0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_holder_of_an_old_secret_rotates_after_the_owner() -> Result<()> {
+    let world = World::start().await?;
+    let owner = world.customer(50).await?;
+    let rotate = async |path: &str, key: Option<&str>| {
+        let request = world.request(Method::POST, path).bearer_auth(&owner.token);
+        world.send(key.into_iter().fold(request, |request, key| request.header("idempotency-key", key))).await
+    };
+    let first = rotate("/rotate-token", Some("the owner's own key")).await;
+    assert_eq!(first.status, 200, "{first:?}");
+    for (path, key) in [
+        ("/rotate-token", None),
+        ("/rotate-token", Some("another key")),
+        ("/logout-everywhere", None),
+        ("/logout-everywhere", Some("the owner's own key")),
+    ] {
+        let thief = rotate(path, key).await;
+        assert_eq!((thief.status, &thief.json()["error"]), (409, &json!("rotated")), "{path} {key:?}: {thief:?}");
+    }
+    // The owner, whose answer was lost, asks again.
+    let again = rotate("/rotate-token", Some("the owner's own key")).await;
+    assert_eq!(again.json(), first.json());
+    let fresh = Customer { token: first.json()["access_token"].as_str().unwrap().to_owned(), ..owner.clone() };
+    assert_eq!(world.balance(&fresh).await, 50.0);
+    assert_eq!(world.get(&owner, "/me").await.status, 401);
+    assert_eq!(rotate("/rotate-token", Some("the owner's own key")).await.status, 401, "its time is over");
+    Ok(())
+}
+
+#[tokio::test]
+async fn token_labels_that_look_like_others() -> Result<()> {
+    let world = World::start().await?;
+    let owner = world.customer(50).await?;
+    for label in ["first\u{200b}", "\u{202e}tsrif", "first\u{7}", "\u{feff}first", " "] {
+        let made = world.post(&owner, "/tokens", json!({"label": label}).to_string()).await;
+        assert_eq!(made.status, 422, "{label:?}: {made:?}");
+    }
+    let (stolen, thiefs) = mint(&world, &owner, json!({"label": "first", "manage": true})).await;
+    let (_, id) = mint(&world, &stolen, json!({"label": "first"})).await;
+    let cookie = format!("__Host-access_token={}", owner.token);
+    let page = world.send(with_cookies(&world, "/account", &cookie)).await.body;
+    let row = |id: &str, made_with: &str| format!("<td><code>{id}</code></td><td><code>{made_with}</code></td>");
+    for (id, made_with) in [("first", "–"), (&thiefs, "first"), (&id, &thiefs)] {
+        assert!(page.contains(&row(id, made_with)), "{id} {made_with}: {page}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_demo_page_in_a_frame_of_a_sibling_subdomain() -> Result<()> {
+    let world = World::of("examples/quickstart", StandInOptions::default(), &[]).await?;
+    for (path, kind) in [("/demo", "text/html"), ("/demo.js", "text/javascript"), ("/demo.css", "text/css")] {
+        let page = world.visit(path).await;
+        assert_eq!((page.status, page.header("content-type")), (200, format!("{kind}; charset=utf-8")), "{path}");
+        let policy = page.header("content-security-policy");
+        assert!(policy.contains("frame-ancestors 'none'") && policy.contains("script-src 'self'"), "{policy}");
+        assert_eq!(page.header("cross-origin-opener-policy"), "same-origin");
+    }
+    Ok(())
+}

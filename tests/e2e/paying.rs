@@ -270,6 +270,7 @@ async fn a_payment_link_that_is_not_the_one_meant_is_said_and_costs_nobody_anyth
         let topup = world.get(&customer, "/topup").await;
         assert!(topup.status == 503 && topup.body.contains(variable), "{topup:?}");
         assert_eq!(world.get(&customer, "/ok").await.status, 200, "a balance is not asked where it came from");
+        world.settled(&customer).await;
     }
     // Money that comes while it is so waits at Stripe.
     world.stripe.pay(&PayRequest::new(60, &customer.reference)).await?;

@@ -216,7 +216,7 @@ async fn what_went_back_of_unclaimed_money_is_seen_and_cannot_be_assigned() -> R
         let form = [("key", key), ("account", customer.reference.as_str()), ("cents", cents)];
         let form: Vec<String> = form.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let request = world.request(Method::POST, "/db/admin-readonly/assign");
-        let request = request.basic_auth("admin-readonly", Some("a secret that only these tests ever use"));
+        let request = request.basic_auth("admin", Some("a secret that only these tests ever use"));
         let request = request.header("content-type", "application/x-www-form-urlencoded");
         world.send(request.header("accept", "application/json").body(form.join("&"))).await.status
     };

@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod browser;
 pub mod dice;
+pub mod imports;
 pub mod secrets;
 pub mod traffic;
 pub mod visitor;

@@ -1,11 +1,12 @@
 //! `cargo stripeflare new`: a project that compiles, and what it needs at Stripe.
 
+mod dependency;
 mod template;
 
 use std::env;
 use std::fs;
 use std::io::{self, IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
@@ -44,8 +45,10 @@ pub struct Options {
     pub stripe_secret: Option<String>,
     /// As `stripe_secret`.
     pub stripe_publishable_key: Option<String>,
-    /// The folder of the crate `stripeflare`, to depend on it by path.
-    pub stripeflare: Option<PathBuf>,
+    /// Whose repository on GitHub it will be; by default as the keys, from `GITHUB_OWNER`.
+    pub github_owner: Option<String>,
+    /// The folder of the crate `stripeflare`, or a git repository's address, to depend on.
+    pub stripeflare: Option<String>,
     /// Another Stripe, on this machine.
     pub stripe_api: Option<String>,
 }
@@ -62,7 +65,10 @@ pub fn run(options: &Options) -> Result<()> {
     check_name(&name)?;
     let dir = env::current_dir()?.join(&name);
     let is_there = is_ours(&dir, &name)?;
-    let keys = options.keys()?;
+    let settings = Settings::read()?;
+    let keys = options.keys(&settings)?;
+    let owner = settings.get(options.github_owner.as_ref(), "GITHUB_OWNER");
+    owner.as_deref().map_or(Ok(()), check_owner)?;
 
     let title = answer(options.title.as_ref(), "Title", Some(&name))?.unwrap_or_else(|| name.clone());
     check_title(&title)?;
@@ -83,13 +89,15 @@ pub fn run(options: &Options) -> Result<()> {
     if is_there {
         println!("{} is there already; its files stay as they are.", dir.display());
     } else {
-        let dependency = options.dependency()?;
+        let dependency = dependency::dependency(options.stripeflare.as_deref())?;
+        let repository = owner.map(|owner| format!("https://github.com/{owner}/{name}"));
         let values = Values {
             name: &name,
             title: &title,
             domain: domain.as_deref(),
             currency: &currency,
             dependency: &dependency,
+            repository: repository.as_deref(),
         };
         create(&dir, &values)?;
         println!("Made {}.", dir.display());
@@ -124,21 +132,32 @@ pub fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
+/// What is the same for each of a seller's projects, in `~/.stripeflare.dev.vars`.
+struct Settings(Option<DevVars>);
+
+impl Settings {
+    fn read() -> Result<Self> {
+        let file = env::home_dir().map(|home| DevVars::read_file(home.join(".stripeflare.dev.vars"))).transpose()?;
+        Ok(Self(file.flatten()))
+    }
+
+    /// The flag's value, the environment's, or the file's.
+    fn get(&self, flag: Option<&String>, name: &str) -> Option<String> {
+        let stored = || self.0.as_ref().and_then(|vars| vars.get(name)).map(str::to_owned);
+        let value = flag.cloned().or_else(|| env::var(name).ok()).or_else(stored)?;
+        Some(value.trim().to_owned()).filter(|value| !value.is_empty())
+    }
+}
+
 impl Options {
-    fn keys(&self) -> Result<Option<Keys>> {
+    fn keys(&self, settings: &Settings) -> Result<Option<Keys>> {
         if let Some(base) = &self.stripe_api
             && !base.starts_with("http://127.0.0.1:")
         {
             bail!("another Stripe than Stripe itself is for tests, at http://127.0.0.1:<port>");
         }
-        let file = env::home_dir().map(|home| DevVars::read_file(home.join(".stripeflare.dev.vars"))).transpose()?;
-        let file = file.flatten();
-        let from = |flag: &Option<String>, name: &str| {
-            let stored = || file.as_ref().and_then(|vars| vars.get(name)).map(str::to_owned);
-            flag.clone().or_else(|| env::var(name).ok()).or_else(stored).filter(|value| !value.trim().is_empty())
-        };
-        let secret = from(&self.stripe_secret, "STRIPE_SECRET");
-        let publishable = from(&self.stripe_publishable_key, "STRIPE_PUBLISHABLE_KEY");
+        let secret = settings.get(self.stripe_secret.as_ref(), "STRIPE_SECRET");
+        let publishable = settings.get(self.stripe_publishable_key.as_ref(), "STRIPE_PUBLISHABLE_KEY");
         match (secret, publishable) {
             (Some(secret), Some(publishable)) => Keys::new(&secret, &publishable, self.live).map(Some),
             (None, None) if self.live => bail!("--live needs live keys in STRIPE_SECRET and STRIPE_PUBLISHABLE_KEY"),
@@ -146,19 +165,6 @@ impl Options {
             (Some(_), None) => bail!("STRIPE_SECRET is set and STRIPE_PUBLISHABLE_KEY is not: set both, or neither"),
             (None, Some(_)) => bail!("STRIPE_PUBLISHABLE_KEY is set and STRIPE_SECRET is not: set both, or neither"),
         }
-    }
-
-    /// By path, from the checkout that this tool was built in; else the release of the same number.
-    fn dependency(&self) -> Result<String> {
-        let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).join("../stripeflare");
-        let path = match &self.stripeflare {
-            Some(path) => path.clone(),
-            None if checkout.is_dir() => checkout,
-            None => return Ok(format!("\"{}\"", env!("CARGO_PKG_VERSION"))),
-        };
-        let path = path.canonicalize().with_context(|| format!("no folder {}", path.display()))?;
-        let path = path.to_str().with_context(|| format!("{} is no UTF-8", path.display()))?;
-        Ok(format!("{{ path = {} }}", toml::Value::from(path)))
     }
 }
 
@@ -168,7 +174,7 @@ fn create(dir: &Path, values: &Values<'_>) -> Result<()> {
     let made = fs::create_dir(&draft)
         .with_context(|| format!("cannot make a folder in {}", draft.parent().unwrap_or(dir).display()))
         .and_then(|()| template::write(&draft, values))
-        .and_then(|()| init_git(&draft))
+        .and_then(|()| init_git(&draft, values.repository))
         .and_then(|()| fs::rename(&draft, dir).with_context(|| format!("cannot make {}", dir.display())));
     if made.is_err() {
         let _ = fs::remove_dir_all(&draft);
@@ -177,11 +183,13 @@ fn create(dir: &Path, values: &Values<'_>) -> Result<()> {
 }
 
 /// A repository of its own, unless it is in one already.
-fn init_git(dir: &Path) -> Result<()> {
+fn init_git(dir: &Path, origin: Option<&str>) -> Result<()> {
     if dir.ancestors().any(|dir| dir.join(".git").exists()) {
         return Ok(());
     }
-    process::capture(process::command("git").args(["init", "--quiet"]).current_dir(dir)).map(drop)
+    process::capture(process::command("git").args(["init", "--quiet"]).current_dir(dir))?;
+    let Some(origin) = origin else { return Ok(()) };
+    process::capture(process::command("git").args(["remote", "add", "origin", origin]).current_dir(dir)).map(drop)
 }
 
 #[derive(Deserialize)]
@@ -257,6 +265,14 @@ fn check_domain(domain: &str) -> Result<()> {
     Ok(())
 }
 
+fn check_owner(owner: &str) -> Result<()> {
+    let is_plain = owner.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    if !is_plain || owner.is_empty() || owner.len() > 39 || owner.starts_with('-') {
+        bail!("{owner:?} in GITHUB_OWNER is no user or organization on GitHub: use letters, digits and hyphens");
+    }
+    Ok(())
+}
+
 fn check_currency(currency: &str) -> Result<()> {
     if currency.len() != 3 || !currency.bytes().all(|byte| byte.is_ascii_lowercase()) {
         bail!("{currency:?} is no currency: give its three letters, such as usd");
@@ -278,6 +294,14 @@ mod tests {
         }
         for bad in ["", "1a", "Shop", "a_b", "a-", "../a", "stripeflare", &"a".repeat(64)] {
             assert!(check_name(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn owners_are_githubs() {
+        check_owner("my-Company1").unwrap();
+        for bad in ["", "-a", "a/b", "a b", "a\"", &"a".repeat(40)] {
+            assert!(check_owner(bad).is_err(), "{bad}");
         }
     }
 

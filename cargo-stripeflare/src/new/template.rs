@@ -26,6 +26,8 @@ pub(super) struct Values<'a> {
     pub(super) currency: &'a str,
     /// The right side of `stripeflare = …`.
     pub(super) dependency: &'a str,
+    /// Where others will find it.
+    pub(super) repository: Option<&'a str>,
 }
 
 /// Writes all files into a folder that is there.
@@ -48,7 +50,9 @@ impl Values<'_> {
         let route = domain.map_or_else(String::new, |domain| {
             format!("routes = [{{ pattern = \"{domain}\", custom_domain = true }}]\n")
         });
+        let repository = self.repository.map_or_else(String::new, |url| format!("repository = \"{url}\"\n"));
         text.replace("{{name}}", self.name)
+            .replace("{{repository}}", &repository)
             .replace("{{currency}}", self.currency)
             .replace("{{CURRENCY}}", &self.currency.to_ascii_uppercase())
             .replace("{{dependency}}", self.dependency)
@@ -67,7 +71,7 @@ mod tests {
     use super::*;
 
     fn values(title: &str) -> Values<'_> {
-        Values { name: "shop", title, domain: None, currency: "eur", dependency: "\"0.1\"" }
+        Values { name: "shop", title, domain: None, currency: "eur", dependency: "\"0.1\"", repository: None }
     }
 
     #[test]

@@ -12,6 +12,7 @@ use anyhow::{Context, Result};
 pub use npm::NpmTools;
 pub(crate) use toolchain::NIGHTLY;
 
+use crate::process;
 use crate::progress;
 use crate::project::Project;
 
@@ -49,8 +50,17 @@ pub fn toolchain(project: &Project, panic: Panic) -> Result<()> {
 /// Says what is missing, why it could not be installed and what to do.
 pub fn npm(dir: &Path) -> Result<NpmTools> {
     let _lock = Lock::take()?;
-    // Where cargo has its lock file is the workspace; what lies above is not the user's choice.
-    npm::provision(dir.ancestors().find(|dir| dir.join("Cargo.lock").is_file()))
+    npm::provision(workspace_root(dir)?.as_deref())
+}
+
+/// As cargo says of the nearest package. What lies above a workspace is not the user's choice, and anybody can put a lock
+/// file and a `package.json` into a folder that is everybody's.
+fn workspace_root(dir: &Path) -> Result<Option<PathBuf>> {
+    let mut manifests = dir.ancestors().map(|dir| dir.join("Cargo.toml"));
+    let Some(manifest) = manifests.find(|manifest| manifest.is_file()) else { return Ok(None) };
+    let mut cargo = process::command("cargo");
+    cargo.args(["locate-project", "--workspace", "--message-format", "plain", "--manifest-path"]).arg(manifest);
+    Ok(Path::new(&process::first_line(&mut cargo)?).parent().map(Path::to_owned))
 }
 
 /// `$CARGO_HOME/stripeflare`: shared between projects, a folder per tool and version.
@@ -83,5 +93,30 @@ impl Lock {
             }
         }
         Ok(Self(file))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_package_json_and_a_lock_file_put_above_the_workspace() {
+        let shared = tempfile::tempdir().unwrap();
+        let shared = shared.path().canonicalize().unwrap();
+        for planted in ["package.json", "package-lock.json", "Cargo.lock"] {
+            fs::write(shared.join(planted), "{}").unwrap();
+        }
+        assert_eq!(workspace_root(&shared).unwrap(), None);
+        let workspace = shared.join("worker");
+        fs::create_dir_all(workspace.join("src")).unwrap();
+        fs::create_dir(workspace.join("build")).unwrap();
+        fs::write(workspace.join("Cargo.toml"), "[package]\nname = \"worker\"\nedition = \"2024\"").unwrap();
+        fs::write(workspace.join("src/lib.rs"), "").unwrap();
+        assert_eq!(
+            workspace_root(&workspace.join("build")).unwrap(),
+            Some(workspace.clone()),
+            "before it has a lock file"
+        );
     }
 }

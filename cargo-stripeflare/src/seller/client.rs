@@ -1,15 +1,19 @@
 //! Stripe's API, as far as setting up an account needs it.
 
 use std::fmt;
+use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
-use reqwest::{Client, Method, StatusCode};
+use anyhow::{Context, Error, Result, anyhow, bail};
+use reqwest::{Client, Method, Request, StatusCode};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::stripe::API_VERSION;
+use crate::stripe::{API_VERSION, random};
 
 const STRIPE: &str = "https://api.stripe.com";
+
+/// Between two tries.
+const PAUSES: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(1)];
 
 /// What Stripe gives at most in one answer.
 const PAGE: &str = "100";
@@ -122,29 +126,79 @@ impl Stripe {
         }
     }
 
+    /// Asks again while it may help. Each try has the same key: Stripe makes nothing twice, and answers what was lost.
     async fn send(&self, method: Method, kind: &str, fields: &[(&str, &str)]) -> Result<Value> {
         let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
-        let mut url = format!("{}/v1/{kind}", self.base);
-        let creates = method == Method::POST;
-        if !creates {
-            url = format!("{url}?{form}");
+        let request = if method == Method::POST {
+            let request = self.http.post(format!("{}/v1/{kind}", self.base)).header("Idempotency-Key", random(32));
+            request.header("Content-Type", "application/x-www-form-urlencoded").body(form)
+        } else {
+            self.http.get(format!("{}/v1/{kind}?{form}", self.base))
+        };
+        let request = request.bearer_auth(&self.keys.secret).header("Stripe-Version", API_VERSION).build()?;
+        for pause in PAUSES {
+            let again = request.try_clone().context("a request without a body to read")?;
+            match self.try_once(again, kind).await {
+                Err(Trouble { passes: true, .. }) => tokio::time::sleep(pause).await,
+                answer => return answer.map_err(|trouble| trouble.error),
+            }
         }
-        let mut request = self.http.request(method, url).bearer_auth(&self.keys.secret);
-        request = request.header("Stripe-Version", API_VERSION);
-        if creates {
-            request = request.header("Content-Type", "application/x-www-form-urlencoded").body(form);
-        }
-        let answer = request.send().await.with_context(|| format!("Stripe cannot be reached at {}", self.base))?;
+        self.try_once(request, kind).await.map_err(|trouble| trouble.error)
+    }
+
+    async fn try_once(&self, request: Request, kind: &str) -> Result<Value, Trouble> {
+        let answer = self.http.execute(request).await;
+        let answer = answer.with_context(|| format!("Stripe cannot be reached at {}", self.base));
+        let answer = answer.map_err(Trouble::passing)?;
         let status = answer.status();
-        let body = answer.bytes().await.context("Stripe's answer broke off")?;
+        let advice = answer.headers().get("stripe-should-retry").map(|advice| advice == "true");
+        let body = answer.bytes().await.context("Stripe's answer broke off").map_err(Trouble::passing)?;
         if status.is_success() {
-            return serde_json::from_slice(&body).context("Stripe answered something that is no JSON");
-        }
-        if status == StatusCode::UNAUTHORIZED {
-            // Stripe's own message repeats a part of the key.
-            bail!("Stripe does not know the key in STRIPE_SECRET: copy it again from dashboard.stripe.com/apikeys");
+            let read = serde_json::from_slice(&body).context("Stripe answered something that is no JSON");
+            return read.map_err(Trouble::lasting);
         }
         let said = serde_json::from_slice::<Failure>(&body).ok().and_then(|failure| failure.error.message);
-        bail!("Stripe answered {} to {kind}: {}", status.as_u16(), said.as_deref().unwrap_or("nothing more"))
+        let said = said.as_deref().unwrap_or("nothing more");
+        let error = match status {
+            // Stripe's own messages repeat a part of the key.
+            StatusCode::UNAUTHORIZED => {
+                anyhow!(
+                    "Stripe does not know the key in STRIPE_SECRET: copy it again from dashboard.stripe.com/apikeys"
+                )
+            }
+            StatusCode::FORBIDDEN => match missing_permission(said) {
+                Some(permission) => anyhow!(
+                    "the restricted key in STRIPE_SECRET lacks the permission {permission}: give it write access to \
+                     products, prices, payment links and webhook endpoints at dashboard.stripe.com/apikeys, or use the \
+                     secret key"
+                ),
+                None => anyhow!("the key in STRIPE_SECRET may not use {kind}"),
+            },
+            _ => anyhow!("Stripe answered {} to {kind}: {said}", status.as_u16()),
+        };
+        let passes = matches!(status, StatusCode::CONFLICT | StatusCode::TOO_MANY_REQUESTS) || status.is_server_error();
+        Err(Trouble { error, passes: advice.unwrap_or(passes) })
     }
+}
+
+/// Why a try failed.
+struct Trouble {
+    error: Error,
+    /// Whether another try may succeed.
+    passes: bool,
+}
+
+impl Trouble {
+    fn passing(error: Error) -> Self {
+        Self { error, passes: true }
+    }
+
+    fn lasting(error: Error) -> Self {
+        Self { error, passes: false }
+    }
+}
+
+/// `rak_…` in what Stripe says about a restricted key.
+fn missing_permission(message: &str) -> Option<&str> {
+    message.split('\'').find(|part| part.starts_with("rak_"))
 }

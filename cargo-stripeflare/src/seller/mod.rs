@@ -10,22 +10,8 @@ use serde_json::Value;
 pub use client::Keys;
 
 use crate::dev_vars::DevVars;
-use crate::stripe::{API_VERSION, random};
+use crate::stripe::{API_VERSION, WEBHOOK_EVENTS, random};
 use client::Stripe;
-
-/// The events that the runtime reads.
-pub const EVENTS: [&str; 10] = [
-    "checkout.session.completed",
-    "checkout.session.async_payment_succeeded",
-    "refund.created",
-    "refund.updated",
-    "refund.failed",
-    "charge.dispute.created",
-    "charge.dispute.updated",
-    "charge.dispute.funds_withdrawn",
-    "charge.dispute.funds_reinstated",
-    "charge.dispute.closed",
-];
 
 /// Shown above the payment page's button: who is sent somebody else's link should know what paying does.
 const WARNING: &str = "Paying can log in the browser that opened this page. If somebody sent it to you, do not pay \
@@ -202,7 +188,7 @@ impl Offer {
         }
         let mut fields =
             vec![("url", url.as_str()), ("api_version", API_VERSION), ("metadata[stripeflare]", &self.name)];
-        fields.extend(EVENTS.map(|event| ("enabled_events[]", event)));
+        fields.extend(WEBHOOK_EVENTS.map(|event| ("enabled_events[]", event)));
         let endpoint = stripe.create("webhook_endpoints", &fields).await?;
         remember(vars, &[("STRIPE_WEBHOOK_SIGNING_SECRET", text(&endpoint, "secret")?)])?;
         report.add("made", "webhook endpoint", text(&endpoint, "id")?);
@@ -227,10 +213,10 @@ mod tests {
     #[test]
     fn the_documentation_names_the_same_events_and_version() {
         let documented = include_str!("../../../docs/operating.md");
-        for event in EVENTS {
+        for event in WEBHOOK_EVENTS {
             assert!(documented.contains(&format!("enabled_events[]={event}")), "{event}");
         }
-        assert_eq!(documented.matches("enabled_events[]=").count(), EVENTS.len());
+        assert_eq!(documented.matches("enabled_events[]=").count(), WEBHOOK_EVENTS.len());
         assert!(documented.contains(&format!("api_version={API_VERSION}")));
     }
 

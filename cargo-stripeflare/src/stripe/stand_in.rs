@@ -12,91 +12,19 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::clock::Clock;
-use super::disputes::{DisputeEnd, DisputeRequest};
-use super::payments::{Paid, PayRequest};
-use super::refunds::RefundStatus;
-use super::server::{Inner, Knobs, router};
-use super::setup::{add_link, first_link};
-use super::state::{Account, Cause, State, text};
-use super::webhooks::{self, Delivery, DeliveryRecord, Progress};
-use super::{ids, signature};
-
-/// What a stripeflare worker wants to hear of.
-pub const WEBHOOK_EVENTS: [&str; 10] = [
-    "checkout.session.completed",
-    "checkout.session.async_payment_succeeded",
-    "checkout.session.async_payment_failed",
-    "refund.created",
-    "refund.updated",
-    "refund.failed",
-    "charge.dispute.created",
-    "charge.dispute.funds_withdrawn",
-    "charge.dispute.funds_reinstated",
-    "charge.dispute.closed",
-];
-
-/// How to start the stand-in.
-#[derive(Debug, Clone)]
-pub struct StandInOptions {
-    /// `None`: one that is free.
-    pub port: Option<u16>,
-    /// Anything else is answered 401. `sk_live_…` makes everything live mode.
-    pub secret_key: String,
-    /// Where webhooks go; can be set later.
-    pub webhook_url: Option<String>,
-    /// `whsec_…`
-    pub webhook_secret: String,
-    /// What is sent there; `*` is everything.
-    pub webhook_events: Vec<String>,
-    /// Of the payment link it starts with.
-    pub currency: String,
-    /// Where that link sends the payer afterwards, with `{CHECKOUT_SESSION_ID}` in it; `None`: a page that says thanks.
-    pub after_payment: Option<String>,
-    /// How long a bank debit takes; `None`: until [`StandIn::settle_delayed`].
-    pub settle_after: Option<Duration>,
-    /// How long the payer waits for the webhook's answer before being sent on.
-    pub redirect_wait: Duration,
-    /// How webhooks arrive.
-    pub delivery: Delivery,
-    /// The time on objects and signatures.
-    pub clock: Clock,
-    /// Fingerprints of cards depend on it: the same account, the same fingerprint, also tomorrow.
-    pub account: String,
-}
-
-impl Default for StandInOptions {
-    fn default() -> Self {
-        Self {
-            port: None,
-            secret_key: format!("sk_test_{}", ids::random(32)),
-            webhook_url: None,
-            webhook_secret: format!("whsec_{}", ids::random(32)),
-            webhook_events: WEBHOOK_EVENTS.map(str::to_owned).to_vec(),
-            currency: "usd".to_owned(),
-            after_payment: None,
-            settle_after: None,
-            redirect_wait: Duration::from_secs(10),
-            delivery: Delivery::default(),
-            clock: Clock::default(),
-            account: "acct_1StandInForStripe".to_owned(),
-        }
-    }
-}
-
-/// Trouble that the API is in; the payment page and webhooks go on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ApiFault {
-    /// Answers after a while.
-    Slow(Duration),
-    /// 429
-    RateLimited,
-    /// 500
-    Broken,
-    /// 200 with something that is no JSON.
-    Garbage,
-    /// The answer breaks off.
-    Disconnect,
-}
+use super::model::deliveries::{Delivery, DeliveryRecord, Progress};
+use super::model::events::Cause;
+use super::model::permission::Permission;
+use super::model::state::{Account, State};
+use super::options::{ApiFault, StandInOptions};
+use super::resources::disputes::{DisputeEnd, DisputeRequest};
+use super::resources::payment_links::{add_link, first_link};
+use super::resources::payments::{Paid, PayRequest};
+use super::resources::refunds::RefundStatus;
+use super::server::shared::{Inner, Knobs};
+use super::server::{router, webhooks};
+use super::wire::json::text;
+use super::wire::{ids, signature};
 
 /// A running stand-in. Dropping it ends it.
 #[derive(Debug)]
@@ -122,10 +50,11 @@ impl StandIn {
             id: options.account.clone(),
             livemode: options.secret_key.starts_with("sk_live_") || options.secret_key.starts_with("rk_live_"),
             clock: options.clock.clone(),
+            api_version: options.account_version.clone(),
             url: format!("http://127.0.0.1:{port}"),
         };
         let mut state = State::new(account);
-        let link = first_link(&mut state, &options);
+        let link = first_link(&mut state, &options.secret_key, &options.currency, options.after_payment.as_deref());
         if let Some(url) = &options.webhook_url {
             state.insert_webhook_endpoint(url, &options.webhook_events, options.webhook_secret.clone());
         }
@@ -133,6 +62,8 @@ impl StandIn {
             random: fastrand::Rng::with_seed(options.delivery.seed),
             delivery: options.delivery.clone(),
             fault: None,
+            faults_at: Vec::new(),
+            restricted_keys: options.restricted_keys.clone(),
             requests: Vec::new(),
         };
         let inner = Arc::new(Inner {
@@ -171,7 +102,9 @@ impl StandIn {
     /// The variables that make a worker talk to this stand-in; `DB_SECRET` is the worker's own.
     pub fn vars(&self) -> BTreeMap<String, String> {
         let options = &self.inner.options;
-        let publishable = options.secret_key.replacen("sk_", "pk_", 1);
+        let mode = if self.inner.lock().account.livemode { "live" } else { "test" };
+        let name = options.secret_key.splitn(3, '_').last().unwrap_or_default();
+        let publishable = format!("pk_{mode}_{name}");
         [
             ("STRIPE_SECRET", options.secret_key.clone()),
             ("STRIPE_PUBLISHABLE_KEY", publishable),
@@ -218,6 +151,16 @@ impl StandIn {
     /// Puts the API in trouble, or out of it.
     pub fn set_api_fault(&self, fault: Option<ApiFault>) {
         self.inner.knobs().fault = fault;
+    }
+
+    /// Puts one kind of request in trouble so many times, such as `POST /v1/refunds`.
+    pub fn set_api_fault_at(&self, request: &str, fault: ApiFault, times: u32) {
+        self.inner.knobs().faults_at.push((request.to_owned(), fault, times));
+    }
+
+    /// What a restricted key may do from now on.
+    pub fn set_permissions(&self, key: &str, permissions: &[Permission]) {
+        self.inner.knobs().restricted_keys.insert(key.to_owned(), permissions.to_vec());
     }
 
     /// `GET /v1/…` of every request to the API so far.
@@ -279,26 +222,42 @@ impl StandIn {
         self.inner.run(|state| state.open_dispute(request))
     }
 
+    /// The seller's evidence goes to the bank.
+    ///
+    /// # Errors
+    /// If there is no such dispute, or it waits for none.
+    pub fn answer_dispute(&self, dispute: &str) -> Result<Value> {
+        self.inner.run(|state| state.answer_dispute(dispute))
+    }
+
+    /// An inquiry becomes a chargeback.
+    ///
+    /// # Errors
+    /// If there is no such inquiry.
+    pub fn escalate_dispute(&self, dispute: &str) -> Result<Value> {
+        self.inner.run(|state| state.escalate_dispute(dispute))
+    }
+
     /// The disputed amount leaves the seller.
     ///
     /// # Errors
-    /// If there is no such dispute.
+    /// If there is no such dispute, it is a mere inquiry or has ended, or the amount has left before.
     pub fn withdraw_disputed(&self, dispute: &str) -> Result<Value> {
         self.inner.run(|state| state.withdraw(dispute))
     }
 
-    /// The disputed amount comes back, or a part of it.
+    /// The disputed amount comes back, or a part of it; also from a dispute that is lost.
     ///
     /// # Errors
-    /// If there is no such dispute.
+    /// If there is no such dispute, or less has left.
     pub fn reinstate_disputed(&self, dispute: &str, amount: Option<i64>) -> Result<Value> {
         self.inner.run(|state| state.reinstate(dispute, amount))
     }
 
-    /// The dispute ends.
+    /// The dispute ends. What is lost leaves first, if it has not.
     ///
     /// # Errors
-    /// If there is no such dispute.
+    /// If there is no such dispute, or it cannot end so.
     pub fn close_dispute(&self, dispute: &str, end: DisputeEnd) -> Result<Value> {
         self.inner.run(|state| state.close_dispute(dispute, end))
     }
@@ -329,11 +288,16 @@ impl StandIn {
         self.inner.lock().find(kind, id).cloned()
     }
 
+    /// All objects of a kind so far, such as `"price"`, oldest first.
+    pub fn objects(&self, kind: &str) -> Vec<Value> {
+        let mut objects: Vec<Value> = self.inner.lock().all(kind).cloned().collect();
+        objects.reverse();
+        objects
+    }
+
     /// All events so far, oldest first.
     pub fn events(&self) -> Vec<Value> {
-        let mut events: Vec<Value> = self.inner.lock().all("event").cloned().collect();
-        events.reverse();
-        events
+        self.objects("event")
     }
 
     /// All deliveries so far, also those under way.
@@ -352,7 +316,7 @@ impl StandIn {
                 .map(|delivery| (delivery.kind.clone(), delivery.endpoint.clone()))
                 .collect();
             for (kind, endpoint) in sent {
-                state.deliveries.queue(event, &kind, &endpoint);
+                state.deliveries.queue_by_hand(event, &kind, &endpoint);
             }
         }
         webhooks::dispatch(&self.inner);

@@ -1,16 +1,15 @@
 //! `cargo stripeflare new`, as a user runs it.
 
-mod stripe;
-
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use cargo_stripeflare::dev_vars::DevVars;
-use cargo_stripeflare::seller::EVENTS;
-use serde_json::json;
-use stripe::{SECRET, Stripe};
+use cargo_stripeflare::stripe::Permission::Write;
+use cargo_stripeflare::stripe::{API_VERSION, ApiFault, PayRequest, Resource, StandIn, StandInOptions, WEBHOOK_EVENTS};
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// A folder to work in that is also its own home, with no keys around.
@@ -28,7 +27,11 @@ impl Place {
     fn command(&self, arguments: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-stripeflare"));
         command.args(["stripeflare", "new"]).args(arguments.split(' ')).current_dir(self.0.path());
-        command.env("HOME", self.0.path()).env_remove("STRIPE_SECRET").env_remove("STRIPE_PUBLISHABLE_KEY");
+        command
+            .env("HOME", self.0.path())
+            .env_remove("STRIPE_SECRET")
+            .env_remove("STRIPE_PUBLISHABLE_KEY")
+            .env_remove("GITHUB_OWNER");
         command
     }
 
@@ -43,6 +46,27 @@ impl Place {
         command.env("STRIPE_SECRET", SECRET).env("STRIPE_PUBLISHABLE_KEY", "pk_test_key");
         tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
     }
+}
+
+const SECRET: &str = "sk_test_secret";
+const RESTRICTED: &str = "rk_test_1234567890abcd";
+
+/// How often a request is tried.
+const TRIES: u32 = 3;
+
+async fn stripe() -> StandIn {
+    let restricted_keys =
+        BTreeMap::from([(RESTRICTED.to_owned(), vec![Write(Resource::Products), Write(Resource::Prices)])]);
+    StandIn::start(StandInOptions { secret_key: SECRET.to_owned(), restricted_keys, ..StandInOptions::default() })
+        .await
+        .unwrap()
+}
+
+/// What was made for the project, of the kinds that this makes.
+fn made(stripe: &StandIn) -> Vec<Value> {
+    let kinds = ["product", "price", "payment_link", "webhook_endpoint"];
+    let objects = kinds.iter().flat_map(|kind| stripe.objects(kind));
+    objects.filter(|object| object["metadata"]["stripeflare"] == "shop").collect()
 }
 
 fn succeeded(output: &Output) -> String {
@@ -82,81 +106,118 @@ async fn a_new_project_compiles_and_passes_its_own_test() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn with_keys_everything_is_made_at_stripe_once() {
-    let (place, stripe) = (Place::empty(), Stripe::default());
-    let arguments = format!("shop --domain a.example --title Shop --tax --stripe-api-base {}", stripe.start().await);
+    let (place, stripe) = (Place::empty(), stripe().await);
+    let arguments = format!("shop --domain a.example --title Shop --tax --stripe-api-base {}", stripe.api_base());
     succeeded(&place.run_with_keys(&arguments).await);
 
-    let [product] = &stripe.created("products")[..] else { panic!() };
+    let [product, price, link, endpoint] = &made(&stripe)[..] else { panic!("{:?}", made(&stripe)) };
     assert_eq!(product["name"], "Shop");
-    let [price] = &stripe.created("prices")[..] else { panic!() };
     assert_eq!((&price["product"], &price["currency"]), (&product["id"], &json!("usd")));
-    assert_eq!(price["custom_unit_amount"], json!({ "enabled": "true", "minimum": "500" }));
-    let [link] = &stripe.created("payment_links")[..] else { panic!() };
+    assert_eq!(price["custom_unit_amount"], json!({ "maximum": null, "minimum": 500, "preset": null }));
     let return_to = "https://a.example/stripe/return?session_id={CHECKOUT_SESSION_ID}";
     assert_eq!(link["after_completion"], json!({ "type": "redirect", "redirect": { "url": return_to } }));
-    assert_eq!(link["payment_method_types"], json!({ "0": "card", "1": "link" }));
-    assert!(link["custom_text"]["submit"]["message"].as_str().unwrap().contains("do not pay unless you mean"));
-    assert_eq!(link["automatic_tax"]["enabled"], "true");
-    assert!(link["invoice_creation"].is_null());
-    let [endpoint] = &stripe.created("webhook_endpoints")[..] else { panic!() };
+    assert_eq!(link["payment_method_types"], json!(["card", "link"]));
+    let warning = "Paying can log in the browser that opened this page. If somebody sent it to you, do not pay unless you \
+                   mean to give them this money.";
+    assert_eq!(link["custom_text"]["submit"]["message"], warning);
+    assert_eq!(
+        (&link["automatic_tax"]["enabled"], &link["invoice_creation"]["enabled"]),
+        (&json!(true), &json!(false))
+    );
     assert_eq!(endpoint["url"], "https://a.example/stripe-webhook");
-    assert_eq!(endpoint["api_version"], "2026-07-29.dahlia");
-    assert_eq!(endpoint["enabled_events"], json!(EVENTS));
+    assert_eq!((&endpoint["api_version"], &endpoint["enabled_events"]), (&json!(API_VERSION), &json!(WEBHOOK_EVENTS)));
 
     let path = place.path("shop/.test.vars");
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     let vars = DevVars::read_file(path.clone()).unwrap().unwrap();
     assert_eq!(vars.get("STRIPE_SECRET"), Some(SECRET));
     assert_eq!(vars.get("STRIPE_PUBLISHABLE_KEY"), Some("pk_test_key"));
-    assert_eq!(vars.get("STRIPE_WEBHOOK_SIGNING_SECRET"), Some("whsec_of_this_endpoint"));
+    assert!(vars.get("STRIPE_WEBHOOK_SIGNING_SECRET").unwrap().starts_with("whsec_"));
     assert_eq!(vars.get("STRIPE_PAYMENT_LINK"), link["url"].as_str());
     assert_eq!(vars.get("STRIPE_PAYMENT_LINK_ID"), link["id"].as_str());
     assert_eq!(vars.get("DB_SECRET").unwrap().len(), 48);
+    let payment =
+        PayRequest { payment_link: link["id"].as_str().map(str::to_owned), ..PayRequest::new(500, "acc-tag") };
+    assert_eq!(stripe.pay(&payment).await.unwrap()["success_url"], return_to);
 
     let written = fs::read(&path).unwrap();
     fs::write(place.path("shop/src/lib.rs"), "// mine\n").unwrap();
     succeeded(&place.run_with_keys(&arguments).await);
-    assert_eq!(stripe.count(), 4, "nothing is made twice");
+    assert_eq!(made(&stripe).len(), 4, "nothing is made twice");
     assert_eq!(fs::read(&path).unwrap(), written);
     assert_eq!(fs::read_to_string(place.path("shop/src/lib.rs")).unwrap(), "// mine\n");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failure_half_way_says_what_is_there_and_the_same_command_goes_on() {
-    let (place, stripe) = (Place::empty(), Stripe::default());
-    let arguments = format!("shop --domain a.example --amount 700 --stripe-api-base {}", stripe.start().await);
-    *stripe.broken.lock().unwrap() = Some("payment_links".to_owned());
+    let (place, stripe) = (Place::empty(), stripe().await);
+    let arguments = format!("shop --domain a.example --amount 700 --stripe-api-base {}", stripe.api_base());
+    stripe.set_api_fault_at("POST /v1/payment_links", ApiFault::Broken, TRIES);
     let error = failed(&place.run_with_keys(&arguments).await);
-    for part in ["product products_0, price prices_1", "run the same command again", "500", "Something is wrong"] {
+    let [product, price] = &made(&stripe)[..] else { panic!("{:?}", made(&stripe)) };
+    let there = format!("product {}, price {}", product["id"].as_str().unwrap(), price["id"].as_str().unwrap());
+    for part in [&*there, "run the same command again", "500", "An unknown error occurred"] {
         assert!(error.contains(part), "{error}");
     }
-    *stripe.broken.lock().unwrap() = None;
     succeeded(&place.run_with_keys(&arguments).await);
-    assert_eq!(stripe.count(), 4);
-    assert_eq!(stripe.created("prices")[0]["unit_amount"], 700);
+    assert_eq!(made(&stripe).len(), 4);
+    assert_eq!(made(&stripe)[1]["unit_amount"], 700);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_was_lost_makes_nothing_twice() {
+    let (place, stripe) = (Place::empty(), stripe().await);
+    let arguments = format!("shop --domain a.example --stripe-api-base {}", stripe.api_base());
+    for kind in ["products", "prices", "payment_links", "webhook_endpoints"] {
+        stripe.set_api_fault_at(&format!("POST /v1/{kind}"), ApiFault::LostAnswer, 1);
+    }
+    succeeded(&place.run_with_keys(&arguments).await);
+    assert_eq!(made(&stripe).len(), 4);
+    let vars = DevVars::read_file(place.path("shop/.test.vars")).unwrap().unwrap();
+    assert!(vars.get("STRIPE_WEBHOOK_SIGNING_SECRET").is_some());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_signing_secret_is_named_with_what_to_do() {
-    let (place, stripe) = (Place::empty(), Stripe::default());
-    let arguments = format!("shop --domain a.example --stripe-api-base {}", stripe.start().await);
+    let (place, stripe) = (Place::empty(), stripe().await);
+    let arguments = format!("shop --domain a.example --stripe-api-base {}", stripe.api_base());
     succeeded(&place.run_with_keys(&arguments).await);
     fs::remove_file(place.path("shop/.test.vars")).unwrap();
     let error = failed(&place.run_with_keys(&arguments).await);
-    assert!(error.contains("webhook_endpoints_3") && error.contains("STRIPE_WEBHOOK_SIGNING_SECRET"), "{error}");
-    assert_eq!(stripe.count(), 4);
+    let endpoint = stripe.objects("webhook_endpoint")[0]["id"].as_str().unwrap().to_owned();
+    assert!(error.contains(&endpoint) && error.contains("STRIPE_WEBHOOK_SIGNING_SECRET"), "{error}");
+    assert_eq!(made(&stripe).len(), 4);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_key_is_named_and_not_shown() {
-    let (place, stripe) = (Place::empty(), Stripe::default());
-    let arguments = format!("shop --domain a.example --stripe-api-base {}", stripe.start().await);
-    let mut command = place.command(&arguments);
-    command.env("STRIPE_SECRET", "sk_test_of_somebody").env("STRIPE_PUBLISHABLE_KEY", "pk_test_key");
-    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
-    let error = failed(&output);
+    let (place, stripe) = (Place::empty(), stripe().await);
+    let arguments = format!("shop --domain a.example --stripe-api-base {}", stripe.api_base());
+    let run = async |secret: &str| {
+        let mut command = place.command(&arguments);
+        command.env("STRIPE_SECRET", secret).env("STRIPE_PUBLISHABLE_KEY", "pk_test_key");
+        failed(&tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap())
+    };
+    let error = run("sk_test_of_somebody").await;
     assert!(error.contains("does not know the key in STRIPE_SECRET"), "{error}");
     assert!(!error.contains("somebody") && !error.contains("cret\n"), "{error}");
+    let error = run(RESTRICTED).await;
+    assert!(error.contains("lacks the permission rak_payment_links_read"), "{error}");
+    assert!(!error.contains("abcd"), "{error}");
+}
+
+#[tokio::test]
+async fn a_project_knows_its_repository() {
+    let place = Place::empty();
+    fs::write(place.path(".stripeflare.dev.vars"), "GITHUB_OWNER=somebody\n").unwrap();
+    succeeded(&place.run("shop").await);
+    let git =
+        Command::new("git").args(["remote", "get-url", "origin"]).current_dir(place.path("shop")).output().unwrap();
+    assert_eq!(succeeded(&git), "https://github.com/somebody/shop\n");
+    let manifest = fs::read_to_string(place.path("shop/Cargo.toml")).unwrap();
+    assert!(manifest.contains("repository = \"https://github.com/somebody/shop\""), "{manifest}");
+    let error = failed(&place.run("other --github-owner no/body").await);
+    assert!(error.contains("GITHUB_OWNER") && !place.path("other").exists(), "{error}");
 }
 
 #[tokio::test]

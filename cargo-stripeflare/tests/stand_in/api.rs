@@ -6,15 +6,10 @@ use cargo_stripeflare::stripe::{ApiFault, Method as PayBy, PayRequest, StandIn};
 use reqwest::Method;
 use serde_json::Value;
 
-use crate::support::{KEY, get, json, post_form, request, stand_in};
+use crate::support::{KEY, charge_of, get, json, post_form, request, stand_in};
 
 async fn paid(stand_in: &StandIn) -> Value {
     stand_in.pay(&PayRequest::new(1500, "account-tag")).await.unwrap()
-}
-
-fn charge_of(stand_in: &StandIn, session: &Value) -> String {
-    let intent = stand_in.object("payment_intent", session["payment_intent"].as_str().unwrap()).unwrap();
-    intent["latest_charge"].as_str().unwrap().to_owned()
 }
 
 #[tokio::test]

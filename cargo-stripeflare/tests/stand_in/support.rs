@@ -1,6 +1,7 @@
 //! A stand-in and an endpoint that records what it is sent.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::http::{HeaderMap, StatusCode};
@@ -13,6 +14,9 @@ use sha2::Sha256;
 
 pub(crate) const KEY: &str = "sk_test_key";
 pub(crate) const SECRET: &str = "whsec_secret";
+
+/// Longer than anything here takes.
+pub(crate) const SOON: Duration = Duration::from_secs(10);
 
 /// One webhook as it arrived.
 #[derive(Debug, Clone)]
@@ -110,4 +114,10 @@ pub(crate) async fn json(response: Response) -> (u16, Value) {
     let status = response.status().as_u16();
     let body = response.text().await.unwrap();
     (status, serde_json::from_str(&body).unwrap_or_else(|error| panic!("{error}: {body}")))
+}
+
+/// The charge that a session was paid with.
+pub(crate) fn charge_of(stand_in: &StandIn, session: &Value) -> String {
+    let intent = stand_in.object("payment_intent", session["payment_intent"].as_str().unwrap()).unwrap();
+    intent["latest_charge"].as_str().unwrap().to_owned()
 }

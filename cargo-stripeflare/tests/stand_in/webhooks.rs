@@ -6,22 +6,15 @@ use std::time::Duration;
 use cargo_stripeflare::stripe::{
     Delivery, DisputeEnd, DisputeRequest, Method, PayRequest, Progress, RefundStatus, StandIn, StandInOptions,
 };
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::support::{Endpoint, SECRET, get, options};
-
-const SOON: Duration = Duration::from_secs(10);
+use crate::support::{Endpoint, SECRET, SOON, charge_of, get, options};
 
 async fn start(delivery: Delivery) -> (StandIn, Endpoint) {
     let endpoint = Endpoint::start().await;
     let webhook_url = Some(endpoint.url.clone());
     let stand_in = StandIn::start(StandInOptions { webhook_url, delivery, ..options() }).await.unwrap();
     (stand_in, endpoint)
-}
-
-fn charge_of(stand_in: &StandIn, session: &Value) -> String {
-    let intent = stand_in.object("payment_intent", session["payment_intent"].as_str().unwrap()).unwrap();
-    intent["latest_charge"].as_str().unwrap().to_owned()
 }
 
 #[tokio::test]
@@ -103,7 +96,11 @@ async fn while_a_secret_is_rolled_both_sign() {
 
 #[tokio::test]
 async fn a_debit_is_paid_later_or_fails_later() {
-    let (stand_in, endpoint) = start(Delivery::default()).await;
+    let endpoint = Endpoint::start().await;
+    let kinds = ["completed", "async_payment_succeeded", "async_payment_failed"];
+    let webhook_events = kinds.map(|kind| format!("checkout.session.{kind}")).to_vec();
+    let webhook_url = Some(endpoint.url.clone());
+    let stand_in = StandIn::start(StandInOptions { webhook_url, webhook_events, ..options() }).await.unwrap();
     for succeeds in [true, false] {
         let request = PayRequest::new(500, "acc-tag").method(Method::BankDebit { succeeds });
         let session = stand_in.pay(&request).await.unwrap();

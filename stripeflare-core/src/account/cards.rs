@@ -36,9 +36,10 @@ impl Card {
         Self { identity: format!("{CARD}{fingerprint}"), label }
     }
 
-    /// A Link account, by its own email address.
+    /// A Link account, by its own email address. ASCII letters alone are the same, large or small: to Unicode a Kelvin sign
+    /// is a `k`, and somebody else's address.
     pub fn of_link(email: &str, label: String) -> Self {
-        Self { identity: format!("{LINK}{}", email.to_lowercase()), label }
+        Self { identity: format!("{LINK}{}", email.to_ascii_lowercase()), label }
     }
 
     /// What the directory knows it by.
@@ -435,6 +436,15 @@ mod tests {
         assert_eq!(row(&sql), [text("Petra"), text("form@example.com"), text("print"), None]);
         assert_eq!(log_in(&sql, &login(Some(visa()))), LoginOutcome::Done);
         assert!(at(&sql, |wallet| wallet.unfinished_cards(9)).is_empty());
+    }
+
+    #[test]
+    fn a_link_address_with_a_unicode_look_alike() {
+        let id = |email: &str| Card::of_link(email, String::new()).id();
+        assert_eq!(id("Kim@Link.Example"), id("kim@link.example"));
+        for other in ["\u{212a}im@link.example", "k\u{130}m@link.example", "k\u{131}m@link.example"] {
+            assert_ne!(id(other), id("kim@link.example"), "{other}");
+        }
     }
 
     #[test]

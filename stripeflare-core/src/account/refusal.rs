@@ -35,6 +35,8 @@ pub enum Refusal {
     },
     /// The account has as many tokens as it may have.
     TooManyTokens,
+    /// The caller's secret has a successor, and only that may have another one.
+    Rotated,
     /// Without this token nobody could get at the account's money.
     LastToken,
     /// There is money left.

@@ -10,8 +10,8 @@ mod unique_values;
 
 pub use card_owners::{claim, owner, release};
 pub use notes::{Note, note, noted};
-pub use parked::{LeftBehind, arrived, find_or_park, left_behind, park, parked, unpark};
+pub use parked::{park, unpark, waiting};
 pub use password_guesses::guess;
-pub use placements::{find, place};
+pub use placements::{LeftBehind, arrived, find, find_or_park, left_behind, place};
 pub use sessions::bind;
 pub use unique_values::{Owner, claim as claim_value, free as free_value};

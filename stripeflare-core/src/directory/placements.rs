@@ -1,7 +1,8 @@
-//! Which account a payment was credited to.
+//! Which account a payment was credited to, and the reversals that waited for that.
 
-use super::parked::parked;
+use super::parked::{forget, park, read_fact, waiting};
 use crate::account::Reversal;
+use crate::clock::Millis;
 use crate::identity::AccountId;
 use crate::sql::{Reader, Sql, SqlError};
 
@@ -11,10 +12,10 @@ pub fn place(sql: &dyn Sql, payment_intent: &str, account: &AccountId) -> Result
     let insert = "INSERT INTO places (payment_intent, account) VALUES (?, ?) ON CONFLICT DO NOTHING";
     sql.run(insert, &[payment_intent.into(), account.as_str().into()])?;
     let first = find(sql, payment_intent)?.ok_or_else(|| SqlError("a place that was just there".into()))?;
-    Ok((first, parked(sql, payment_intent)?))
+    Ok((first, waiting(sql, payment_intent)?))
 }
 
-pub(super) fn read_account(account: &str) -> Result<AccountId, SqlError> {
+fn read_account(account: &str) -> Result<AccountId, SqlError> {
     account.parse().map_err(|error| SqlError(format!("places.account: {error}")))
 }
 
@@ -24,5 +25,98 @@ pub fn find(sql: &dyn Sql, payment_intent: &str) -> Result<Option<AccountId>, Sq
     match sql.run(select, &[payment_intent.into()])?.pop() {
         Some(row) => read_account(&Reader::new(row).text()?).map(Some),
         None => Ok(None),
+    }
+}
+
+/// Where a payment went; a reversal of one that nobody knows yet is kept until somebody does.
+pub fn find_or_park(
+    sql: &dyn Sql,
+    payment_intent: &str,
+    reversal: &Reversal,
+    now: Millis,
+) -> Result<Option<AccountId>, SqlError> {
+    if let Some(account) = find(sql, payment_intent)? {
+        return Ok(Some(account));
+    }
+    park(sql, payment_intent, reversal, now)?;
+    Ok(None)
+}
+
+/// A reversal that waits although its payment has its place.
+pub struct LeftBehind {
+    pub payment_intent: String,
+    pub account: AccountId,
+    pub reversal: Reversal,
+    /// As it is stored.
+    fact: String,
+}
+
+/// Those of this shard: whoever placed their payments did not come to an end.
+pub fn left_behind(sql: &dyn Sql, most: i64) -> Result<Vec<LeftBehind>, SqlError> {
+    let select =
+        "SELECT payment_intent, account, fact FROM parked JOIN places USING (payment_intent) ORDER BY at LIMIT ?";
+    let read = |row| {
+        let mut row = Reader::new(row);
+        let (payment_intent, account, fact) = (row.text()?, read_account(&row.text()?)?, row.text()?);
+        Ok(LeftBehind { payment_intent, account, reversal: read_fact(&fact)?, fact })
+    };
+    sql.run(select, &[most.into()])?.into_iter().map(read).collect()
+}
+
+/// Forgets one reversal of a payment: its account has it.
+pub fn arrived(sql: &dyn Sql, left: &LeftBehind) -> Result<(), SqlError> {
+    forget(sql, &left.payment_intent, left.fact.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::account::Kind;
+    use crate::directory::parked::{PARKED_MS, unpark};
+    use crate::money::Cents;
+    use crate::schema::{Schema, migrate};
+    use crate::tables::Role;
+    use crate::testing::database;
+
+    fn refund(id: &str) -> Reversal {
+        let amount = Cents::new(5);
+        let (kind, id) = (Kind::Refund, id.into());
+        Reversal { kind, id, amount, taken: amount, closed: false, moves: 0, at: 1, disowned: false }
+    }
+
+    #[test]
+    fn a_reversal_waits_thirty_days_for_its_payment() {
+        let sql = database();
+        migrate(&sql, Role::Directory, &Schema::of::<()>()).unwrap();
+        let account = AccountId::from_hash(&[7; 32]);
+        for _ in 0..2 {
+            assert_eq!(find_or_park(&sql, "pi_1", &refund("re_1"), 0).unwrap(), None);
+        }
+        assert_eq!(find_or_park(&sql, "pi_1", &refund("re_2"), PARKED_MS).unwrap(), None);
+        for _ in 0..2 {
+            assert_eq!(
+                place(&sql, "pi_1", &account).unwrap(),
+                (account.clone(), vec![refund("re_1"), refund("re_2")]),
+                "until it is told that they arrived"
+            );
+        }
+        let left = left_behind(&sql, 1).unwrap();
+        assert_eq!((&left[0].account, &left[0].reversal), (&account, &refund("re_1")));
+        arrived(&sql, &left[0]).unwrap();
+        let left = left_behind(&sql, 5).unwrap();
+        assert_eq!((left.len(), &left[0].reversal), (1, &refund("re_2")));
+        park(&sql, "pi_1", &refund("re_0"), PARKED_MS).unwrap();
+        unpark(&sql, "pi_1", &[refund("re_2")]).unwrap();
+        let left = left_behind(&sql, 5).unwrap();
+        assert_eq!((left.len(), &left[0].reversal), (1, &refund("re_0")), "what came meanwhile waits on");
+        unpark(&sql, "pi_1", &[refund("re_0")]).unwrap();
+        assert_eq!(left_behind(&sql, 5).unwrap().len(), 0);
+        let other = AccountId::from_hash(&[8; 32]);
+        assert_eq!(place(&sql, "pi_1", &other).unwrap(), (account.clone(), vec![]), "a payment goes to one account");
+        assert_eq!(find_or_park(&sql, "pi_1", &refund("re_3"), 0).unwrap(), Some(account.clone()));
+
+        find_or_park(&sql, "pi_2", &refund("re_4"), 0).unwrap();
+        find_or_park(&sql, "pi_3", &refund("re_5"), PARKED_MS + 1).unwrap();
+        assert_eq!(place(&sql, "pi_2", &account).unwrap().1, [], "its time was over");
     }
 }

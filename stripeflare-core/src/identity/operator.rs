@@ -1,15 +1,15 @@
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-/// Knows the operator's password, `DB_SECRET`, without holding it.
+/// Knows the operator's password, `DB_ADMIN_PASSWORD` or `DB_SECRET`, without holding it.
 #[derive(Clone)]
 pub struct Operator {
     tag: [u8; 32],
 }
 
 impl Operator {
-    pub fn new(db_secret: &str) -> Self {
-        Self { tag: mac(db_secret).finalize().into_bytes().into() }
+    pub fn new(password: &str) -> Self {
+        Self { tag: mac(password).finalize().into_bytes().into() }
     }
 
     /// Whether this is the password; how long that takes says nothing about it.

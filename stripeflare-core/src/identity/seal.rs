@@ -1,6 +1,8 @@
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
+use super::token::Token;
+
 /// Seals what a page hands out and a form brings back, for the browser that got it alone.
 #[derive(Clone)]
 pub struct SealKey {
@@ -24,6 +26,14 @@ impl SealKey {
     /// Whether the seal is of this text and this cookie; its timing tells nothing.
     pub fn fits(&self, text: &str, cookie: &str, seal: &str) -> bool {
         hex::decode(seal).is_ok_and(|seal| self.mac_of(text, cookie).verify_slice(&seal).is_ok())
+    }
+
+    /// The token that takes this one's place: the same one again for the same key, which its bearer chose. Nobody can tell
+    /// it who has but the old one.
+    pub fn successor(&self, token: &Token, key: &str) -> Token {
+        // No cookie's hash is so long: this is no seal.
+        let mac = self.mac.clone().chain_update(u64::MAX.to_be_bytes());
+        token.with_secret_of(|secret| mac.chain_update(secret).chain_update(key).finalize().into_bytes().into())
     }
 
     fn mac_of(&self, text: &str, cookie: &str) -> Hmac<Sha256> {
@@ -50,5 +60,23 @@ mod tests {
         for wrong in ["", "zz", &seal[..32], &format!("{seal}00")] {
             assert!(!key.fits("text", "cookie", wrong), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_successor_hangs_on_the_token_the_key_and_the_secret() {
+        let key = SealKey::new("a secret of at least thirty-two characters", "1");
+        let token = Token::generate("1");
+        let successor = key.successor(&token, "k");
+        assert_eq!(successor, key.successor(&token, "k"));
+        assert_eq!(successor.account(), token.account());
+        let other_key = SealKey::new("another secret, also long enough for us", "1");
+        let others = [
+            token.clone(),
+            key.successor(&token, "l"),
+            key.successor(&successor, "k"),
+            key.successor(&Token::further(token.account().clone()), "k"),
+            other_key.successor(&token, "k"),
+        ];
+        assert!(others.iter().all(|other| *other != successor));
     }
 }

@@ -33,6 +33,11 @@ impl Token {
         Self { account, secret: random() }
     }
 
+    /// A token of the same account, whose secret is made of this one's.
+    pub(super) fn with_secret_of(&self, make: impl FnOnce(&[u8; SECRET_BYTES]) -> [u8; SECRET_BYTES]) -> Self {
+        Self { account: self.account.clone(), secret: make(&self.secret) }
+    }
+
     pub fn account(&self) -> &AccountId {
         &self.account
     }

@@ -335,7 +335,7 @@ mod tests {
         assert!(!everywhere.was_done(&wallet).unwrap() && !close.was_done(&wallet).unwrap());
 
         wallet.authenticate(&first).unwrap().unwrap();
-        wallet.log_out_everywhere("fresh").unwrap();
+        wallet.log_out_everywhere("fresh").unwrap().unwrap();
         assert_eq!(wallet.authenticate(&first).unwrap(), Err(Denied::Wrong));
         assert!(everywhere.was_done(&wallet).unwrap());
         wallet.close_account(&schema, "k", true).unwrap().unwrap();

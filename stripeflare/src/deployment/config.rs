@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::fmt;
 
 use stripeflare_core::identity::{Operator, ReferenceKey, Scope, SealKey};
@@ -70,8 +71,18 @@ impl Config {
         )?;
 
         let db_secret = required("DB_SECRET")?;
-        let is_strong = |secret: &str| secret.chars().count() >= 32;
-        must("DB_SECRET", is_strong(&db_secret), "is shorter than 32 characters")?;
+        let is_strong = |secret: &str, length| {
+            let characters: BTreeSet<char> = secret.chars().collect();
+            secret.chars().count() >= length && characters.len() >= 8
+        };
+        let weak = "is shorter than 32 characters, or repeats a few";
+        must("DB_SECRET", is_strong(&db_secret, 32), weak)?;
+        let password = read("DB_ADMIN_PASSWORD");
+        must(
+            "DB_ADMIN_PASSWORD",
+            password.as_ref().is_none_or(|password| is_strong(password, 16) && *password != db_secret),
+            "is shorter than 16 characters, repeats a few, or is DB_SECRET itself",
+        )?;
 
         let stripe_api = read("STRIPE_API_BASE");
         let skip_login = read("SKIP_LOGIN").is_some_and(|value| value != "false" && value != "0");
@@ -113,7 +124,7 @@ impl Config {
         let scope = Scope { version, livemode: live, currency: &currency };
         let mut references = ReferenceKey::new(&db_secret, scope);
         if let Some(previous) = read("DB_SECRET_PREVIOUS") {
-            must("DB_SECRET_PREVIOUS", is_strong(&previous), "is shorter than 32 characters")?;
+            must("DB_SECRET_PREVIOUS", is_strong(&previous, 32), weak)?;
             references = references.or_before(&previous, scope);
         }
 
@@ -135,7 +146,7 @@ impl Config {
             livemode: live,
             skip_login,
             return_to,
-            operator: Operator::new(&db_secret),
+            operator: Operator::new(password.as_ref().unwrap_or(&db_secret)),
             references,
             seals: SealKey::new(&db_secret, version),
         })
@@ -197,6 +208,9 @@ mod tests {
         assert_eq!(own_domain.payment_link_for("r"), "https://pay.example.com/a?locale=en&client_reference_id=r");
         assert_eq!(config.return_to, "/");
         assert_eq!(read(("STRIPE_RETURN_TO", Some("/demo?x=1#a"))).unwrap().return_to, "/demo?x=1#a");
+        let password = read(("DB_ADMIN_PASSWORD", Some("a password for people"))).unwrap();
+        assert!(password.operator.is("a password for people"));
+        assert!(!password.operator.is("0123456789abcdef0123456789abcdef"), "the secret is typed nowhere");
         let with_query = read(("STRIPE_PAYMENT_LINK", Some("https://buy.stripe.com/a?locale=en"))).unwrap();
         assert_eq!(with_query.payment_link_for("r"), "https://buy.stripe.com/a?locale=en&client_reference_id=r");
     }
@@ -238,7 +252,12 @@ mod tests {
             ("STRIPE_PAYMENT_LINK_ID", Some("https://tell.example/plink_1")),
             ("STRIPE_PAYMENT_LINK_ID", Some("plink_1/tell")),
             ("DB_SECRET", Some("0123456789abcdef0123456789tell!")),
+            ("DB_SECRET", Some("tttttttttttttttttttttttttttttttttttttttttttttttt")),
+            ("DB_SECRET", Some("telltelltelltelltelltelltelltelltelltell")),
             ("DB_SECRET_PREVIOUS", Some("tell")),
+            ("DB_ADMIN_PASSWORD", Some("tell")),
+            ("DB_ADMIN_PASSWORD", Some("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa")),
+            ("DB_ADMIN_PASSWORD", Some("0123456789abcdef0123456789abcdef")),
             ("STRIPE_API_BASE", Some("http://tell.example:80")),
             ("STRIPE_API_BASE", Some("http://localhost.tell.example")),
             ("STRIPE_API_BASE", Some("http://localhost:1@tell.example")),

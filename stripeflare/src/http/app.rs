@@ -128,7 +128,7 @@ impl Built {
             return built;
         }
         let app = build();
-        let router = super::routes::routes(Schema::of::<U>()).fallback_service(app.router);
+        let router = super::routes::router(Schema::of::<U>()).fallback_service(app.router);
         let built = Rc::new(Self { router, scheduled: app.scheduled, queue: app.queue });
         BUILT.set(Some(Rc::clone(&built)));
         built

@@ -10,6 +10,8 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 use http::request::Parts;
 use worker::send::SendFuture;
 
+use crate::http::routes::BUILT_IN;
+
 /// A handler's run. Handlers may await the runtime's own futures, which stay on their thread.
 pub type ResponseFuture = Pin<Box<dyn Future<Output = Response>>>;
 
@@ -82,15 +84,6 @@ impl RouteDef {
         Self { method: R::METHOD, path: R::PATH, name: R::NAME, endpoint: R::endpoint }
     }
 
-    /// One of the built-in routes.
-    pub(crate) const fn ours(method: Method, path: &'static str, endpoint: Endpoint) -> Self {
-        Self { method, path, name: "", endpoint }
-    }
-
-    pub(crate) const fn path(&self) -> &'static str {
-        self.path
-    }
-
     pub(crate) fn register(self, router: axum::Router) -> axum::Router {
         let endpoint = self.endpoint;
         let handler = move |request: Request| SendFuture::new(endpoint(request));
@@ -98,25 +91,6 @@ impl RouteDef {
         router.route(self.path, methods)
     }
 }
-
-/// What the built-in routes answer: a handler for one of these paths would never run.
-pub(crate) const BUILT_IN: [&str; 15] = [
-    "/account",
-    "/cards",
-    "/cards/{id}",
-    "/db/admin-readonly/assign",
-    "/db/{who}",
-    "/logout",
-    "/logout-everywhere",
-    "/me",
-    "/me/entries",
-    "/rotate-token",
-    "/stripe-webhook",
-    "/stripe/return",
-    "/tokens",
-    "/tokens/{id}",
-    "/topup",
-];
 
 /// Refuses, at compile time, two handlers for one method and path, and one for the path of a built-in route.
 ///
@@ -128,12 +102,12 @@ pub const fn check_routes(routes: &[RouteDef]) {
         let mut built_in = 0;
         while built_in < BUILT_IN.len() {
             let route = &routes[first];
-            if takes(BUILT_IN[built_in].as_bytes(), route.path.as_bytes()) {
+            if takes(BUILT_IN[built_in].path.as_bytes(), route.path.as_bytes()) {
                 let message = Message::new()
                     .text("`")
                     .text(route.name)
                     .text("` would never run: ")
-                    .text(BUILT_IN[built_in])
+                    .text(BUILT_IN[built_in].path)
                     .text(" is a built-in route; choose another path than ")
                     .text(route.path);
                 panic!("{}", message.as_str());
@@ -295,7 +269,7 @@ mod tests {
 
     #[test]
     fn a_built_in_path_takes_what_it_would_answer() {
-        let taken = |path: &str| BUILT_IN.iter().any(|built_in| takes(built_in.as_bytes(), path.as_bytes()));
+        let taken = |path: &str| BUILT_IN.iter().any(|built_in| takes(built_in.path.as_bytes(), path.as_bytes()));
         for path in ["/me", "/cards/{any}", "/cards/list", "/db/x", "/tokens/{id}", "/stripe/return"] {
             assert!(taken(path), "{path}");
         }

@@ -13,6 +13,7 @@ use bytes::Bytes;
 use futures_util::future::{Either, select};
 use futures_util::stream::unfold;
 use futures_util::{StreamExt, TryStreamExt};
+use http::header::{AUTHORIZATION, COOKIE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use http_body::Body as _;
 use js_sys::{Array, Uint8Array};
@@ -45,7 +46,7 @@ pub(crate) fn from_js(request: &web_sys::Request) -> Result<(Request, Stalled), 
         .uri(request.url())
         .body(request.body().map_or_else(Body::empty, |body| body_from_js(body, stalled.clone())))
         .map_err(|error| format!("the request cannot be read: {error}"))?;
-    read_headers(&request.headers(), built.headers_mut());
+    read_headers(&request.headers(), built.headers_mut())?;
     Ok((built, stalled))
 }
 
@@ -71,8 +72,9 @@ fn body_from_js(stream: web_sys::ReadableStream, stalled: Stalled) -> Body {
     Body::from_stream(SendWrapper::new(bytes))
 }
 
-/// Header values are bytes, and the runtime shows them as UTF-8; what cannot be a header is left out.
-fn read_headers(headers: &Headers, into: &mut HeaderMap) {
+/// Header values are bytes, and the runtime shows them as UTF-8; what cannot be a header is left out, unless it says who
+/// calls: without it somebody would be a stranger, and get a stranger's token in place of their own.
+fn read_headers(headers: &Headers, into: &mut HeaderMap) -> Result<(), String> {
     for entry in headers.entries().into_iter().flatten() {
         let pair: Array = entry.unchecked_into();
         let (Some(name), Some(value)) = (pair.get(0).as_string(), pair.get(1).as_string()) else { continue };
@@ -80,8 +82,13 @@ fn read_headers(headers: &Headers, into: &mut HeaderMap) {
             (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(value.as_bytes()))
         {
             into.append(name, value);
+        } else if [COOKIE.as_str(), AUTHORIZATION.as_str()].contains(&name.as_str()) {
+            return Err(format!(
+                "the header {name} cannot be read: delete this site's cookies, or send a token as it is"
+            ));
         }
     }
+    Ok(())
 }
 
 /// A header value as text; bytes that are no UTF-8 are taken for Latin-1, so that no value makes a response fail.

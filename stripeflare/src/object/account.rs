@@ -101,16 +101,10 @@ impl Inner {
             },
             AccountCommand::Mint { token } => refused(wallet.mint(&token)?),
             AccountCommand::Tokens => Reply::Tokens(wallet.tokens()?),
-            AccountCommand::Rotate { hash } => {
-                wallet.rotate(&hash)?;
-                Reply::Done
-            }
+            AccountCommand::Rotate { hash } => refused(wallet.rotate(&hash)?),
             AccountCommand::Revoke { id } => refused(wallet.revoke(&id)?),
             AccountCommand::LogOut { forget } => refused(wallet.log_out(forget)?),
-            AccountCommand::LogOutEverywhere { hash } => {
-                wallet.log_out_everywhere(&hash)?;
-                Reply::Done
-            }
+            AccountCommand::LogOutEverywhere { hash } => refused(wallet.log_out_everywhere(&hash)?),
             AccountCommand::Close { key, forfeit } => refused(wallet.close_account(&self.schema, &key, forfeit)?),
             AccountCommand::Lines { before, count } => Reply::Lines(wallet.lines(before.as_ref(), count)?),
             AccountCommand::Credit { credit } => {

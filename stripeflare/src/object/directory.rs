@@ -33,7 +33,7 @@ impl Inner {
             DirectoryCommand::FindOrPark { payment_intent, reversal } => {
                 Reply::Found(directory::find_or_park(sql, &payment_intent, &reversal, now)?)
             }
-            DirectoryCommand::Parked { payment_intent } => Reply::Parked(directory::parked(sql, &payment_intent)?),
+            DirectoryCommand::Parked { payment_intent } => Reply::Parked(directory::waiting(sql, &payment_intent)?),
             DirectoryCommand::Park { payment_intent, reversal } => {
                 directory::park(sql, &payment_intent, &reversal, now)?;
                 Reply::Done

@@ -93,7 +93,7 @@ impl Storage {
     /// Answers one statement that reads, with so many rows at most. Whatever it did is rolled back; if it wrote, it is
     /// refused.
     pub(super) fn look(&self, statement: &str, parameters: &[Value], most: u32) -> Result<Table, String> {
-        read_only_sql::reads(statement)?;
+        let statement = read_only_sql::reads(statement)?;
         let table = RefCell::new(Ok(Table::default()));
         let run = || -> Result<(), SqlError> {
             *table.borrow_mut() = self.read(statement, parameters, most as usize);

@@ -5,7 +5,7 @@ use crate::account::tokens::{Caller, MAX_TOKENS, NewToken, TokenId, TokenInfo};
 use crate::account::wallet::Wallet;
 use crate::error::WalletError;
 use crate::money::Cents;
-use crate::sql::{Reader, SqlError, Value};
+use crate::sql::{Reader, SqlError};
 
 impl Wallet<'_> {
     /// Makes a token. Repeated, it is the same token.
@@ -51,19 +51,23 @@ impl Wallet<'_> {
         Ok(Reader::new(rows.pop().unwrap_or_default()).integer()? >= MAX_TOKENS as i64)
     }
 
-    /// Gives the caller's token a new secret. The old one works until the new one is first used, or its time is over;
-    /// who lost the new one may ask for another with the old one.
+    /// Gives the caller's token a new secret. The old one works until the new one is first used, or its time is over.
+    ///
+    /// Of two with one old secret the first wins, and may be repeated: who got hold of the old one does not take the place
+    /// of the owner's new one.
     ///
     /// # Panics
     /// Without a caller.
-    pub fn rotate(&self, hash: &str) -> Result<(), SqlError> {
+    pub fn rotate(&self, hash: &str) -> Result<Result<(), Refusal>, SqlError> {
         let caller = self.caller.as_ref().expect("whoever has a token");
-        let (by_old, until) = (Value::from(i64::from(caller.by_old)), Value::from(self.now + OLD_MS));
+        if caller.by_old {
+            return Ok(if self.has_hash(hash)? { Ok(()) } else { Err(Refusal::Rotated) });
+        }
         self.sql.run(
-            "UPDATE tokens SET old_hash = IIF(?, old_hash, hash), old_until = IIF(?, old_until, ?), hash = ? WHERE id = ?",
-            &[by_old.clone(), by_old, until, hash.into(), caller.token.id.as_str().into()],
+            "UPDATE tokens SET old_hash = hash, old_until = ?, hash = ? WHERE id = ?",
+            &[(self.now + OLD_MS).into(), hash.into(), caller.token.id.as_str().into()],
         )?;
-        Ok(())
+        Ok(Ok(()))
     }
 
     /// Ends a token and those that were made with it, which may be in the same wrong hands; the caller's is not among these.
@@ -102,12 +106,16 @@ impl Wallet<'_> {
         Ok(Ok(()))
     }
 
-    /// Gives the caller's token a new secret at once, and ends all others.
+    /// Gives the caller's token a new secret at once, and ends all others. An old secret may not, as in [`Wallet::rotate`].
     ///
     /// # Panics
     /// Without a caller.
-    pub fn log_out_everywhere(&mut self, hash: &str) -> Result<(), WalletError> {
-        let caller = self.caller_id().expect("whoever has a token").clone();
+    pub fn log_out_everywhere(&mut self, hash: &str) -> Result<Result<(), Refusal>, WalletError> {
+        let caller = self.caller.as_ref().expect("whoever has a token");
+        if caller.by_old {
+            return Ok(Err(Refusal::Rotated));
+        }
+        let caller = caller.token.id.clone();
         for token in self.tokens()?.into_iter().filter(|token| !token.this) {
             self.end_token(&token.id)?;
         }
@@ -115,7 +123,7 @@ impl Wallet<'_> {
         self.release_cards_but(Some(&caller))?;
         let parameters = [hash.into(), caller.as_str().into()];
         self.sql.run("UPDATE tokens SET hash = ?, old_hash = NULL WHERE id = ?", &parameters)?;
-        Ok(())
+        Ok(Ok(()))
     }
 
     /// Ends a token, and all that hangs on it.
@@ -370,7 +378,7 @@ mod tests {
     fn a_token_rotates_without_a_moment_in_which_nothing_works() {
         let sql = account(10, &[capped("a", None, Some(8))]);
         let rotate = |now, with: &Proof, to: &str| {
-            at(&sql, now, |wallet| wallet.authenticate(with).unwrap().map(|()| wallet.rotate(to).unwrap()))
+            at(&sql, now, |wallet| wallet.authenticate(with).unwrap().map(|()| wallet.rotate(to).unwrap().unwrap()))
         };
         let held = reserve(&sql, NOW, "a", 5).unwrap();
         at(&sql, NOW, |wallet| wallet.settle(&ending(&held, capture(5, false), None)).unwrap());
@@ -380,10 +388,9 @@ mod tests {
             assert_eq!(number(&sql, "SELECT COUNT(*) FROM tokens WHERE hash = 'b' AND old_hash = 'a'"), 1);
         }
         assert_eq!(opens(&sql, NOW + OLD_MS - 1, &proof("a")), Ok(()), "nobody has used the new one");
-        rotate(NOW + OLD_MS - 1, &proof("a"), "c").unwrap();
-        assert_eq!(opens(&sql, NOW, &proof("b")), Err(Denied::Wrong), "it was lost on its way");
+        rotate(NOW + OLD_MS - 1, &proof("a"), "b").unwrap();
         assert_eq!(opens(&sql, NOW + OLD_MS, &proof("a")), Err(Denied::Wrong), "its time did not begin anew");
-        assert_eq!(opens(&sql, NOW + OLD_MS, &proof("c")), Ok(()));
+        rotate(NOW + OLD_MS, &proof("b"), "c").unwrap();
 
         rotate(NOW, &proof("c"), "d").unwrap();
         assert_eq!(opens(&sql, NOW, &proof("c")), Ok(()));
@@ -395,6 +402,24 @@ mod tests {
         rotate(NOW, &first(), "e").unwrap();
         assert_eq!(opens(&sql, NOW, &proof("e")), Ok(()));
         assert_eq!(opens(&sql, NOW, &first()), Err(Denied::Wrong), "the first one like any other");
+    }
+
+    #[test]
+    fn the_holder_of_an_old_secret_rotates_after_the_owner() {
+        let sql = account(10, &[NewToken { manage: true, ..token("a") }]);
+        let as_old = |act: fn(&mut Wallet<'_>) -> Result<(), Refusal>| {
+            at(&sql, NOW, |wallet| {
+                wallet.authenticate(&proof("a")).unwrap().unwrap();
+                act(wallet)
+            })
+        };
+        assert_eq!(as_old(|wallet| wallet.rotate("owner").unwrap()), Ok(()));
+        assert_eq!(as_old(|wallet| wallet.rotate("thief").unwrap()), Err(Refusal::Rotated));
+        assert_eq!(as_old(|wallet| wallet.log_out_everywhere("thief").unwrap()), Err(Refusal::Rotated));
+        assert_eq!(as_old(|wallet| wallet.rotate("owner").unwrap()), Ok(()), "the same again");
+        assert_eq!(opens(&sql, NOW, &proof("thief")), Err(Denied::Wrong));
+        assert_eq!(opens(&sql, NOW, &proof("owner")), Ok(()));
+        assert_eq!(opens(&sql, NOW, &proof("a")), Err(Denied::Wrong));
     }
 
     #[test]
@@ -443,7 +468,7 @@ mod tests {
                 .sql
                 .run("UPDATE cards SET state = 'claiming', claim = 7, token = 'gone' WHERE id = '3'", &[])
                 .unwrap();
-            wallet.log_out_everywhere("fresh").unwrap();
+            wallet.log_out_everywhere("fresh").unwrap().unwrap();
             wallet.claimed("3", 7, true).unwrap();
             let cards: Vec<_> = wallet.cards().unwrap().into_iter().map(|card| card.id).collect();
             assert_eq!(cards, ["2"], "only what this very token claimed, and nothing that is yet to be");
@@ -494,7 +519,7 @@ mod tests {
         at(&sql, NOW, |wallet| wallet.mint(&login).unwrap().unwrap());
         at(&sql, NOW, |wallet| {
             wallet.authenticate(&proof("login")).unwrap().unwrap();
-            wallet.log_out_everywhere("fresh").unwrap();
+            wallet.log_out_everywhere("fresh").unwrap().unwrap();
         });
         for ended in [first(), proof("spends"), proof("login")] {
             assert_eq!(opens(&sql, NOW, &ended), Err(Denied::Wrong));

@@ -78,7 +78,9 @@ pub(crate) struct Manner {
     /// The browser sent our cookie along if it has one. Of what other sites cause, `SameSite=Lax` lets it do so only where
     /// a person follows a link.
     pub(crate) brings_cookies: bool,
-    /// Another site may have caused it, or nobody asked for it yet (prefetch).
+    /// Another site caused it, as the browser says.
+    pub(crate) foreign: bool,
+    /// Nothing says that a person or a page of ours asked for it, or nobody has yet (prefetch).
     pub(crate) unasked: bool,
 }
 
@@ -89,18 +91,20 @@ impl Manner {
         };
         let prefetch =
             PURPOSE.iter().any(|name| headers.get(name).is_some_and(|value| value.as_bytes().starts_with(b"prefetch")));
-        let same_site = if headers.contains_key(&FETCH_SITE) {
-            is(&FETCH_SITE, "same-origin") || is(&FETCH_SITE, "none")
+        let ours = if headers.contains_key(&FETCH_SITE) {
+            Some(is(&FETCH_SITE, "same-origin") || is(&FETCH_SITE, "none"))
         } else {
-            headers.get(ORIGIN).is_none_or(|origin| is_origin_of(origin.as_bytes(), headers))
+            headers.get(ORIGIN).map(|origin| is_origin_of(origin.as_bytes(), headers))
         };
+        let foreign = ours == Some(false);
         let navigation = is(&FETCH_MODE, "navigate") && is(&FETCH_DEST, "document") && !prefetch;
         Self {
             navigation,
             browser: headers.contains_key(&FETCH_SITE) || headers.contains_key(&FETCH_MODE),
             from_here: is(&FETCH_SITE, "same-origin"),
-            brings_cookies: same_site || (navigation && method == Method::GET),
-            unasked: prefetch || !same_site,
+            brings_cookies: !foreign || (navigation && method == Method::GET),
+            foreign,
+            unasked: prefetch || ours != Some(true),
         }
     }
 }
@@ -175,8 +179,10 @@ mod tests {
 
     #[test]
     fn only_our_own_pages_and_people_count_as_asked_for() {
-        let unasked = |pairs: &[(&'static str, &[u8])]| Manner::of(&Method::GET, &headers(pairs)).unasked;
-        assert!(!unasked(&[]));
+        let manner = |pairs: &[(&'static str, &[u8])]| Manner::of(&Method::GET, &headers(pairs));
+        let unasked = |pairs: &[(&'static str, &[u8])]| manner(pairs).unasked;
+        assert!(unasked(&[]), "an old browser's, of which nobody knows");
+        assert!(!manner(&[]).foreign && manner(&[("sec-fetch-site", b"cross-site")]).foreign);
         assert!(!unasked(&[("sec-fetch-site", b"same-origin")]));
         assert!(!unasked(&[("sec-fetch-site", b"none")]));
         assert!(!unasked(&[("origin", b"https://api.example"), ("host", b"api.example")]));

@@ -4,7 +4,7 @@ use axum::body::{Body, to_bytes};
 use axum::response::Response;
 use http::header::{CONTENT_LENGTH, RETRY_AFTER, SET_COOKIE, TRANSFER_ENCODING};
 use http::request::Parts;
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use sha2::{Digest, Sha256};
 use stripeflare_core::account::{Claim, IdempotencyKey, KeptAnswer};
 
@@ -16,15 +16,20 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 /// As axum's own extractors allow.
 const MAX_BODY: usize = 2 * 1024 * 1024;
 
+/// The caller's key.
+pub(crate) fn key(headers: &HeaderMap) -> Result<Option<&str>, Response> {
+    let mut values = headers.get_all(HEADER).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    let key = value.to_str().ok().filter(|key| (1..=255).contains(&key.len()) && values.next().is_none());
+    key.map(Some).ok_or_else(|| {
+        let message = "An Idempotency-Key is 1 to 255 printable ASCII characters, once.";
+        Answer::new(StatusCode::BAD_REQUEST, "idempotency_key", message).into()
+    })
+}
+
 /// The caller's key, and the body, of which the key remembers a hash.
 pub(crate) async fn read(parts: &Parts, body: Body) -> Result<(Option<IdempotencyKey>, Body), Response> {
-    let mut values = parts.headers.get_all(HEADER).iter();
-    let Some(value) = values.next() else { return Ok((None, body)) };
-    let key = value.to_str().ok().filter(|key| (1..=255).contains(&key.len()) && values.next().is_none());
-    let Some(key) = key else {
-        let message = "An Idempotency-Key is 1 to 255 printable ASCII characters, once.";
-        return Err(Answer::new(StatusCode::BAD_REQUEST, "idempotency_key", message).into());
-    };
+    let Some(key) = key(&parts.headers)? else { return Ok((None, body)) };
     let body = to_bytes(body, MAX_BODY).await.map_err(|_| {
         let message = "A body with an Idempotency-Key is at most 2 MiB.";
         Response::from(Answer::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", message))

@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 
 use axum::response::{Html, IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
-use http::{HeaderValue, StatusCode};
+use http::{HeaderName, HeaderValue, StatusCode};
 
 /// A text as HTML shows it, between tags and between the double quotes of an attribute.
 ///
@@ -48,7 +48,7 @@ const STYLE: &str = ":root{color-scheme:light dark;--ink:#1d1b2e;--paper:#faf9ff
 
 /// A page with a title, which is also its heading; `body` is HTML.
 ///
-/// Nothing of it may be cached, framed, or run as a script.
+/// Nothing of it may be cached, framed, or run as a script, and no page that opened it sees it.
 pub(crate) fn page(status: StatusCode, title: &str, body: &str) -> Response {
     let title = Escaped(title);
     let html = format!(
@@ -66,6 +66,7 @@ pub(crate) fn page(status: StatusCode, title: &str, body: &str) -> Response {
         // Not `no-referrer`: a form would then be sent without its origin.
         (REFERRER_POLICY, "same-origin"),
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
     ] {
         headers.insert(name, HeaderValue::from_static(value));
     }

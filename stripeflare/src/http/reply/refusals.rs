@@ -96,6 +96,11 @@ pub(crate) fn refused(price: Cents, refusal: &Refusal) -> Result<Response, Cents
             response.headers_mut().insert(X_PRICE, header(0));
             response
         }
+        Refusal::Rotated => {
+            let message = "This access token has a new secret already, and the old one asks for no other. Use the new one, or \
+                 repeat the call that made it, with its Idempotency-Key.";
+            Answer::new(StatusCode::CONFLICT, "rotated", message).into()
+        }
         Refusal::LastToken => {
             let message = "This is the last way to the account's money. Make another access token that manages first, or spend the money.";
             Answer::new(StatusCode::CONFLICT, "last_token", message).into()

@@ -7,7 +7,8 @@ use axum::response::{IntoResponse, Response};
 use http::header::LOCATION;
 use http::{HeaderValue, StatusCode};
 use serde::Deserialize;
-use stripeflare_core::account::{AccountRow, CardRow, Denied, Line, Place, Refusal, TokenInfo};
+use stripeflare_core::account::{AccountRow, CardRow, Denied, Line, Place, Refusal, TokenId, TokenInfo};
+use stripeflare_core::identity::random_text;
 use stripeflare_core::money::Cents;
 use stripeflare_core::protocol::{AccountCommand, Reply};
 use stripeflare_core::schema::Schema;
@@ -16,19 +17,13 @@ use crate::http::call::context::{Context, Inner};
 use crate::http::reply::answer::Answer;
 use crate::http::reply::date::{day_text, moment_text};
 use crate::http::reply::html::{Escaped, page};
-use crate::http::route::{Method, RouteDef, boxed};
 use crate::http::routes::statement::{Wanted as WantedLines, what_for};
-use crate::http::routes::tokens::{Wanted, answered};
-
-pub(crate) const ROUTES: &[RouteDef] = &[
-    RouteDef::ours(Method::Get, "/account", |request| boxed(answered(show(request)))),
-    RouteDef::ours(Method::Post, "/account", |request| boxed(answered(press(request)))),
-];
+use crate::http::routes::tokens::Wanted;
 
 /// Lines of the statement on one page.
 const LINES: usize = 20;
 
-async fn show(request: Request) -> Result<Response, Response> {
+pub(super) async fn show(request: Request) -> Result<Response, Response> {
     let (parts, _) = request.into_parts();
     let context = Context::from(&parts)?;
     context.give_cookie();
@@ -46,12 +41,12 @@ async fn show(request: Request) -> Result<Response, Response> {
                 list(&mut body, &tokens);
                 body.push_str(NEW_TOKEN);
                 cards(&mut body, &super::cards::owned(&context).await?, &tokens);
-                body.push_str(LEAVING);
+                leaving(&mut body);
                 body.push_str(DELETING);
             }
             None => {
                 body.push_str("<p>The access token of this browser only spends: it shows no more.</p>");
-                body.push_str(LEAVING);
+                leaving(&mut body);
             }
         }
     } else {
@@ -117,14 +112,19 @@ fn statement(body: &mut String, lines: &[Line], next: Option<Place>) {
 fn list(body: &mut String, tokens: &[TokenInfo]) {
     body.push_str(
         "<h2 id=\"tokens\">Access tokens</h2><table aria-labelledby=\"tokens\"><thead><tr><th scope=\"col\">Label</th>\
-         <th scope=\"col\">May</th><th scope=\"col\">Caps, in cents</th><th scope=\"col\">Last used</th>\
+         <th scope=\"col\">Id</th><th scope=\"col\">Made with</th><th scope=\"col\">May</th><th scope=\"col\">Caps, in cents</th><th scope=\"col\">Last used</th>\
          <th scope=\"col\">Ends</th><td></td></tr></thead><tbody>",
     );
     for token in tokens {
         let label = Escaped(&token.label);
         let this = if token.this { " (this browser)" } else { "" };
         let may = if token.manage { "manage" } else { "spend" };
-        let _ = write!(body, "<tr><th scope=\"row\">{label}{this}</th><td>{may}</td><td>");
+        let (id, made_by) = (Escaped(&token.id), token.made_by.as_ref().map_or("–", TokenId::as_str));
+        let _ = write!(
+            body,
+            "<tr><th scope=\"row\">{label}{this}</th><td><code>{id}</code></td><td><code>{}</code></td><td>{may}</td><td>",
+            Escaped(made_by)
+        );
         for (cap, spent, per) in
             [(token.caps.day, token.spent_day, "today"), (token.caps.total, token.spent_total, "in all")]
         {
@@ -134,7 +134,6 @@ fn list(body: &mut String, tokens: &[TokenInfo]) {
         }
         let used = token.last_used_day.map_or_else(|| "never".to_owned(), day_text);
         let ends = token.expires_at.map_or_else(|| "–".to_owned(), at_minute);
-        let id = Escaped(&token.id);
         let _ = write!(
             body,
             "</td><td>{used}</td><td>{ends}</td><td><form method=\"post\" action=\"/account\">\
@@ -184,7 +183,13 @@ const NEW_TOKEN: &str = "<h3>New access token</h3><form method=\"post\" action=\
     <label>Ends at the beginning of (UTC) <input name=\"expires_at\" type=\"date\"></label>\
     <button name=\"do\" value=\"make\">Make it</button></form>";
 
+fn leaving(body: &mut String) {
+    // Sent again, the form gives the same secret again.
+    body.push_str(&LEAVING.replace("KEY", &random_text::<16>()));
+}
+
 const LEAVING: &str = "<h2>This browser</h2><form method=\"post\" action=\"/account\">\
+    <input type=\"hidden\" name=\"key\" value=\"KEY\">\
     <p><button name=\"do\" value=\"rotate\">Change its access token</button> The old one stops working.</p>\
     <p><button name=\"do\" value=\"logout\">Log out</button> This browser forgets the account.</p>\
     <p><button name=\"do\" value=\"logout-everywhere\">Log out everywhere else</button> All other access tokens end.</p></form>";
@@ -200,6 +205,7 @@ const DELETING: &str = "<h2>Delete this account</h2><form method=\"post\" action
 struct Press {
     r#do: String,
     id: String,
+    key: String,
     label: String,
     rights: String,
     cap_per_day: String,
@@ -215,6 +221,7 @@ impl Default for Press {
         Self {
             r#do: empty(),
             id: empty(),
+            key: empty(),
             label: empty(),
             rights: empty(),
             cap_per_day: empty(),
@@ -226,7 +233,7 @@ impl Default for Press {
     }
 }
 
-async fn press(request: Request) -> Result<Response, Response> {
+pub(super) async fn press(request: Request) -> Result<Response, Response> {
     let (parts, body) = request.into_parts();
     let context = Context::from(&parts)?;
     context.mark_personal();
@@ -234,6 +241,7 @@ async fn press(request: Request) -> Result<Response, Response> {
     context.spending_token()?;
     let form = Form::<Press>::from_request(Request::from_parts(parts, body), &()).await;
     let Form(press) = form.map_err(IntoResponse::into_response)?;
+    let key = Some(press.key.as_str()).filter(|key| !key.is_empty());
     match press.r#do.as_str() {
         "make" => made(&context, press).await,
         "end" => {
@@ -244,8 +252,8 @@ async fn press(request: Request) -> Result<Response, Response> {
             super::cards::give_up(&context, press.id).await?;
             Ok(back())
         }
-        "rotate" => context.rotate().await.map(|_| back()),
-        "logout-everywhere" => context.log_out_everywhere().await.map(|_| back()),
+        "rotate" => context.rotate(key).await.map(|_| back()),
+        "logout-everywhere" => context.log_out_everywhere(key).await.map(|_| back()),
         "logout" => logged_out(&context, press.forget).await,
         "delete" => {
             context.close_account(press.forfeit).await?;

@@ -5,50 +5,24 @@ mod cards;
 mod panel;
 mod statement;
 mod stripe_return;
+mod table;
 mod tokens;
 mod webhook;
 
+use axum::Json;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get, post};
-use axum::{Json, Router};
 use http::StatusCode;
 use http::header::{CACHE_CONTROL, LOCATION, SET_COOKIE};
 use serde::Serialize;
 use stripeflare_core::money::Cents;
 use stripeflare_core::schema::{PublicColumns, Schema};
-use worker::send::SendFuture;
 
 use crate::deployment::{payment_link, payments};
 use crate::http::call::context::Context;
 use crate::http::reply::answer::{Answer, header};
-use crate::http::route::BUILT_IN;
 
-pub(crate) fn routes(schema: Schema) -> Router {
-    let tables = [tokens::ROUTES, statement::ROUTES, account_page::ROUTES];
-    let router = tables.into_iter().flatten().fold(Router::new(), |router, route| {
-        assert!(BUILT_IN.contains(&route.path()), "{} is not in the list of built-in paths", route.path());
-        route.register(router)
-    });
-    let others = [
-        ("/me", get(move |request| SendFuture::new(me(request, schema)))),
-        ("/topup", get(|request| SendFuture::new(topup(request)))),
-        ("/cards", get(|request| SendFuture::new(cards::list(request)))),
-        ("/cards/{id}", delete(|request| SendFuture::new(cards::remove(request)))),
-        (
-            "/stripe/return",
-            get(|request| SendFuture::new(stripe_return::come_back(request)))
-                .post(|request| SendFuture::new(stripe_return::decide(request))),
-        ),
-        ("/db/admin-readonly/assign", post(|request| SendFuture::new(panel::assign(request)))),
-        ("/db/{who}", get(|request| SendFuture::new(panel::show(request)))),
-        ("/stripe-webhook", post(|request| SendFuture::new(webhook::receive(request)))),
-    ];
-    others.into_iter().fold(router, |router, (path, methods)| {
-        assert!(BUILT_IN.contains(&path), "{path} is not in the list of built-in paths");
-        router.route(path, methods)
-    })
-}
+pub(crate) use table::{BUILT_IN, router};
 
 #[derive(Serialize)]
 #[allow(non_snake_case, reason = "the name clients know")]
@@ -109,14 +83,4 @@ async fn send_to_stripe(request: Request) -> Result<Response, Response> {
     let mut response = (StatusCode::SEE_OTHER, headers).into_response();
     response.headers_mut().extend(context.leaves_to_pay(&account).map(|cookie| (SET_COOKIE, header(cookie))));
     Ok(response)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_built_in_route_is_known_to_the_check_of_routes() {
-        let _ = routes(Schema::of::<()>());
-    }
 }

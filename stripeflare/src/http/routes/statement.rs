@@ -15,12 +15,8 @@ use stripeflare_core::protocol::{AccountCommand, Reply};
 
 use crate::http::call::context::{Context, Inner};
 use crate::http::reply::answer::{Answer, header};
+use crate::http::reply::csv::is_formula;
 use crate::http::reply::date::moment_text;
-use crate::http::route::{Method, RouteDef, boxed};
-use crate::http::routes::tokens::answered;
-
-pub(crate) const ROUTES: &[RouteDef] =
-    &[RouteDef::ours(Method::Get, "/me/entries", |request| boxed(answered(entries(request))))];
 
 /// Lines of a page, unless the caller asks for another number.
 const PAGE: usize = 100;
@@ -112,7 +108,7 @@ impl Inner {
     }
 }
 
-async fn entries(request: Request) -> Result<Response, Response> {
+pub(super) async fn entries(request: Request) -> Result<Response, Response> {
     #[derive(Serialize)]
     struct Page<'a> {
         entries: Vec<Entry<'a>>,
@@ -155,8 +151,7 @@ fn csv(lines: &[Line]) -> String {
 
 /// A text as one cell. A spreadsheet takes some first characters for the beginning of a formula.
 fn cell(text: &str) -> String {
-    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
-    let text = if formula { format!("'{text}") } else { text.to_owned() };
+    let text = if is_formula(text) { format!("'{text}") } else { text.to_owned() };
     if text.contains(['"', ',', '\r', '\n']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
 }
 

@@ -13,23 +13,9 @@ use stripeflare_core::money::Cents;
 use stripeflare_core::protocol::{AccountCommand, Reply};
 
 use crate::http::call::context::{Context, Inner};
+use crate::http::call::idempotency;
 use crate::http::reply::answer::Answer;
 use crate::http::reply::date::{day_text, moment, moment_text};
-use crate::http::route::{Method, RouteDef, boxed};
-
-pub(crate) const ROUTES: &[RouteDef] = &[
-    RouteDef::ours(Method::Get, "/tokens", |request| boxed(answered(list(request)))),
-    RouteDef::ours(Method::Post, "/tokens", |request| boxed(answered(make(request)))),
-    RouteDef::ours(Method::Delete, "/tokens/{id}", |request| boxed(answered(end(request)))),
-    RouteDef::ours(Method::Post, "/rotate-token", |request| boxed(answered(rotate(request)))),
-    RouteDef::ours(Method::Post, "/logout", |request| boxed(answered(log_out(request)))),
-    RouteDef::ours(Method::Post, "/logout-everywhere", |request| boxed(answered(log_out_everywhere(request)))),
-    RouteDef::ours(Method::Delete, "/me", |request| boxed(answered(close(request)))),
-];
-
-pub(crate) async fn answered(run: impl Future<Output = Result<Response, Response>>) -> Response {
-    run.await.unwrap_or_else(|answer| answer)
-}
 
 /// A JSON body that describes a token is small.
 const MAX_BODY: usize = 16 * 1024;
@@ -141,10 +127,17 @@ impl Inner {
         }
     }
 
-    /// A new secret for the caller's token; `command` gets its hash.
-    async fn renew(&self, command: fn(String) -> AccountCommand) -> Result<Option<Token>, Response> {
-        let account = self.account()?;
-        let token = Token::further(account);
+    /// A new secret for the caller's token; `command` gets its hash. The same one again for the same key, lest an answer that
+    /// is lost takes the account along.
+    async fn renew(
+        &self,
+        key: Option<String>,
+        command: fn(String) -> AccountCommand,
+    ) -> Result<Option<Token>, Response> {
+        let token = match (self.spending_token()?, key) {
+            (Some(token), Some(key)) => self.deployment.config.seals.successor(token, &key),
+            _ => Token::further(self.account()?),
+        };
         self.change(command(token.proof(self.deployment.version).hash)).await?;
         // A cookie's scripts never see its token.
         if self.is_by_cookie() {
@@ -154,12 +147,12 @@ impl Inner {
         Ok(Some(token))
     }
 
-    pub(crate) async fn rotate(&self) -> Result<Option<Token>, Response> {
-        self.renew(|hash| AccountCommand::Rotate { hash }).await
+    pub(crate) async fn rotate(&self, key: Option<&str>) -> Result<Option<Token>, Response> {
+        self.renew(key.map(|key| format!("rotate {key}")), |hash| AccountCommand::Rotate { hash }).await
     }
 
-    pub(crate) async fn log_out_everywhere(&self) -> Result<Option<Token>, Response> {
-        self.renew(|hash| AccountCommand::LogOutEverywhere { hash }).await
+    pub(crate) async fn log_out_everywhere(&self, key: Option<&str>) -> Result<Option<Token>, Response> {
+        self.renew(key.map(|key| format!("everywhere {key}")), |hash| AccountCommand::LogOutEverywhere { hash }).await
     }
 
     pub(crate) async fn end_token(&self, id: TokenId) -> Result<(), Response> {
@@ -188,9 +181,11 @@ impl Inner {
 
 impl Wanted {
     fn check(self, hash: String) -> Result<NewToken, String> {
-        let length = self.label.chars().count();
-        if !(1..=MAX_LABEL).contains(&length) || self.label.chars().any(char::is_control) {
-            return Err(format!("A token's label is 1 to {MAX_LABEL} characters, none of them a line break."));
+        let length = self.label.trim().chars().count();
+        if !(1..=MAX_LABEL).contains(&length) || self.label.chars().any(is_invisible) {
+            return Err(format!(
+                "A token's label is 1 to {MAX_LABEL} characters, none of them a line break, invisible, or turning the direction of a text."
+            ));
         }
         let caps = Caps { day: self.cap_per_day, total: self.cap_total };
         if caps.day.iter().chain(&caps.total).any(|cap| !cap.is_positive()) {
@@ -215,7 +210,21 @@ impl Wanted {
     }
 }
 
-async fn list(request: Request) -> Result<Response, Response> {
+/// Shows as nothing, or changes how what stands beside it shows: with such a label one token looks like another.
+///
+/// Unicode's controls, formats (bidirectional ones, joiners), blanks that are letters, and variation selectors.
+fn is_invisible(character: char) -> bool {
+    character.is_control()
+        || matches!(character,
+            '\u{ad}' | '\u{34f}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{890}'..='\u{891}'
+            | '\u{8e2}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}'
+            | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{110bd}' | '\u{110cd}'
+            | '\u{13430}'..='\u{1343f}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0000}'..='\u{e0fff}')
+}
+
+pub(super) async fn list(request: Request) -> Result<Response, Response> {
     #[derive(Serialize)]
     struct Tokens {
         tokens: Vec<Shown>,
@@ -232,7 +241,7 @@ async fn list(request: Request) -> Result<Response, Response> {
     Ok(Json(Tokens { tokens: tokens.into_iter().map(Shown::from).collect() }).into_response())
 }
 
-async fn make(request: Request) -> Result<Response, Response> {
+pub(super) async fn make(request: Request) -> Result<Response, Response> {
     #[derive(Serialize)]
     struct Made {
         id: TokenId,
@@ -258,21 +267,21 @@ async fn make(request: Request) -> Result<Response, Response> {
     Ok((StatusCode::CREATED, Json(Made { id: new.id, access_token: token.expose() })).into_response())
 }
 
-async fn end(request: Request) -> Result<Response, Response> {
+pub(super) async fn end(request: Request) -> Result<Response, Response> {
     let (parts, _) = request.into_parts();
     let id = parts.uri.path().rsplit('/').next().unwrap_or_default().to_owned();
     Context::from(&parts)?.end_token(TokenId::from(id)).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-async fn rotate(request: Request) -> Result<Response, Response> {
-    let context = Context::from(&request.into_parts().0)?;
-    context.rotate().await.map(renewed)
+pub(super) async fn rotate(request: Request) -> Result<Response, Response> {
+    let (parts, _) = request.into_parts();
+    Context::from(&parts)?.rotate(idempotency::key(&parts.headers)?).await.map(renewed)
 }
 
-async fn log_out_everywhere(request: Request) -> Result<Response, Response> {
-    let context = Context::from(&request.into_parts().0)?;
-    context.log_out_everywhere().await.map(renewed)
+pub(super) async fn log_out_everywhere(request: Request) -> Result<Response, Response> {
+    let (parts, _) = request.into_parts();
+    Context::from(&parts)?.log_out_everywhere(idempotency::key(&parts.headers)?).await.map(renewed)
 }
 
 fn renewed(token: Option<Token>) -> Response {
@@ -286,13 +295,13 @@ fn renewed(token: Option<Token>) -> Response {
     }
 }
 
-async fn log_out(request: Request) -> Result<Response, Response> {
+pub(super) async fn log_out(request: Request) -> Result<Response, Response> {
     let (parts, _) = request.into_parts();
     Context::from(&parts)?.log_out(says(&parts.uri, "forget=true")).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-async fn close(request: Request) -> Result<Response, Response> {
+pub(super) async fn close(request: Request) -> Result<Response, Response> {
     let (parts, _) = request.into_parts();
     Context::from(&parts)?.close_account(says(&parts.uri, "forfeit=true")).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
@@ -301,4 +310,26 @@ async fn close(request: Request) -> Result<Response, Response> {
 /// Whether the query has this pair.
 fn says(uri: &http::Uri, pair: &str) -> bool {
     uri.query().is_some_and(|query| query.split('&').any(|it| it == pair))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn token_labels_with_bidirectional_and_zero_width_characters() {
+        let check = |label: &str| Wanted { label: label.to_owned(), ..Wanted::default() }.check(String::new());
+        for good in ["agent", "Zoë's agent", "代理人", "وكيل", "a\u{a0}b", "🤖", &"a".repeat(MAX_LABEL)] {
+            assert!(check(good).is_ok(), "{good}");
+        }
+        for bad in ["", " ", "\u{a0}", "a\nb", "a\u{7f}", &"a".repeat(MAX_LABEL + 1)] {
+            assert!(check(bad).is_err(), "{bad:?}");
+        }
+        for invisible in
+            "\u{200b}\u{200d}\u{200f}\u{202e}\u{2066}\u{2069}\u{61c}\u{ad}\u{feff}\u{2060}\u{3164}\u{fe0f}\u{e0041}"
+                .chars()
+        {
+            assert!(check(&format!("first{invisible}")).is_err(), "{}", invisible.escape_unicode());
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! The database panel: all accounts for the operator, one account for its owner. Plain HTML that works without a script;
-//! JSON and CSV for programs. It reads; the one thing to decide there is whose unclaimed money is.
+//! JSON and CSV for programs. It reads; the one thing to decide there is whose unclaimed money is, for which the operator
+//! goes by another name.
 
 use std::collections::BTreeMap;
 use std::fmt::{Display, Write};
@@ -20,19 +21,24 @@ use stripeflare_core::identity::{AccountId, Token};
 use stripeflare_core::money::Cents;
 use stripeflare_core::protocol::{AccountCommand, AggregateCommand, DirectoryCommand, Reply};
 use stripeflare_core::read_only_sql::Table;
+use stripeflare_core::schema::Schema;
 use stripeflare_core::sql::Value;
+use stripeflare_schema::quoted;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
 use crate::deployment::payments;
 use crate::http::call::context::Context;
 use crate::http::reply::answer::{Answer, header};
+use crate::http::reply::csv::is_formula;
 use crate::http::reply::date::{day_text, moment_text};
 use crate::http::reply::html::{Escaped, page};
 use crate::object::Address;
 
-/// The operator's user name, and the address of the operator's panel.
+/// The user name of an operator who reads, and the address of the operator's panel.
 const OPERATOR: &str = "admin-readonly";
+/// The user name of an operator who may change things, too.
+const ADMIN: &str = "admin";
 /// Rows of one page.
 const ROWS: u32 = 50;
 /// Rows of a file, and of an answer to the operator's own SQL.
@@ -73,6 +79,10 @@ const OWNERS: &[Shown] = &[
         money: &[],
     },
 ];
+
+/// The wallet's own columns in its row. Of yours an owner sees what `/me` shows: those that are public.
+const WALLET: [&str; 8] =
+    ["account_id", "registered_at", "balance", "frozen", "name", "email", "card_fingerprint", "verified_email"];
 
 /// What is of no use to anybody but the object itself.
 const HIDDEN: [&str; 5] = ["updated_at", "revision", "sent_revision", "holds", "usage"];
@@ -143,8 +153,8 @@ impl Display for Percent<'_> {
 }
 
 /// `GET /db/admin-readonly` and `GET /db/{client_reference_id}`
-pub(crate) async fn show(request: Request) -> Response {
-    look(request).await.unwrap_or_else(|answer| answer)
+pub(crate) async fn show(request: Request, schema: Schema) -> Response {
+    look(request, &schema).await.unwrap_or_else(|answer| answer)
 }
 
 /// `POST /db/admin-readonly/assign`
@@ -152,13 +162,14 @@ pub(crate) async fn assign(request: Request) -> Response {
     decide(request).await.unwrap_or_else(|answer| answer)
 }
 
-async fn look(request: Request) -> Result<Response, Response> {
+async fn look(request: Request, schema: &Schema) -> Result<Response, Response> {
     let context = Context::among(request.extensions())?;
+    refuse_foreign(&context, request.uri().path())?;
     let Query(wish) = Query::<Wish>::try_from_uri(request.uri()).map_err(IntoResponse::into_response)?;
     let who = request.uri().path().trim_start_matches("/db/");
     let credentials = Credentials::of(request.headers());
     if who == OPERATOR {
-        check_operator(&context, request.headers(), credentials).await?;
+        check_operator(&context, request.headers(), credentials, false).await?;
         return operators(&context, wish, request.headers()).await;
     }
     let Some(account) = context.deployment.config.references.verify(who) else {
@@ -170,18 +181,15 @@ async fn look(request: Request) -> Result<Response, Response> {
             Some(token.ok_or_else(challenge)?)
         }
         credentials => {
-            check_operator(&context, request.headers(), credentials).await?;
+            check_operator(&context, request.headers(), credentials, false).await?;
             None
         }
     };
-    owners(&context, &account, token.as_ref(), wish, request.headers()).await
+    owners(&context, schema, &account, token.as_ref(), wish, request.headers()).await
 }
 
 async fn operators(context: &Context, mut wish: Wish, headers: &HeaderMap) -> Result<Response, Response> {
     let own_sql = !wish.sql.trim().is_empty();
-    if own_sql && context.manner.unasked {
-        return Err(cross_site());
-    }
     let shown = wish.shown(OPERATORS)?;
     let (statement, parameters) = if own_sql {
         if wish.sql.len() > MAX_SQL {
@@ -189,7 +197,7 @@ async fn operators(context: &Context, mut wish: Wish, headers: &HeaderMap) -> Re
         }
         (wish.sql.clone(), Vec::new())
     } else {
-        wish.statement(shown)
+        wish.statement(shown, shown.from)
     };
     let command = AggregateCommand::Look { statement, parameters, most: wish.most(headers) };
     let table = match context.deployment.stubs.call(&Address::Aggregate, command, Vec::new()).await? {
@@ -208,6 +216,7 @@ async fn operators(context: &Context, mut wish: Wish, headers: &HeaderMap) -> Re
 
 async fn owners(
     context: &Context,
+    schema: &Schema,
     account: &AccountId,
     token: Option<&Token>,
     mut wish: Wish,
@@ -215,7 +224,8 @@ async fn owners(
 ) -> Result<Response, Response> {
     let deployment = &context.deployment;
     let shown = wish.shown(OWNERS)?;
-    let (statement, parameters) = wish.statement(shown);
+    let from = if token.is_some() && shown.from == "users" { own_row(schema) } else { shown.from.to_owned() };
+    let (statement, parameters) = wish.statement(shown, &from);
     let command = AccountCommand::Look { statement, parameters, most: wish.most(headers) };
     let proof = token.map(|token| token.proof(deployment.version));
     let to = Address::Account(account.clone());
@@ -236,6 +246,14 @@ async fn owners(
     Ok(view.answer(&table, &wish.format(headers), &|_| None))
 }
 
+/// The owner's row as a table: what is not in it cannot be filtered by either, which would tell it bit by bit.
+fn own_row(schema: &Schema) -> String {
+    let public = schema.columns.iter().filter(|column| column.public).map(|column| column.name);
+    // With the table before it, a name that is no column is an error and not a text.
+    let columns: Vec<_> = WALLET.into_iter().chain(public).map(|name| format!("users.{}", quoted(name))).collect();
+    format!("(SELECT {} FROM users)", columns.join(", "))
+}
+
 impl Wish {
     fn shown(&mut self, tables: &'static [Shown]) -> Result<&'static Shown, Response> {
         if self.table.is_empty() {
@@ -250,16 +268,16 @@ impl Wish {
         if many { MANY_ROWS } else { ROWS }
     }
 
-    fn statement(&self, shown: &Shown) -> (String, Vec<Value>) {
+    fn statement(&self, shown: &Shown, from: &str) -> (String, Vec<Value>) {
         let (filter, mut parameters) = if self.column.is_empty() || self.contains.is_empty() {
             ("", Vec::new())
         } else {
             // As text, so that numbers are found by their digits.
             (" WHERE instr(lower(CAST(COLUMN AS TEXT)), lower(?)) > 0", vec![self.contains.as_str().into()])
         };
-        let filter = filter.replace("COLUMN", &format!("\"{}\"", self.column.replace('"', "\"\"")));
+        let filter = filter.replace("COLUMN", &quoted(&self.column));
         parameters.push((i64::from(self.page) * i64::from(ROWS)).into());
-        (format!("SELECT * FROM {}{filter} ORDER BY {} LIMIT -1 OFFSET ?", shown.from, shown.order), parameters)
+        (format!("SELECT * FROM {from}{filter} ORDER BY {} LIMIT -1 OFFSET ?", shown.order), parameters)
     }
 }
 
@@ -491,8 +509,7 @@ fn csv(table: &Table) -> String {
     let cell = |value: &Value| {
         let text = plain(value);
         // A spreadsheet would take a stranger's text for a formula.
-        let formula =
-            matches!(value, Value::Text(_)) && text.starts_with(['=', '+', '-', '@', '\t', '\r']) && !number(value);
+        let formula = matches!(value, Value::Text(_)) && is_formula(&text) && !number(value);
         format!("\"{}{}\"", if formula { "'" } else { "" }, text.replace('"', "\"\""))
     };
     let mut lines = vec![table.columns.iter().map(|name| cell(&name.as_str().into())).collect::<Vec<_>>().join(",")];
@@ -510,11 +527,9 @@ struct AssignForm {
 
 async fn decide(request: Request) -> Result<Response, Response> {
     let context = Context::among(request.extensions())?;
+    refuse_foreign(&context, &format!("/db/{OPERATOR}"))?;
     let headers = request.headers().clone();
-    if context.manner.unasked {
-        return Err(cross_site());
-    }
-    check_operator(&context, &headers, Credentials::of(&headers)).await?;
+    check_operator(&context, &headers, Credentials::of(&headers), true).await?;
     let Form(form) = Form::<AssignForm>::from_request(request, &()).await.map_err(IntoResponse::into_response)?;
     let deployment = &context.deployment;
     let account = match deployment.config.references.verify(form.account.trim()) {
@@ -577,17 +592,36 @@ impl Credentials {
     }
 }
 
+/// What another site causes gets nothing, whatever it brings: no password is looked at, or counted, that the other site
+/// chose, and nothing of the panel tells it by time or size.
+///
 /// # Errors
-/// The answer to whoever is not the operator, or has guessed too often.
+/// The answer to it.
+fn refuse_foreign(context: &Context, panel: &str) -> Result<(), Response> {
+    if !context.manner.foreign {
+        return Ok(());
+    }
+    let message = "Another site may have caused this request.";
+    Err(if context.manner.navigation {
+        let link = format!("<p>{message}</p><p><a href=\"{}\">Open the panel</a></p>", Escaped(panel));
+        page(StatusCode::FORBIDDEN, "The database panel", &link)
+    } else {
+        Answer::new(StatusCode::FORBIDDEN, "cross_site", message).into()
+    })
+}
+
+/// # Errors
+/// The answer to whoever is not the operator, goes by the name that only reads, or has guessed too often.
 async fn check_operator(
     context: &Context,
     headers: &HeaderMap,
     credentials: Option<Credentials>,
+    to_change: bool,
 ) -> Result<(), Response> {
     // A browser's first request comes without any: that is no guess.
     let Credentials { user, password } = credentials.ok_or_else(challenge)?;
     let deployment = &context.deployment;
-    let right = deployment.config.operator.is(&password) && user == OPERATOR;
+    let right = deployment.config.operator.is(&password) && [OPERATOR, ADMIN].contains(&user.as_str());
     let source = source(headers);
     let wait = match Reflect::get(deployment.stubs.env(), &"RATE_LIMITER".into()) {
         Ok(limiter) if limiter.is_object() => {
@@ -608,6 +642,10 @@ async fn check_operator(
             let mut response: Response = Answer::new(StatusCode::TOO_MANY_REQUESTS, "too_many_guesses", message).into();
             response.headers_mut().insert(RETRY_AFTER, header(seconds));
             Err(response)
+        }
+        // A browser asks for another name then.
+        None if right && to_change && user != ADMIN => {
+            Err(challenge_with("Whoever changes something here goes by the user name admin, with the same password."))
         }
         None if right => Ok(()),
         None => Err(challenge()),
@@ -634,15 +672,13 @@ fn source(headers: &HeaderMap) -> String {
 }
 
 fn challenge() -> Response {
-    let message = "Name and password of this panel: see the documentation.";
+    challenge_with("Name and password of this panel: see the documentation.")
+}
+
+fn challenge_with(message: &str) -> Response {
     let mut response: Response = Answer::new(StatusCode::UNAUTHORIZED, "wrong_password", message).into();
     response.headers_mut().insert(WWW_AUTHENTICATE, header("Basic realm=\"stripeflare\", charset=\"UTF-8\""));
     response
-}
-
-fn cross_site() -> Response {
-    let message = "Another site may have caused this request. Send it from the panel itself.";
-    Answer::new(StatusCode::FORBIDDEN, "cross_site", message).into()
 }
 
 fn refused(problem: &str) -> Response {
@@ -687,7 +723,7 @@ mod tests {
     #[test]
     fn a_filter_names_a_column_and_nothing_else() {
         let wish = Wish { column: "a\" OR 1=1 --".into(), contains: "x' OR 1".into(), page: 2, ..Wish::default() };
-        let (statement, parameters) = wish.statement(&OPERATORS[0]);
+        let (statement, parameters) = wish.statement(&OPERATORS[0], "users");
         assert!(statement.contains("CAST(\"a\"\" OR 1=1 --\" AS TEXT)"), "{statement}");
         assert_eq!(parameters, [Value::Text("x' OR 1".into()), Value::Integer(100)]);
     }

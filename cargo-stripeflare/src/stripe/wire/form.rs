@@ -4,24 +4,24 @@ use super::error::{ApiError, ApiResult};
 
 /// Takers remove what they understand; [`Params::finish`] refuses the rest.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Params(Vec<(String, String)>);
+pub(crate) struct Params(Vec<(String, String)>);
 
 impl Params {
-    pub(super) fn parse(query: &[u8]) -> Self {
+    pub(crate) fn parse(query: &[u8]) -> Self {
         Self(form_urlencoded::parse(query).into_owned().collect())
     }
 
-    pub(super) fn extend(&mut self, other: Self) {
+    pub(crate) fn extend(&mut self, other: Self) {
         self.0.extend(other.0);
     }
 
-    pub(super) fn sorted(mut self) -> Self {
+    pub(crate) fn sorted(mut self) -> Self {
         self.0.sort();
         self
     }
 
     /// A text that is not empty. Of a parameter that is there twice, the last counts.
-    pub(super) fn text(&mut self, name: &str) -> ApiResult<Option<String>> {
+    pub(crate) fn text(&mut self, name: &str) -> ApiResult<Option<String>> {
         let mut found = None;
         self.0.retain_mut(|(key, value)| {
             let hit = key == name;
@@ -36,11 +36,11 @@ impl Params {
         }
     }
 
-    pub(super) fn required_text(&mut self, name: &str) -> ApiResult<String> {
+    pub(crate) fn required_text(&mut self, name: &str) -> ApiResult<String> {
         self.text(name)?.ok_or_else(|| ApiError::missing(name))
     }
 
-    pub(super) fn integer(&mut self, name: &str) -> ApiResult<Option<i64>> {
+    pub(crate) fn integer(&mut self, name: &str) -> ApiResult<Option<i64>> {
         let Some(value) = self.text(name)? else {
             return Ok(None);
         };
@@ -53,7 +53,7 @@ impl Params {
         }
     }
 
-    pub(super) fn integer_between(&mut self, name: &str, least: i64, most: i64) -> ApiResult<Option<i64>> {
+    pub(crate) fn integer_between(&mut self, name: &str, least: i64, most: i64) -> ApiResult<Option<i64>> {
         let refuse = |message| Err(ApiError::parameter("parameter_invalid_integer", name, message));
         match self.integer(name)? {
             Some(number) if number < least => refuse(format!("This value must be greater than or equal to {least}.")),
@@ -62,7 +62,7 @@ impl Params {
         }
     }
 
-    pub(super) fn boolean(&mut self, name: &str) -> ApiResult<Option<bool>> {
+    pub(crate) fn boolean(&mut self, name: &str) -> ApiResult<Option<bool>> {
         match self.text(name)?.as_deref() {
             None => Ok(None),
             Some("true") => Ok(Some(true)),
@@ -72,7 +72,7 @@ impl Params {
     }
 
     /// One of several words.
-    pub(super) fn choice(&mut self, name: &str, choices: &[&'static str]) -> ApiResult<Option<&'static str>> {
+    pub(crate) fn choice(&mut self, name: &str, choices: &[&'static str]) -> ApiResult<Option<&'static str>> {
         let Some(value) = self.text(name)? else {
             return Ok(None);
         };
@@ -86,7 +86,7 @@ impl Params {
     }
 
     /// `name[]=a&name[]=b` or `name[0]=a&name[1]=b`, in the order given.
-    pub(super) fn list(&mut self, name: &str) -> ApiResult<Vec<String>> {
+    pub(crate) fn list(&mut self, name: &str) -> ApiResult<Vec<String>> {
         let items = self.take_inside(name, |inside| inside.bytes().all(|byte| byte.is_ascii_digit()));
         if items.iter().any(|(_, value)| value.is_empty()) {
             return Err(empty(name));
@@ -95,7 +95,7 @@ impl Params {
     }
 
     /// `name[key]=value`, such as metadata.
-    pub(super) fn map(&mut self, name: &str) -> Vec<(String, String)> {
+    pub(crate) fn map(&mut self, name: &str) -> Vec<(String, String)> {
         self.take_inside(name, |inside| !inside.is_empty() && !inside.contains(['[', ']']))
     }
 
@@ -116,7 +116,7 @@ impl Params {
     }
 
     /// Refuses what nobody took.
-    pub(super) fn finish(self) -> ApiResult<()> {
+    pub(crate) fn finish(self) -> ApiResult<()> {
         let names: Vec<&str> = self.0.iter().map(|(name, _)| name.as_str()).collect();
         if names.is_empty() { Ok(()) } else { Err(ApiError::unknown_parameters(&names)) }
     }

@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 
-use super::error::{ApiError, ApiResult};
+use super::permission::{Caller, Permission, Resource};
 use super::state::State;
+use crate::stripe::wire::error::{ApiError, ApiResult};
 
 /// Stripe's limit.
 const MAX_DEPTH: usize = 4;
@@ -24,18 +25,18 @@ const EXPANDABLE: [(&str, &str, &str); 11] = [
 ];
 
 /// Replaces what each path names.
-pub(super) fn expand(state: &State, mut object: Value, paths: &[String]) -> ApiResult<Value> {
+pub(crate) fn expand(state: &State, caller: &Caller, mut object: Value, paths: &[String]) -> ApiResult<Value> {
     for path in paths {
         let fields: Vec<&str> = path.split('.').collect();
         if fields.len() > MAX_DEPTH {
             return Err(refusal(path, "You cannot expand more than 4 levels of a property"));
         }
-        follow(state, &mut object, &fields, path)?;
+        follow(state, caller, &mut object, &fields, path)?;
     }
     Ok(object)
 }
 
-fn follow(state: &State, object: &mut Value, fields: &[&str], path: &str) -> ApiResult<()> {
+fn follow(state: &State, caller: &Caller, object: &mut Value, fields: &[&str], path: &str) -> ApiResult<()> {
     let Some((field, rest)) = fields.split_first() else {
         return Ok(());
     };
@@ -45,7 +46,7 @@ fn follow(state: &State, object: &mut Value, fields: &[&str], path: &str) -> Api
             return Err(refusal(path, &format!("This property cannot be expanded ({path}). {advice}")));
         }
         for item in object["data"].as_array_mut().into_iter().flatten() {
-            follow(state, item, rest, path)?;
+            follow(state, caller, item, rest, path)?;
         }
         return Ok(());
     }
@@ -53,11 +54,14 @@ fn follow(state: &State, object: &mut Value, fields: &[&str], path: &str) -> Api
     let Some((_, _, kind)) = rule else {
         return Err(refusal(path, &format!("This property cannot be expanded ({path}).")));
     };
+    if let Some(resource) = Resource::of(kind) {
+        caller.check(Permission::Read(resource))?;
+    }
     if let Some(id) = object[*field].as_str() {
         let expanded = state.get(kind, id, "expand")?.clone();
         object[*field] = expanded;
     }
-    if object[*field].is_null() { Ok(()) } else { follow(state, &mut object[*field], rest, path) }
+    if object[*field].is_null() { Ok(()) } else { follow(state, caller, &mut object[*field], rest, path) }
 }
 
 fn refusal(path: &str, message: &str) -> ApiError {
@@ -68,13 +72,11 @@ fn refusal(path: &str, message: &str) -> ApiError {
 mod tests {
     use serde_json::json;
 
-    use super::super::Clock;
-    use super::super::state::Account;
     use super::*;
+    use crate::stripe::model::state::Account;
 
     fn state() -> State {
-        let url = "http://127.0.0.1:1".to_owned();
-        let mut state = State::new(Account { id: "acct_1".to_owned(), livemode: false, clock: Clock::default(), url });
+        let mut state = State::new(Account::for_tests());
         state.insert(json!({ "object": "charge", "id": "ch_1" }));
         state.insert(
             json!({ "object": "payment_intent", "id": "pi_1", "latest_charge": "ch_1", "payment_method": null }),
@@ -85,7 +87,8 @@ mod tests {
     fn run(paths: &[&str]) -> ApiResult<Value> {
         let session = json!({ "object": "checkout.session", "payment_intent": "pi_1" });
         let paths: Vec<String> = paths.iter().map(|path| (*path).to_owned()).collect();
-        expand(&state(), session, &paths)
+        let caller = Caller { key: "sk_test_key".to_owned(), account: "acct_1".to_owned(), permissions: None };
+        expand(&state(), &caller, session, &paths)
     }
 
     #[test]

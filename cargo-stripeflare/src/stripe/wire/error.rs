@@ -7,21 +7,21 @@ use serde_json::{Map, Value, json};
 
 /// An answer of the API that is not 2xx.
 #[derive(Debug, Clone)]
-pub(super) struct ApiError {
-    pub(super) status: StatusCode,
+pub(crate) struct ApiError {
+    pub(crate) status: StatusCode,
     kind: &'static str,
     code: Option<&'static str>,
     message: String,
     param: Option<String>,
     /// The request was refused before anything ran; an Idempotency-Key does not remember it.
-    pub(super) early: bool,
+    pub(crate) early: bool,
 }
 
-pub(super) type ApiResult<T> = Result<T, ApiError>;
+pub(crate) type ApiResult<T> = Result<T, ApiError>;
 
 impl ApiError {
     /// A request that makes no sense, 400.
-    pub(super) fn invalid(message: impl Into<String>) -> Self {
+    pub(crate) fn invalid(message: impl Into<String>) -> Self {
         Self {
             status: StatusCode::BAD_REQUEST,
             kind: "invalid_request_error",
@@ -33,31 +33,31 @@ impl ApiError {
     }
 
     /// A parameter that is refused before anything runs.
-    pub(super) fn parameter(code: &'static str, param: impl Into<String>, message: impl Into<String>) -> Self {
+    pub(crate) fn parameter(code: &'static str, param: impl Into<String>, message: impl Into<String>) -> Self {
         Self { code: Some(code), param: Some(param.into()), early: true, ..Self::invalid(message) }
     }
 
-    pub(super) fn unknown_parameters(names: &[&str]) -> Self {
+    pub(crate) fn unknown_parameters(names: &[&str]) -> Self {
         let plural = if names.len() == 1 { "" } else { "s" };
         let message = format!("Received unknown parameter{plural}: {}", names.join(", "));
         Self::parameter("parameter_unknown", names.first().copied().unwrap_or_default(), message)
     }
 
-    pub(super) fn missing(param: &str) -> Self {
+    pub(crate) fn missing(param: &str) -> Self {
         Self::parameter("parameter_missing", param, format!("Missing required param: {param}."))
     }
 
     /// An object that is not there: 404 when the path names it, 400 when a parameter does.
-    pub(super) fn no_such(kind: &str, id: &str, param: &str) -> Self {
+    pub(crate) fn no_such(kind: &str, id: &str, param: &str) -> Self {
         let error = Self::parameter("resource_missing", param, format!("No such {kind}: '{id}'"));
         Self { early: false, ..error }
     }
 
-    pub(super) fn not_found(self) -> Self {
+    pub(crate) fn not_found(self) -> Self {
         Self { status: StatusCode::NOT_FOUND, ..self }
     }
 
-    pub(super) fn unrecognized_url(method: &str, path: &str) -> Self {
+    pub(crate) fn unrecognized_url(method: &str, path: &str) -> Self {
         let message = format!(
             "Unrecognized request URL ({method}: {path}). Please see https://stripe.com/docs or we can help at \
              https://support.stripe.com/."
@@ -65,7 +65,7 @@ impl ApiError {
         Self { status: StatusCode::NOT_FOUND, early: true, ..Self::invalid(message) }
     }
 
-    pub(super) fn no_key() -> Self {
+    pub(crate) fn no_key() -> Self {
         Self::unauthorized(
             "You did not provide an API key. You need to provide your API key in the Authorization header, using \
              Bearer auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY'). See \
@@ -73,11 +73,11 @@ impl ApiError {
         )
     }
 
-    pub(super) fn wrong_key(key: &str) -> Self {
+    pub(crate) fn wrong_key(key: &str) -> Self {
         Self::unauthorized(format!("Invalid API Key provided: {}", masked(key)))
     }
 
-    pub(super) fn publishable_key() -> Self {
+    pub(crate) fn publishable_key() -> Self {
         Self::forbidden(
             "This API call cannot be made with a publishable API key. Please use a secret API key. You can find a \
              list of your API keys at https://dashboard.stripe.com/account/apikeys.",
@@ -85,7 +85,16 @@ impl ApiError {
         .with_code("secret_key_required")
     }
 
-    pub(super) fn forbidden(message: impl Into<String>) -> Self {
+    /// A restricted key that was not given what the request needs.
+    pub(crate) fn missing_permission(key: &str, account: &str, permission: &str) -> Self {
+        Self::forbidden(format!(
+            "The provided key '{}' does not have the required permissions for this endpoint on account '{account}'. \
+             Having the '{permission}' permission would allow this request to continue.",
+            masked(key)
+        ))
+    }
+
+    pub(crate) fn forbidden(message: impl Into<String>) -> Self {
         Self { status: StatusCode::FORBIDDEN, early: true, ..Self::invalid(message) }
     }
 
@@ -93,11 +102,11 @@ impl ApiError {
         Self { status: StatusCode::UNAUTHORIZED, early: true, ..Self::invalid(message) }
     }
 
-    pub(super) fn idempotency(message: impl Into<String>) -> Self {
+    pub(crate) fn idempotency(message: impl Into<String>) -> Self {
         Self { kind: "idempotency_error", early: true, ..Self::invalid(message) }
     }
 
-    pub(super) fn rate_limited() -> Self {
+    pub(crate) fn rate_limited() -> Self {
         Self {
             status: StatusCode::TOO_MANY_REQUESTS,
             code: Some("rate_limit"),
@@ -109,7 +118,7 @@ impl ApiError {
         }
     }
 
-    pub(super) fn internal() -> Self {
+    pub(crate) fn internal() -> Self {
         Self {
             status: StatusCode::INTERNAL_SERVER_ERROR,
             kind: "api_error",
@@ -118,16 +127,16 @@ impl ApiError {
     }
 
     #[must_use]
-    pub(super) fn with_code(self, code: &'static str) -> Self {
+    pub(crate) fn with_code(self, code: &'static str) -> Self {
         Self { code: Some(code), ..self }
     }
 
     #[must_use]
-    pub(super) fn with_param(self, param: &str) -> Self {
+    pub(crate) fn with_param(self, param: &str) -> Self {
         Self { param: Some(param.to_owned()), ..self }
     }
 
-    pub(super) fn to_json(&self, request_id: &str) -> Value {
+    pub(crate) fn to_json(&self, request_id: &str) -> Value {
         let mut error = Map::new();
         if let Some(code) = self.code {
             error.insert("code".to_owned(), json!(code));

@@ -5,7 +5,7 @@ const ZERO_DECIMAL: [&str; 15] =
 const THREE_DECIMAL: [&str; 5] = ["bhd", "jod", "kwd", "omr", "tnd"];
 
 /// Decimals of the number that Stripe's `amount` counts; two for ISK and UGX, which are sent times a hundred.
-pub(super) fn decimals(currency: &str) -> usize {
+pub(crate) fn decimals(currency: &str) -> usize {
     match currency {
         _ if ZERO_DECIMAL.contains(&currency) => 0,
         _ if THREE_DECIMAL.contains(&currency) => 3,
@@ -14,12 +14,12 @@ pub(super) fn decimals(currency: &str) -> usize {
 }
 
 /// Whether Stripe takes this amount: ISK and UGX have no smaller unit, but are sent times a hundred.
-pub(super) fn is_whole(amount: i64, currency: &str) -> bool {
+pub(crate) fn is_whole(amount: i64, currency: &str) -> bool {
     !matches!(currency, "isk" | "ugx") || amount % 100 == 0
 }
 
 /// `5.00` for 500 of a currency with two decimals.
-pub(super) fn decimal(amount: i64, currency: &str) -> String {
+pub(crate) fn decimal(amount: i64, currency: &str) -> String {
     let decimals = decimals(currency);
     if decimals == 0 {
         return amount.to_string();
@@ -29,7 +29,7 @@ pub(super) fn decimal(amount: i64, currency: &str) -> String {
 }
 
 /// `$5.00`, `5.00 EUR`
-pub(super) fn shown(amount: i64, currency: &str) -> String {
+pub(crate) fn shown(amount: i64, currency: &str) -> String {
     match currency {
         "usd" => format!("${}", decimal(amount, currency)),
         _ => format!("{} {}", decimal(amount, currency), currency.to_uppercase()),
@@ -37,7 +37,7 @@ pub(super) fn shown(amount: i64, currency: &str) -> String {
 }
 
 /// What a payer types: `5`, `5.5`, `5.50`; nothing else, and nothing that a currency cannot hold.
-pub(super) fn parse(text: &str, currency: &str) -> Option<i64> {
+pub(crate) fn parse(text: &str, currency: &str) -> Option<i64> {
     let decimals = decimals(currency);
     let (whole, fraction) = text.trim().split_once('.').unwrap_or((text.trim(), ""));
     let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());

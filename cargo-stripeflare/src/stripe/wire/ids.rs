@@ -20,7 +20,7 @@ pub fn random(length: usize) -> String {
 }
 
 /// The same letters and digits for the same key and text, as a card's fingerprint is within one Stripe account.
-pub(super) fn derived(key: &str, text: &str, length: usize) -> String {
+pub(crate) fn derived(key: &str, text: &str, length: usize) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(key.as_bytes()).expect("a key of any length");
     mac.update(text.as_bytes());
     mac.finalize().into_bytes().iter().map(|byte| letter(*byte)).take(length).collect()
@@ -31,22 +31,22 @@ fn letter(byte: u8) -> char {
 }
 
 /// `pi_3` and 23 more: objects that belong to a payment.
-pub(super) fn of_payment(prefix: &str) -> String {
+pub(crate) fn of_payment(prefix: &str) -> String {
     format!("{prefix}_3{}", random(23))
 }
 
 /// `evt_1` and 23 more: everything else.
-pub(super) fn of_account(prefix: &str) -> String {
+pub(crate) fn of_account(prefix: &str) -> String {
     format!("{prefix}_1{}", random(23))
 }
 
 /// `cs_test_…`, 66 characters.
-pub(super) fn session(livemode: bool) -> String {
+pub(crate) fn session(livemode: bool) -> String {
     format!("{}a1{}", session_prefix(livemode), random(56))
 }
 
 /// Whether a text could be one of our session ids.
-pub(super) fn is_session(text: &str, livemode: bool) -> bool {
+pub(crate) fn is_session(text: &str, livemode: bool) -> bool {
     text.strip_prefix(session_prefix(livemode))
         .is_some_and(|rest| rest.len() == 58 && rest.bytes().all(|byte| byte.is_ascii_alphanumeric()))
 }

@@ -2,11 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::currency::{is_whole, shown};
-use super::error::{ApiError, ApiResult};
-use super::form::Params;
-use super::ids;
-use super::state::{Cause, State, number, text};
+use crate::stripe::model::events::Cause;
+use crate::stripe::model::state::State;
+use crate::stripe::wire::currency::{is_whole, shown};
+use crate::stripe::wire::error::{ApiError, ApiResult};
+use crate::stripe::wire::form::Params;
+use crate::stripe::wire::ids;
+use crate::stripe::wire::json::{merge, metadata as shown_metadata, number, text};
 
 /// How a refund stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +25,9 @@ pub enum RefundStatus {
     Canceled,
 }
 
+/// How long a refund waits for the payer's bank account.
+const WAITS_S: i64 = 45 * 24 * 60 * 60;
+
 impl RefundStatus {
     fn name(self) -> &'static str {
         match self {
@@ -34,6 +39,19 @@ impl RefundStatus {
         }
     }
 
+    /// What else a refund shows while it stands so.
+    fn fields(self, now_s: i64) -> Value {
+        match self {
+            Self::Pending => json!({ "pending_reason": "processing", "status": self.name() }),
+            Self::RequiresAction => json!({
+                "next_action": { "display_details": { "expires_at": now_s + WAITS_S }, "type": "display_details" },
+                "status": self.name(),
+            }),
+            Self::Failed => json!({ "failure_reason": "expired_or_canceled_card", "status": self.name() }),
+            Self::Succeeded | Self::Canceled => json!({ "status": self.name() }),
+        }
+    }
+
     fn gives_back(self) -> bool {
         matches!(self, Self::Failed | Self::Canceled)
     }
@@ -41,7 +59,7 @@ impl RefundStatus {
 
 impl State {
     /// `POST /v1/refunds`
-    pub(super) fn create_refund(&mut self, mut params: Params, cause: &Cause) -> ApiResult<Value> {
+    pub(crate) fn create_refund(&mut self, mut params: Params, cause: &Cause) -> ApiResult<Value> {
         let intent_id = params.text("payment_intent")?;
         let charge_id = params.text("charge")?;
         let amount = params.integer_between("amount", 1, i64::MAX)?;
@@ -74,38 +92,64 @@ impl State {
             &charge,
             amount,
             status,
-            json!({ "reason": reason, "metadata": object(metadata) }),
+            json!({ "reason": reason, "metadata": shown_metadata(metadata) }),
             cause,
         ))
     }
 
     /// A refund as somebody makes it in the dashboard, in any state.
-    pub(super) fn refund(&mut self, charge_id: &str, amount: Option<i64>, status: RefundStatus) -> ApiResult<Value> {
+    pub(crate) fn refund(&mut self, charge_id: &str, amount: Option<i64>, status: RefundStatus) -> ApiResult<Value> {
         let charge = self.get("charge", charge_id, "charge")?.clone();
         let amount = refundable(&charge, amount)?;
         Ok(self.insert_refund(&charge, amount, status, json!({}), &Cause::default()))
     }
 
-    /// A refund moves on.
-    pub(super) fn update_refund(&mut self, id: &str, status: RefundStatus) -> ApiResult<Value> {
-        let before = self.get("refund", id, "refund")?.clone();
-        let ended = ["failed", "canceled"].iter().any(|ended| before["status"] == *ended);
-        if ended {
-            return Err(ApiError::invalid(format!("Refund {id} has ended.")));
+    /// `POST /v1/refunds/{id}/cancel`, for a refund that waits for the payer
+    pub(crate) fn cancel_refund(&mut self, id: &str, cause: &Cause) -> ApiResult<Value> {
+        let before = self.get("refund", id, "id").map_err(ApiError::not_found)?;
+        if before["status"] != RefundStatus::RequiresAction.name() {
+            let message = "Only a refund with status requires_action can be canceled.";
+            return Err(ApiError::invalid(message).with_param("id"));
         }
+        self.move_refund(id, RefundStatus::Canceled, cause)
+    }
+
+    /// A refund moves on.
+    pub(crate) fn update_refund(&mut self, id: &str, status: RefundStatus) -> ApiResult<Value> {
+        self.move_refund(id, status, &Cause::default())
+    }
+
+    fn move_refund(&mut self, id: &str, status: RefundStatus, cause: &Cause) -> ApiResult<Value> {
+        let before = self.get("refund", id, "refund")?.clone();
+        let standing = text(&before, "status");
+        // A refund that the payer's bank took can still come back.
+        let goes_on = match standing.as_str() {
+            "pending" | "requires_action" => true,
+            "succeeded" => status == RefundStatus::Succeeded || status.gives_back(),
+            _ => false,
+        };
+        if !goes_on {
+            return Err(ApiError::invalid(format!("Refund {id} is {standing} and cannot become {}.", status.name())));
+        }
+        let came_back = ids::of_payment("txn");
+        let fields = status.fields(self.now_s());
         let refund = self.update("refund", id, |refund| {
-            refund["status"] = json!(status.name());
+            for gone in ["next_action", "pending_reason"] {
+                refund.as_object_mut().expect("a refund is an object").remove(gone);
+            }
+            merge(refund, fields);
             if status == RefundStatus::Failed {
-                refund["failure_reason"] = json!("unknown");
+                refund["failure_balance_transaction"] = json!(came_back);
             }
         });
         if status.gives_back() {
             self.change_refunded(&text(&refund, "charge"), -number(&refund, "amount"));
         }
-        let cause = Cause::default();
-        self.emit("refund.updated", &refund, &cause);
+        self.emit_change("refund.updated", &before, &refund, cause);
+        // The older name of the same fact.
+        self.emit_change("charge.refund.updated", &before, &refund, cause);
         if status == RefundStatus::Failed {
-            self.emit("refund.failed", &refund, &cause);
+            self.emit_change("refund.failed", &before, &refund, cause);
         }
         Ok(refund)
     }
@@ -124,25 +168,31 @@ impl State {
             "charge": charge["id"],
             "created": self.now_s(),
             "currency": charge["currency"],
+            "customer": null,
+            "customer_account": null,
             "destination_details": { "card": { "type": "refund" }, "type": "card" },
             "id": ids::of_payment("re"),
             "metadata": {},
             "object": "refund",
             "payment_intent": charge["payment_intent"],
+            "payment_method": charge["payment_method"],
             "reason": null,
             "receipt_number": null,
             "source_transfer_reversal": null,
-            "status": status.name(),
             "transfer_reversal": null,
         });
-        super::method::merge(&mut refund, more);
+        merge(&mut refund, status.fields(self.now_s()));
+        merge(&mut refund, more);
         self.insert(refund.clone());
-        let charge = match status.gives_back() {
-            true => charge.clone(),
-            false => self.change_refunded(&text(charge, "id"), amount),
-        };
         self.emit("refund.created", &refund, cause);
-        self.emit("charge.refunded", &charge, cause);
+        if status.gives_back() {
+            if status == RefundStatus::Failed {
+                self.emit("refund.failed", &refund, cause);
+            }
+            return refund;
+        }
+        let refunded = self.change_refunded(&text(charge, "id"), amount);
+        self.emit_change("charge.refunded", charge, &refunded, cause);
         refund
     }
 
@@ -181,11 +231,4 @@ fn refundable(charge: &Value, amount: Option<i64>) -> ApiResult<i64> {
         }
         amount => Ok(amount.unwrap_or(left)),
     }
-}
-
-/// Metadata as it is shown.
-pub(super) fn object(pairs: Vec<(String, String)>) -> Value {
-    // An empty value unsets a key; on creation there is nothing to unset.
-    let pairs = pairs.into_iter().filter(|(_, value)| !value.is_empty());
-    Value::Object(pairs.map(|(key, value)| (key, json!(value))).collect())
 }

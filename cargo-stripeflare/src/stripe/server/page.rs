@@ -8,29 +8,41 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use serde_json::Value;
 
-use super::method::{DECLINING_CARD, Method};
-use super::payments::{Paid, PayRequest, amount_range};
-use super::server::Inner;
-use super::setup::PAY_PATH;
-use super::state::text;
-use super::{currency, ids};
+use super::shared::Inner;
+use crate::stripe::model::method::{DECLINING_CARD, Method};
+use crate::stripe::resources::payment_links::{PAY_PATH, amount_range, methods};
+use crate::stripe::resources::payments::{Paid, PayRequest, usable_reference};
+use crate::stripe::wire::json::text;
+use crate::stripe::wire::{currency, ids};
 
 /// What the page offers, in this order.
 const CHOICES: [Choice; 10] = [
-    Choice { value: "visa", label: "Visa", hint: "4242 4242 4242 4242" },
-    Choice { value: "visa_debit", label: "Another Visa", hint: "4000 0566 5566 5556" },
-    Choice { value: "mastercard", label: "Mastercard", hint: "5555 5555 5555 4444" },
-    Choice { value: "amex", label: "American Express", hint: "3782 822463 10005" },
-    Choice { value: "wallet", label: "Card in a phone", hint: "like Apple Pay; Stripe tells no fingerprint" },
-    Choice { value: "declined", label: "A card that is declined", hint: "4000 0000 0000 0002" },
-    Choice { value: "link", label: "Link", hint: "with the e-mail address above as the Link account" },
-    Choice { value: "link_bank", label: "Link, from a bank account", hint: "shows up as a card ending in 0000" },
-    Choice { value: "debit", label: "Bank debit", hint: "paid later" },
-    Choice { value: "debit_fails", label: "Bank debit that fails", hint: "fails later" },
+    Choice { value: "visa", kind: "card", label: "Visa", hint: "4242 4242 4242 4242" },
+    Choice { value: "visa_debit", kind: "card", label: "Another Visa", hint: "4000 0566 5566 5556" },
+    Choice { value: "mastercard", kind: "card", label: "Mastercard", hint: "5555 5555 5555 4444" },
+    Choice { value: "amex", kind: "card", label: "American Express", hint: "3782 822463 10005" },
+    Choice {
+        value: "wallet",
+        kind: "card",
+        label: "Card in a phone",
+        hint: "like Apple Pay; Stripe tells no fingerprint",
+    },
+    Choice { value: "declined", kind: "card", label: "A card that is declined", hint: "4000 0000 0000 0002" },
+    Choice { value: "link", kind: "link", label: "Link", hint: "with the e-mail address above as the Link account" },
+    Choice {
+        value: "link_bank",
+        kind: "card",
+        label: "Link, from a bank account",
+        hint: "shows up as a card ending in 0000",
+    },
+    Choice { value: "debit", kind: "us_bank_account", label: "Bank debit", hint: "paid later" },
+    Choice { value: "debit_fails", kind: "us_bank_account", label: "Bank debit that fails", hint: "fails later" },
 ];
 
 struct Choice {
     value: &'static str,
+    /// `type` of the payment method.
+    kind: &'static str,
     label: &'static str,
     hint: &'static str,
 }
@@ -56,7 +68,11 @@ struct PayPage<'a> {
     email_locked: bool,
     name: &'a str,
     method: &'a str,
-    choices: &'a [Choice],
+    choices: Vec<&'a Choice>,
+    /// What the seller wants to be read before paying.
+    message: Option<&'a str>,
+    /// Whether tax is added.
+    taxed: bool,
     error: Option<&'a str>,
     reference: Option<&'a str>,
 }
@@ -153,7 +169,7 @@ impl Form {
 }
 
 /// `GET /pay/{path}`
-pub(super) async fn show(
+pub(crate) async fn show(
     Extract(inner): Extract<Arc<Inner>>,
     Path(path): Path<String>,
     RawQuery(query): RawQuery,
@@ -180,7 +196,7 @@ pub(super) async fn show(
 }
 
 /// `POST /pay/{path}`
-pub(super) async fn submit(
+pub(crate) async fn submit(
     Extract(inner): Extract<Arc<Inner>>,
     Path(path): Path<String>,
     RawQuery(query): RawQuery,
@@ -243,10 +259,20 @@ fn read(form: &Form, query: &Query, link: &Value, price: &Value) -> Result<PayRe
         email: form.email.clone(),
         name: Some(form.name.clone()).filter(|name| !name.is_empty()),
         method: form.method().ok_or("Please choose how to pay.")?,
-        tax: 0,
+        tax: if is_taxed(link) { tenth(amount, &currency) } else { 0 },
         shipping: 0,
         discount: 0,
     })
+}
+
+fn is_taxed(link: &Value) -> bool {
+    link["automatic_tax"]["enabled"] == true
+}
+
+/// What the page takes for tax.
+fn tenth(amount: i64, currency: &str) -> i64 {
+    let tax = amount / 10;
+    if currency::is_whole(tax, currency) { tax } else { tax - tax % 100 }
 }
 
 fn find_link(inner: &Inner, path: &str) -> Option<(Value, Value)> {
@@ -290,9 +316,11 @@ fn pay_page(
         email_locked: parsed.locked_prefilled_email.is_some(),
         name: &form.name,
         method: &form.method,
-        choices: &CHOICES,
+        choices: CHOICES.iter().filter(|choice| methods(link).contains(&choice.kind)).collect(),
+        message: link["custom_text"]["submit"]["message"].as_str(),
+        taxed: is_taxed(link),
         error,
-        reference: super::payments::usable_reference(parsed.client_reference_id.as_deref()),
+        reference: usable_reference(parsed.client_reference_id.as_deref()),
     };
     html(status, &page)
 }
@@ -350,7 +378,7 @@ mod tests {
     fn every_choice_is_a_method() {
         for choice in CHOICES {
             let form = Form { method: choice.value.to_owned(), ..Form::default() };
-            assert!(form.method().is_some(), "{}", choice.value);
+            assert_eq!(form.method().map(|method| method.kind()), Some(choice.kind), "{}", choice.value);
         }
     }
 

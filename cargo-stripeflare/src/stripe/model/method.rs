@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::ids;
+use crate::stripe::wire::ids;
+use crate::stripe::wire::json::merge;
 
 /// How a payment is made, which decides who the payer turns out to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,16 +35,16 @@ impl Method {
         Self::Card("4242424242424242".to_owned())
     }
 
-    pub(super) fn is_delayed(&self) -> bool {
+    pub(crate) fn is_delayed(&self) -> bool {
         matches!(self, Self::BankDebit { .. })
     }
 
-    pub(super) fn is_declined(&self) -> bool {
+    pub(crate) fn is_declined(&self) -> bool {
         matches!(self, Self::Card(number) if number == DECLINING_CARD)
     }
 
     /// `type` of the payment method.
-    pub(super) fn kind(&self) -> &'static str {
+    pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::Card(_) | Self::Wallet { .. } | Self::LinkBankAsCard => "card",
             Self::Link(_) => "link",
@@ -52,12 +53,12 @@ impl Method {
     }
 
     /// Charges of cards are `ch_…`, others `py_…`.
-    pub(super) fn charge_prefix(&self) -> &'static str {
+    pub(crate) fn charge_prefix(&self) -> &'static str {
         if self.kind() == "card" { "ch" } else { "py" }
     }
 
     /// `payment_method_details` of the charge.
-    pub(super) fn charge_details(&self, account: &str, amount: i64) -> Value {
+    pub(crate) fn charge_details(&self, account: &str, amount: i64) -> Value {
         let mut details = match self {
             Self::Link(_) => json!({ "country": null }),
             _ => self.details(account),
@@ -83,7 +84,7 @@ impl Method {
     }
 
     /// What the payment method itself shows under its `type`.
-    pub(super) fn details(&self, account: &str) -> Value {
+    pub(crate) fn details(&self, account: &str) -> Value {
         match self {
             Self::Card(number) => card(account, Some(number), brand(number), last4(number), &Value::Null),
             Self::Wallet { device_number } => {
@@ -134,13 +135,6 @@ fn brand(number: &str) -> &'static str {
 
 fn last4(number: &str) -> &str {
     number.get(number.len().saturating_sub(4)..).unwrap_or(number)
-}
-
-/// Adds the fields of one object to another.
-pub(super) fn merge(into: &mut Value, more: Value) {
-    if let (Value::Object(into), Value::Object(more)) = (into, more) {
-        into.extend(more);
-    }
 }
 
 #[cfg(test)]

@@ -2,11 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::currency::is_whole;
-use super::error::{ApiError, ApiResult};
-use super::ids;
-use super::method::Method;
-use super::state::{Cause, State, number, text};
+use super::payment_links::{amount_range, methods};
+use crate::stripe::model::events::Cause;
+use crate::stripe::model::method::Method;
+use crate::stripe::model::state::State;
+use crate::stripe::wire::currency::is_whole;
+use crate::stripe::wire::error::{ApiError, ApiResult};
+use crate::stripe::wire::ids;
+use crate::stripe::wire::json::{number, text};
 
 /// What a payer does on the payment page.
 #[derive(Debug, Clone)]
@@ -59,7 +62,7 @@ impl PayRequest {
 }
 
 /// How a submitted form ended.
-pub(super) enum Paid {
+pub(crate) enum Paid {
     /// The session is complete. `event` is its `checkout.session.completed`.
     Complete { session: Value, event: String },
     /// The card was declined; the session stays open for another try.
@@ -67,29 +70,16 @@ pub(super) enum Paid {
 }
 
 /// Letters, digits, `-` and `_`, up to 200: anything else Stripe drops without a word.
-pub(super) fn usable_reference(reference: Option<&str>) -> Option<&str> {
+pub(crate) fn usable_reference(reference: Option<&str>) -> Option<&str> {
     reference.filter(|reference| {
         (1..=200).contains(&reference.len())
             && reference.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
     })
 }
 
-/// The least and the most that a link's payer may choose; the same twice if there is no choice.
-pub(super) fn amount_range(price: &Value) -> (i64, i64) {
-    const LEAST: i64 = 50;
-    const MOST: i64 = 1_000_000;
-    match price["unit_amount"].as_i64() {
-        Some(amount) => (amount, amount),
-        None => {
-            let bounds = &price["custom_unit_amount"];
-            (bounds["minimum"].as_i64().unwrap_or(LEAST), bounds["maximum"].as_i64().unwrap_or(MOST))
-        }
-    }
-}
-
 impl State {
     /// Pays a link, in the session of an earlier declined try if there is one.
-    pub(super) fn pay(&mut self, request: &PayRequest, link: &Value, session: Option<&str>) -> ApiResult<Paid> {
+    pub(crate) fn pay(&mut self, request: &PayRequest, link: &Value, session: Option<&str>) -> ApiResult<Paid> {
         if link["active"] != true {
             return Err(ApiError::invalid("This payment link is no longer active."));
         }
@@ -97,6 +87,10 @@ impl State {
         let (least, most) = amount_range(&price);
         if !(least..=most).contains(&request.amount) {
             return Err(ApiError::invalid(format!("The amount must be between {least} and {most}.")));
+        }
+        let kind = request.method.kind();
+        if !methods(link).contains(&kind) {
+            return Err(ApiError::invalid(format!("This payment link takes no payments by {kind}.")));
         }
         let currency = text(link, "currency");
         if !is_whole(request.total(), &currency) {
@@ -130,7 +124,7 @@ impl State {
     }
 
     /// Lets the bank debit of a session end.
-    pub(super) fn settle(&mut self, session_id: &str, succeeds: bool) -> ApiResult<Value> {
+    pub(crate) fn settle(&mut self, session_id: &str, succeeds: bool) -> ApiResult<Value> {
         let session = self.get("checkout.session", session_id, "session")?.clone();
         if self.unsettled.remove(session_id).is_none() {
             return Err(ApiError::invalid(format!("The payment of {session_id} is not under way.")));
@@ -156,15 +150,6 @@ impl State {
         Ok(session)
     }
 
-    pub(super) fn price_of(&self, link: &Value) -> Value {
-        self.link_price(&text(link, "id")).cloned().unwrap_or(Value::Null)
-    }
-
-    /// Which price a link sells is not part of the link's own object.
-    fn link_price(&self, link_id: &str) -> Option<&Value> {
-        self.all("item").find(|item| item["payment_link"] == link_id).map(|item| &item["price"])
-    }
-
     /// Of an earlier, declined try only the id and the payment intent stay.
     fn open_session(&mut self, request: &PayRequest, link: &Value, wanted: Option<&str>) -> Value {
         let wanted = wanted.filter(|id| ids::is_session(id, self.account.livemode));
@@ -182,6 +167,8 @@ impl State {
 
     fn session(&self, id: &str, request: &PayRequest, link: &Value, intent: &Value) -> Value {
         let now = self.now_s();
+        let has_tax = link["automatic_tax"]["enabled"] == true;
+        let has_invoice = link["invoice_creation"]["enabled"] == true;
         let success_url = match &link["after_completion"]["redirect"]["url"] {
             Value::Null => json!("https://stripe.com"),
             url => url.clone(),
@@ -192,7 +179,12 @@ impl State {
             "allow_promotion_codes": link["allow_promotion_codes"],
             "amount_subtotal": request.amount,
             "amount_total": request.total(),
-            "automatic_tax": { "enabled": false, "liability": null, "provider": null, "status": null },
+            "automatic_tax": {
+                "enabled": has_tax,
+                "liability": if has_tax { json!({ "type": "self" }) } else { Value::Null },
+                "provider": if has_tax { json!("stripe") } else { Value::Null },
+                "status": if has_tax { json!("complete") } else { Value::Null },
+            },
             "billing_address_collection": link["billing_address_collection"],
             "branding_settings": null,
             "cancel_url": "https://stripe.com",
@@ -224,9 +216,9 @@ impl State {
             "expires_at": now + 24 * 60 * 60,
             "id": id,
             "integration_identifier": null,
-            "invoice": null,
+            "invoice": if has_invoice { json!(ids::of_account("in")) } else { Value::Null },
             "invoice_creation": {
-                "enabled": false,
+                "enabled": has_invoice,
                 "invoice_data": {
                     "account_tax_ids": null,
                     "custom_fields": null,
@@ -249,7 +241,7 @@ impl State {
             "payment_method_collection": "if_required",
             "payment_method_configuration_details": null,
             "payment_method_options": {},
-            "payment_method_types": payment_method_types(link),
+            "payment_method_types": methods(link),
             "payment_status": "unpaid",
             "permissions": null,
             "phone_number_collection": { "enabled": false },
@@ -308,7 +300,7 @@ impl State {
             "payment_method": null,
             "payment_method_configuration_details": null,
             "payment_method_options": {},
-            "payment_method_types": payment_method_types(link),
+            "payment_method_types": methods(link),
             "processing": null,
             "receipt_email": null,
             "review": null,
@@ -470,13 +462,13 @@ impl State {
     }
 
     /// The charge that a payment intent took its money with.
-    pub(super) fn paid_charge(&self, intent_id: &str) -> Option<String> {
+    pub(crate) fn paid_charge(&self, intent_id: &str) -> Option<String> {
         let paid = |charge: &&Value| charge["payment_intent"] == intent_id && charge["paid"] == true;
         self.all("charge").find(paid).map(|charge| text(charge, "id"))
     }
 
     /// What of a charge has not been refunded.
-    pub(super) fn unrefunded(charge: &Value) -> i64 {
+    pub(crate) fn unrefunded(charge: &Value) -> i64 {
         number(charge, "amount") - number(charge, "amount_refunded")
     }
 }
@@ -515,13 +507,6 @@ fn address() -> Value {
     json!({ "city": null, "country": "US", "line1": null, "line2": null, "postal_code": "12345", "state": null })
 }
 
-fn payment_method_types(link: &Value) -> Value {
-    match &link["payment_method_types"] {
-        Value::Null => json!(["card", "link", "us_bank_account"]),
-        types => types.clone(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -533,12 +518,5 @@ mod tests {
         for dropped in ["", "a b", "ä", "a.b", &"x".repeat(201)] {
             assert_eq!(usable_reference(Some(dropped)), None);
         }
-    }
-
-    #[test]
-    fn a_link_bounds_the_amount() {
-        assert_eq!(amount_range(&json!({ "unit_amount": 700 })), (700, 700));
-        let custom = json!({ "unit_amount": null, "custom_unit_amount": { "minimum": 100, "maximum": null } });
-        assert_eq!(amount_range(&custom), (100, 1_000_000));
     }
 }

@@ -10,16 +10,18 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::Value;
 
-use super::error::{ApiError, ApiResult};
-use super::expand;
-use super::form::Params;
-use super::list::{self, Filter};
-use super::server::Inner;
-use super::state::{Cause, Remembered, State};
-use super::{API_VERSION, ApiFault, ids, webhooks};
+use super::shared::Inner;
+use super::{routes, webhooks};
+use crate::stripe::model::events::Cause;
+use crate::stripe::model::permission::Caller;
+use crate::stripe::model::state::{Remembered, State};
+use crate::stripe::options::ApiFault;
+use crate::stripe::wire::error::{ApiError, ApiResult};
+use crate::stripe::wire::form::Params;
+use crate::stripe::wire::{API_VERSION, ids};
 
 /// Parameters longer than this are no request of ours.
-pub(super) const MAX_BODY: usize = 1024 * 1024;
+pub(crate) const MAX_BODY: usize = 1024 * 1024;
 
 /// One request, authenticated or not.
 struct Request {
@@ -31,16 +33,16 @@ struct Request {
 }
 
 /// Answers every path under `/v1`, unknown ones too.
-pub(super) async fn handle(
+pub(crate) async fn handle(
     Extract(inner): Extract<Arc<Inner>>,
     method: Method,
     uri: Uri,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    inner.count_request(&method, uri.path());
-    match inner.api_fault() {
-        None => {}
+    let fault = inner.begin_request(format!("{method} {}", uri.path()));
+    match fault {
+        None | Some(ApiFault::LostAnswer) => {}
         Some(ApiFault::Slow(delay)) => tokio::time::sleep(delay).await,
         Some(ApiFault::RateLimited) => return faulty(&ApiError::rate_limited()),
         Some(ApiFault::Broken) => return faulty(&ApiError::internal()),
@@ -55,6 +57,9 @@ pub(super) async fn handle(
     let request = Request { id, method, path: uri.path().to_owned(), headers, params };
     let (status, body, replayed) = answer(&inner, &request);
     webhooks::dispatch(&inner);
+    if fault == Some(ApiFault::LostAnswer) {
+        return disconnect();
+    }
     let mut response = (status, serde_json::to_string_pretty(&body).expect("JSON can be written")).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -74,38 +79,44 @@ pub(super) async fn handle(
     response
 }
 
+impl Request {
+    fn run(&self, state: &mut State, caller: &Caller, idempotency_key: Option<String>) -> ApiResult<Value> {
+        let cause = Cause { request_id: Some(self.id.clone()), idempotency_key };
+        routes::run(state, caller, &self.method, &self.path, self.params.clone(), &cause)
+    }
+}
+
 fn answer(inner: &Inner, request: &Request) -> (StatusCode, Value, bool) {
     let mut state = inner.lock();
-    let result = check(&state, inner.secret_key(), request).and_then(|()| once(&mut state, request));
+    let caller = check(inner, &state, &request.headers);
+    let result = caller.and_then(|caller| once(&mut state, &caller, request));
     match result {
         Ok((status, body, replayed)) => (status, body, replayed),
         Err(error) => (error.status, error.to_json(&request.id), false),
     }
 }
 
-/// Key and version.
-fn check(state: &State, secret_key: &str, request: &Request) -> ApiResult<()> {
-    let key = api_key(&request.headers).ok_or_else(ApiError::no_key)?;
+/// Whose key it is, and in which version and account it is used.
+fn check(inner: &Inner, state: &State, headers: &HeaderMap) -> ApiResult<Caller> {
+    let key = api_key(headers).ok_or_else(ApiError::no_key)?;
     if key.starts_with("pk_") {
         return Err(ApiError::publishable_key());
     }
-    if key != secret_key {
-        return Err(ApiError::wrong_key(&key));
-    }
-    if let Some(version) = request.headers.get("stripe-version")
+    let caller = inner.caller(&key).ok_or_else(|| ApiError::wrong_key(&key))?;
+    if let Some(version) = headers.get("stripe-version")
         && version != API_VERSION
     {
         let version = String::from_utf8_lossy(version.as_bytes());
         let message = format!("Invalid Stripe API version: {version}. This stand-in knows {API_VERSION} only.");
         return Err(ApiError::invalid(message));
     }
-    if let Some(account) = request.headers.get("stripe-account")
+    if let Some(account) = headers.get("stripe-account")
         && account.as_bytes() != state.account.id.as_bytes()
     {
         let message = "The provided key does not have access to the account that Stripe-Account names.";
         return Err(ApiError::forbidden(message));
     }
-    Ok(())
+    Ok(caller)
 }
 
 /// From `Authorization: Bearer`, or the user name of `Basic`.
@@ -123,10 +134,10 @@ fn api_key(headers: &HeaderMap) -> Option<String> {
 }
 
 /// Runs a request, or repeats the answer that its Idempotency-Key has already had.
-fn once(state: &mut State, request: &Request) -> ApiResult<(StatusCode, Value, bool)> {
+fn once(state: &mut State, caller: &Caller, request: &Request) -> ApiResult<(StatusCode, Value, bool)> {
     let key = request.headers.get("idempotency-key").filter(|_| request.method == Method::POST);
     let Some(key) = key else {
-        return Ok((StatusCode::OK, route(state, request, None)?, false));
+        return Ok((StatusCode::OK, request.run(state, caller, None)?, false));
     };
     let key = String::from_utf8_lossy(key.as_bytes()).into_owned();
     if key.is_empty() || key.len() > 255 {
@@ -146,7 +157,7 @@ fn once(state: &mut State, request: &Request) -> ApiResult<(StatusCode, Value, b
             return Ok((status, before.body.clone(), true));
         }
     }
-    let result = route(state, request, Some(key.clone()));
+    let result = request.run(state, caller, Some(key.clone()));
     let (status, body) = match result {
         Ok(body) => (StatusCode::OK, body),
         // Refused before anything ran: the key stays free.
@@ -155,70 +166,6 @@ fn once(state: &mut State, request: &Request) -> ApiResult<(StatusCode, Value, b
     };
     state.idempotency.insert(key, Remembered { request: spelled, status: status.as_u16(), body: body.clone() });
     Ok((status, body, false))
-}
-
-fn route(state: &mut State, request: &Request, idempotency_key: Option<String>) -> ApiResult<Value> {
-    let mut params = request.params.clone();
-    let expand = params.list("expand")?;
-    let cause = Cause { request_id: Some(request.id.clone()), idempotency_key };
-    let path = request.path.trim_start_matches("/v1/").trim_end_matches('/');
-    let segments: Vec<&str> = path.split('/').collect();
-    let answer = match (request.method.as_str(), segments.as_slice()) {
-        ("POST", ["products"]) => state.create_product(params),
-        ("POST", ["prices"]) => state.create_price(params),
-        ("POST", ["payment_links"]) => state.create_payment_link(params),
-        ("POST", ["webhook_endpoints"]) => state.create_webhook_endpoint(params),
-        ("POST", ["refunds"]) => state.create_refund(params, &cause),
-        ("DELETE", ["webhook_endpoints", id]) => params.finish().and_then(|()| state.delete_webhook_endpoint(id)),
-        ("GET", ["checkout", "sessions", id]) => retrieve(state, "checkout.session", id, params),
-        ("GET", ["payment_links", id]) => retrieve(state, "payment_link", id, params),
-        ("GET", ["payment_intents", id]) => retrieve(state, "payment_intent", id, params),
-        ("GET", ["payment_methods", id]) => retrieve(state, "payment_method", id, params),
-        ("GET", ["charges", id]) => retrieve(state, "charge", id, params),
-        ("GET", ["refunds", id]) => retrieve(state, "refund", id, params),
-        ("GET", ["disputes", id]) => retrieve(state, "dispute", id, params),
-        ("GET", ["products", id]) => retrieve(state, "product", id, params),
-        ("GET", ["prices", id]) => retrieve(state, "price", id, params),
-        ("GET", ["webhook_endpoints", id]) => retrieve(state, "webhook_endpoint", id, params),
-        ("GET", ["events", id]) => retrieve(state, "event", id, params),
-        ("GET", ["checkout", "sessions"]) => {
-            let filters = [
-                Filter::object("payment_link", "payment_link"),
-                Filter::object("payment_intent", "payment_intent"),
-                Filter::choice("status", &["open", "complete", "expired"]),
-            ];
-            list::list(state, "checkout.session", &request.path, &filters, params)
-        }
-        ("GET", ["payment_links"]) => {
-            list::list(state, "payment_link", &request.path, &[Filter::boolean("active")], params)
-        }
-        ("GET", ["payment_intents"]) => list::list(state, "payment_intent", &request.path, &[], params),
-        ("GET", ["charges"]) => {
-            list::list(state, "charge", &request.path, &[Filter::object("payment_intent", "payment_intent")], params)
-        }
-        ("GET", ["refunds"]) => list::list(state, "refund", &request.path, &list::OF_A_PAYMENT, params),
-        ("GET", ["disputes"]) => list::list(state, "dispute", &request.path, &list::OF_A_PAYMENT, params),
-        ("GET", ["products"]) => list::list(state, "product", &request.path, &[Filter::boolean("active")], params),
-        ("GET", ["prices"]) => {
-            let filters = [Filter::boolean("active"), Filter::object("product", "product")];
-            list::list(state, "price", &request.path, &filters, params)
-        }
-        ("GET", ["webhook_endpoints"]) => list::list(state, "webhook_endpoint", &request.path, &[], params),
-        ("GET", ["events"]) => list::list(state, "event", &request.path, &[Filter::text("type")], params),
-        _ => Err(ApiError::unrecognized_url(request.method.as_str(), &request.path)),
-    }?;
-    expand::expand(state, answer, &expand)
-}
-
-fn retrieve(state: &State, kind: &str, id: &str, params: Params) -> ApiResult<Value> {
-    params.finish()?;
-    let param = match kind {
-        "checkout.session" => "session",
-        "payment_intent" => "intent",
-        "payment_link" => "payment_link",
-        _ => "id",
-    };
-    state.get(kind, id, param).cloned().map_err(ApiError::not_found)
 }
 
 /// An answer of a Stripe in trouble.

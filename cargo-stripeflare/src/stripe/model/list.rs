@@ -2,13 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::error::{ApiError, ApiResult};
-use super::form::Params;
-use super::state::{State, number};
+use super::state::State;
+use crate::stripe::wire::error::{ApiError, ApiResult};
+use crate::stripe::wire::form::Params;
+use crate::stripe::wire::json::number;
 
 /// A parameter that narrows a list to the objects with that value in the field of the same name.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Filter {
+pub(crate) struct Filter {
     name: &'static str,
     kind: Kind,
 }
@@ -19,24 +20,19 @@ enum Kind {
     Object(&'static str),
     Choice(&'static [&'static str]),
     Boolean,
-    Text,
 }
 
 impl Filter {
-    pub(super) const fn object(name: &'static str, kind: &'static str) -> Self {
+    pub(crate) const fn object(name: &'static str, kind: &'static str) -> Self {
         Self { name, kind: Kind::Object(kind) }
     }
 
-    pub(super) const fn choice(name: &'static str, choices: &'static [&'static str]) -> Self {
+    pub(crate) const fn choice(name: &'static str, choices: &'static [&'static str]) -> Self {
         Self { name, kind: Kind::Choice(choices) }
     }
 
-    pub(super) const fn boolean(name: &'static str) -> Self {
+    pub(crate) const fn boolean(name: &'static str) -> Self {
         Self { name, kind: Kind::Boolean }
-    }
-
-    pub(super) const fn text(name: &'static str) -> Self {
-        Self { name, kind: Kind::Text }
     }
 
     fn take(self, state: &State, params: &mut Params) -> ApiResult<Option<Value>> {
@@ -50,17 +46,28 @@ impl Filter {
             },
             Kind::Choice(choices) => params.choice(self.name, choices)?.map(|choice| json!(choice)),
             Kind::Boolean => params.boolean(self.name)?.map(|boolean| json!(boolean)),
-            Kind::Text => params.text(self.name)?.map(|text| json!(text)),
         })
     }
 }
 
 /// Refunds and disputes.
-pub(super) const OF_A_PAYMENT: [Filter; 2] =
+pub(crate) const OF_A_PAYMENT: [Filter; 2] =
     [Filter::object("payment_intent", "payment_intent"), Filter::object("charge", "charge")];
 
 /// `GET` of a list.
-pub(super) fn list(state: &State, kind: &str, url: &str, filters: &[Filter], mut params: Params) -> ApiResult<Value> {
+pub(crate) fn list(state: &State, kind: &str, url: &str, filters: &[Filter], params: Params) -> ApiResult<Value> {
+    list_where(state, kind, url, filters, params, |_| true)
+}
+
+/// As [`list`], of those objects alone that are as wanted.
+pub(crate) fn list_where(
+    state: &State,
+    kind: &str,
+    url: &str,
+    filters: &[Filter],
+    mut params: Params,
+    is_wanted: impl Fn(&Value) -> bool,
+) -> ApiResult<Value> {
     let limit = params.integer_between("limit", 1, 100)?.unwrap_or(10);
     let limit = usize::try_from(limit).unwrap_or(10);
     let after = params.text("starting_after")?;
@@ -88,7 +95,7 @@ pub(super) fn list(state: &State, kind: &str, url: &str, filters: &[Filter], mut
         .skip(usize::from(after.is_some()))
         .take_while(|object| before.as_deref().is_none_or(|id| object["id"] != id))
         .filter(|object| wanted.iter().all(|(name, value)| object[*name] == *value))
-        .filter(|object| created.holds(number(object, "created")))
+        .filter(|object| created.holds(number(object, "created")) && is_wanted(object))
         .collect();
     let page = match before {
         Some(_) => &matching[matching.len().saturating_sub(limit)..],

@@ -1,0 +1,88 @@
+"use strict";
+
+const LOG_LINES = 20;
+const find = (selector) => document.querySelector(selector);
+
+/** Cents, as the API counts them, as dollars; fractions of a cent stay visible. */
+function money(cents) {
+  const digits = Number.isInteger(cents) ? 2 : 4;
+  return (cents / 100).toLocaleString("en", { style: "currency", currency: "USD", minimumFractionDigits: 2, maximumFractionDigits: digits });
+}
+
+function showBalance(cents) {
+  find("#balance").textContent = money(cents);
+}
+
+async function refresh() {
+  try {
+    const answer = await fetch("/me", { headers: { accept: "application/json" } });
+    const me = await answer.json();
+    if (!answer.ok) throw new Error(me.error?.message ?? me.message ?? `answer ${answer.status}`);
+    showBalance(Number(me.balance));
+    find("#who").textContent = me.name || me.email || (me.registered ? "" : "You have not paid yet.");
+  } catch (error) {
+    find("#balance").textContent = "–";
+    find("#who").textContent = `The balance cannot be shown: ${error.message}`;
+  }
+}
+
+function log(path, answer) {
+  const row = document.createElement("tr");
+  const cell = (text, className = "") => {
+    const td = row.insertCell();
+    td.textContent = text;
+    td.className = className;
+  };
+  cell(new Date().toLocaleTimeString());
+  cell(path);
+  cell(String(answer.status), answer.ok ? "ok" : "bad");
+  cell(answer.headers.get("x-price") ?? "–", "number");
+  cell(answer.headers.get("x-balance") ?? "–", "number");
+  const body = find("#calls tbody");
+  body.prepend(row);
+  while (body.rows.length > LOG_LINES) body.lastChild.remove();
+  find("#calls").hidden = find("#unit").hidden = false;
+  find("#none").hidden = true;
+}
+
+async function call(form) {
+  const output = form.querySelector("output");
+  const button = form.querySelector("button");
+  const { path, field } = form.dataset;
+  button.disabled = true;
+  output.className = "";
+  output.textContent = "";
+  try {
+    const answer = await fetch(path, {
+      method: "POST",
+      headers: { "content-type": "application/json", accept: "application/json" },
+      body: JSON.stringify({ [field]: form.querySelector("input, textarea").value }),
+    });
+    log(path, answer);
+    find("#hint").hidden = answer.status !== 402;
+    const text = await answer.text();
+    if (answer.ok) {
+      output.textContent = JSON.parse(text).text;
+    } else if (answer.status !== 402) {
+      output.className = "bad";
+      output.textContent = text || `The answer was ${answer.status}.`;
+    }
+    const balance = answer.headers.get("x-balance");
+    if (balance !== null) showBalance(Number(balance));
+  } catch (error) {
+    output.className = "bad";
+    output.textContent = `The call failed: ${error.message}`;
+  } finally {
+    button.disabled = false;
+  }
+}
+
+for (const form of document.forms) {
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    call(form);
+  });
+}
+// Back from paying in another tab, or from the payment page.
+document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && refresh());
+window.addEventListener("pageshow", refresh);
