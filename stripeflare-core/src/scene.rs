@@ -72,7 +72,9 @@ impl Scene {
     pub(crate) fn pay(&self, key: &str, cents: i64) {
         let payer = Payer { name: Some(format!("payer of {key}")), email: Some(format!("{key}@example.com")) };
         let (account, amount, payment_intent) = (self.id.clone(), Cents::new(cents), Some(format!("pi_{key}")));
-        self.act(|wallet| wallet.credit(&Credit { account, key: key.into(), amount, payment_intent, payer }));
+        self.act(|wallet| {
+            wallet.credit(&Credit { account, key: key.into(), amount, paid: None, payment_intent, payer })
+        });
     }
 
     pub(crate) fn spend(&self, key: &str, cents: i64) {
@@ -162,20 +164,20 @@ pub(crate) fn visa() -> Card {
 }
 
 pub(crate) fn refund(id: &str, cents: i64) -> Reversal {
-    let (kind, id, amount, returned) = (Kind::Refund, id.to_owned(), Cents::new(cents), Cents::ZERO);
-    Reversal { kind, id, amount, withdrawn: true, returned, closed: false, disowned: false }
+    let (kind, id, amount) = (Kind::Refund, id.to_owned(), Cents::new(cents));
+    Reversal { kind, id, amount, taken: amount, closed: false, moves: 1, at: 0, disowned: false }
 }
 
 /// A dispute that is open.
 pub(crate) fn dispute(id: &str, cents: i64) -> Reversal {
-    Reversal { kind: Kind::Dispute, withdrawn: false, ..refund(id, cents) }
+    Reversal { kind: Kind::Dispute, taken: Cents::ZERO, moves: 0, ..refund(id, cents) }
 }
 
 pub(crate) fn lost(dispute: &Reversal) -> Reversal {
-    Reversal { withdrawn: true, closed: true, disowned: true, ..dispute.clone() }
+    Reversal { taken: dispute.amount, closed: true, moves: 1, at: 1, disowned: true, ..dispute.clone() }
 }
 
 /// Won before any money left.
 pub(crate) fn won(dispute: &Reversal) -> Reversal {
-    Reversal { closed: true, ..dispute.clone() }
+    Reversal { closed: true, at: 1, ..dispute.clone() }
 }

@@ -78,6 +78,7 @@ const ACCOUNT: &[&str] = &[
         key TEXT PRIMARY KEY,
         payment_intent TEXT,
         amount INTEGER NOT NULL,
+        paid INTEGER NOT NULL,
         taken INTEGER NOT NULL DEFAULT 0,
         frozen INTEGER NOT NULL DEFAULT 0,
         at INTEGER NOT NULL,
@@ -125,11 +126,10 @@ const ACCOUNT: &[&str] = &[
         key TEXT PRIMARY KEY,
         payment TEXT NOT NULL,
         amount INTEGER NOT NULL,
-        withdrawn INTEGER NOT NULL,
-        returned INTEGER NOT NULL,
+        taken INTEGER NOT NULL,
         closed INTEGER NOT NULL,
-        takes INTEGER NOT NULL,
-        freezes INTEGER NOT NULL
+        moves INTEGER NOT NULL,
+        at INTEGER NOT NULL
     ) WITHOUT ROWID",
     "CREATE TABLE cards (
         id TEXT PRIMARY KEY,
@@ -152,6 +152,7 @@ const DIRECTORY: &[&str] = &[
         fact TEXT NOT NULL,
         PRIMARY KEY (payment_intent, fact)
     ) WITHOUT ROWID",
+    "CREATE TABLE notes (name TEXT PRIMARY KEY, at INTEGER NOT NULL, text TEXT NOT NULL) WITHOUT ROWID",
     "CREATE TABLE guesses (source TEXT PRIMARY KEY, wrong INTEGER NOT NULL, since INTEGER NOT NULL) WITHOUT ROWID",
     "CREATE TABLE owners (identity TEXT PRIMARY KEY, account TEXT NOT NULL, claim INTEGER NOT NULL) WITHOUT ROWID",
     "CREATE TABLE released (
@@ -188,6 +189,8 @@ const AGGREGATE: &[&str] = &[
         amount INTEGER NOT NULL,
         taken INTEGER NOT NULL,
         frozen INTEGER NOT NULL,
+        open INTEGER NOT NULL DEFAULT 0,
+        asked_at INTEGER NOT NULL DEFAULT 0,
         at INTEGER NOT NULL,
         revision INTEGER NOT NULL,
         payer_name TEXT,
@@ -195,6 +198,7 @@ const AGGREGATE: &[&str] = &[
         to_account TEXT,
         moved INTEGER NOT NULL DEFAULT 0
     ) WITHOUT ROWID",
+    "CREATE TABLE again (what TEXT PRIMARY KEY, failures INTEGER NOT NULL, next_at INTEGER NOT NULL) WITHOUT ROWID",
     "CREATE TABLE all_usage (
         day INTEGER NOT NULL,
         route TEXT NOT NULL,
@@ -215,6 +219,13 @@ const AGGREGATE: &[&str] = &[
         assigned_to TEXT,
         assigned_amount INTEGER,
         assigned_at INTEGER,
-        done INTEGER NOT NULL DEFAULT 0
+        done INTEGER NOT NULL DEFAULT 0,
+        went_back INTEGER NOT NULL DEFAULT 0,
+        judged_at INTEGER NOT NULL DEFAULT 0
+    ) WITHOUT ROWID",
+    "CREATE TABLE unclaimed_reversals (
+        key TEXT PRIMARY KEY,
+        payment_intent TEXT NOT NULL,
+        fact TEXT NOT NULL
     ) WITHOUT ROWID",
 ];

@@ -19,6 +19,18 @@ pub(crate) enum Kind {
     Refused(Box<Response>),
 }
 
+/// What the operator has to mend before this goes on. It names variables and tells nobody a value that is secret.
+#[derive(Debug)]
+pub(crate) struct Misconfigured(pub(crate) StatusCode, pub(crate) String);
+
+impl fmt::Display for Misconfigured {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.1)
+    }
+}
+
+impl std::error::Error for Misconfigured {}
+
 /// What fallible handlers return.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 

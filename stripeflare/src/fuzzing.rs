@@ -12,6 +12,7 @@ use stripeflare_core::account::Kind;
 use stripeflare_core::account::Place;
 use stripeflare_core::identity::AccountId;
 use stripeflare_core::identity::ReferenceKey;
+use stripeflare_core::identity::Scope;
 use stripeflare_core::identity::SealKey;
 use stripeflare_core::identity::Token;
 use stripeflare_core::money::Cents;
@@ -75,10 +76,8 @@ pub struct Reversal {
     pub is_refund: bool,
     /// What it is about.
     pub amount: Cents,
-    /// The money has left.
-    pub withdrawn: bool,
-    /// So much came back.
-    pub returned: Cents,
+    /// So much has left and did not come back.
+    pub taken: Cents,
     /// Nothing more is expected.
     pub closed: bool,
 }
@@ -94,8 +93,7 @@ pub fn event(body: &[u8]) -> Result<Said, String> {
         Fact::Reversal(fact) => Said::Reversal(Reversal {
             is_refund: fact.reversal.kind == Kind::Refund,
             amount: fact.reversal.amount,
-            withdrawn: fact.reversal.withdrawn,
-            returned: fact.reversal.returned,
+            taken: fact.reversal.taken,
             closed: fact.reversal.closed,
         }),
         Fact::Other => Said::Other,
@@ -162,7 +160,7 @@ pub struct Key(ReferenceKey);
 impl Key {
     /// The key of a deployment's secret and version.
     pub fn new(db_secret: &str, version: &str) -> Self {
-        Self(ReferenceKey::new(db_secret, version))
+        Self(ReferenceKey::new(db_secret, Scope { version, livemode: false, currency: "usd" }))
     }
 
     /// The reference of an account.

@@ -3,6 +3,7 @@
 use anyhow::Result;
 use cargo_stripeflare::stripe::{DisputeEnd, DisputeRequest, PayRequest, RefundStatus, StandInOptions};
 use reqwest::Method;
+use serde_json::json;
 use tests::audit::audit_at_rest;
 use tests::{DEADLINE, World};
 
@@ -57,5 +58,56 @@ async fn a_currency_of_three_decimals_is_refused() -> Result<()> {
         let reply = world.send(world.request(Method::GET, path)).await;
         assert!(reply.status == 500 && reply.body.contains("STRIPE_CURRENCY"), "{reply:?}");
     }
+    Ok(())
+}
+
+/// Whatever the keys and the currency say later, money stays what it was when it was paid.
+#[tokio::test]
+async fn test_money_and_money_of_another_currency_are_never_taken_for_this() -> Result<()> {
+    let mut world = World::start().await?;
+    let customer = world.customer(100_000).await?;
+    audit_at_rest(world.disk(), DEADLINE).await?;
+    let usual = world.workerd.options_mut().vars.clone();
+    let deploy = async |world: &mut World, changes: &[(&str, &str)]| {
+        world.workerd.kill9().await?;
+        let vars = &mut world.workerd.options_mut().vars;
+        usual.clone_into(vars);
+        vars.extend(changes.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        vars.retain(|_, value| !value.is_empty());
+        world.workerd.restart().await
+    };
+
+    let live = [
+        ("STRIPE_SECRET", "sk_live_0"),
+        ("STRIPE_PUBLISHABLE_KEY", "pk_live_0"),
+        ("STRIPE_API_BASE", ""),
+        ("STRIPE_PAYMENT_LINK", "https://buy.stripe.com/0"),
+    ];
+    deploy(&mut world, &live).await?;
+    let me = world.get(&customer, "/me").await.json();
+    assert_eq!((&me["balance"], &me["registered"]), (&json!(0), &json!(false)));
+    let reference = me["client_reference_id"].as_str().unwrap();
+    assert!(reference.len() == customer.reference.len() && reference != customer.reference);
+    assert_eq!(world.get(&customer, "/ok").await.status, 402, "a live call is not paid with test money");
+
+    deploy(&mut world, &[("STRIPE_CURRENCY", "jpy")]).await?;
+    for path in ["/me", "/ok", "/topup"] {
+        let reply = world.get(&customer, path).await;
+        assert!(
+            reply.status == 500 && reply.body.contains("STRIPE_CURRENCY") && reply.body.contains("usd"),
+            "{reply:?}"
+        );
+    }
+    let newcomer = world.newcomer().await;
+    world.stripe.pay(&PayRequest::new(500, &newcomer.reference)).await?;
+    assert_eq!(world.balance(&newcomer).await, 0.0);
+    let panel = world.request(Method::GET, "/db/admin-readonly");
+    let panel = world.send(panel.basic_auth("admin-readonly", Some("a secret that only these tests ever use"))).await;
+    assert_eq!(panel.status, 500, "{panel:?}");
+
+    deploy(&mut world, &[]).await?;
+    assert_eq!(world.get(&customer, "/ok").await.header("x-balance"), "99999");
+    let found = audit_at_rest(world.disk(), DEADLINE).await?;
+    assert!(found.is_clean(), "{found}");
     Ok(())
 }

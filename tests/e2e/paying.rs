@@ -239,6 +239,58 @@ async fn without_its_id_the_payment_link_is_known_by_its_address() -> Result<()>
     Ok(())
 }
 
+/// A variable that does not fit the link at Stripe is said before anybody pays, and loses no money that came.
+#[tokio::test]
+async fn a_payment_link_that_is_not_the_one_meant_is_said_and_costs_nobody_anything() -> Result<()> {
+    let delivery = Delivery { retry: Duration::from_millis(100), ..Delivery::default() };
+    let options = StandInOptions { delivery, redirect_wait: Duration::ZERO, ..StandInOptions::default() };
+    let mut world = World::with(options, &[]).await?;
+    let customer = world.customer(100).await?;
+    let usual = world.workerd.options_mut().vars.clone();
+    let deploy = async |world: &mut World, changes: &[(&str, &str)]| {
+        world.workerd.kill9().await?;
+        let vars = &mut world.workerd.options_mut().vars;
+        usual.clone_into(vars);
+        vars.extend(changes.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        world.workerd.restart().await
+    };
+    let other = world.stripe.add_payment_link("usd", None);
+    let euros = world.stripe.add_payment_link("eur", None);
+    let text = |link: &Value, field: &str| link[field].as_str().unwrap().to_owned();
+    let (other_id, euros_id, euros_url) = (text(&other, "id"), text(&euros, "id"), text(&euros, "url"));
+
+    let in_euros = [("STRIPE_PAYMENT_LINK", euros_url.as_str()), ("STRIPE_PAYMENT_LINK_ID", euros_id.as_str())];
+    let cases = [
+        (&in_euros[..], "STRIPE_CURRENCY"),
+        (&[("STRIPE_PAYMENT_LINK_ID", other_id.as_str())], "STRIPE_PAYMENT_LINK_ID"),
+        (&[("STRIPE_PAYMENT_LINK_ID", "plink_unheard_of")], "STRIPE_PAYMENT_LINK_ID"),
+    ];
+    for (changes, variable) in cases {
+        deploy(&mut world, changes).await?;
+        let topup = world.get(&customer, "/topup").await;
+        assert!(topup.status == 503 && topup.body.contains(variable), "{topup:?}");
+        assert_eq!(world.get(&customer, "/ok").await.status, 200, "a balance is not asked where it came from");
+        world.settled(&customer).await;
+    }
+    // Money that comes while it is so waits at Stripe.
+    world.stripe.pay(&PayRequest::new(60, &customer.reference)).await?;
+    let refused = |world: &World| world.stripe.deliveries().iter().any(|delivery| delivery.tries.contains(&Ok(503)));
+    tokio::time::timeout(DEADLINE, async {
+        while !refused(&world) {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await?;
+    let slash = format!("{}/", usual["STRIPE_PAYMENT_LINK"]);
+    deploy(&mut world, &[("STRIPE_PAYMENT_LINK", &slash)]).await?;
+    let topup = world.get(&customer, "/topup").await;
+    assert_eq!((topup.status, topup.header("location").contains("/?")), (303, false), "{topup:?}");
+    world.stripe.wait_idle(DEADLINE).await?;
+    assert_eq!(world.balance(&customer).await, 157.0);
+    assert_eq!(unclaimed(&world).len(), 0);
+    Ok(())
+}
+
 #[tokio::test]
 async fn forged_stale_empty_and_garbled_signatures_change_nothing() -> Result<()> {
     let world = World::start().await?;

@@ -43,7 +43,7 @@ async fn a_refund_is_taken_back_once_and_never_more_than_was_credited() -> Resul
         assert_eq!(balance(&world, &customer).await, 1_000.0);
         let charge = charge(&world, &session);
         world.stripe.refund(&charge, Some(300), RefundStatus::Succeeded)?;
-        assert_eq!(balance(&world, &customer).await, 700.0);
+        assert_eq!(balance(&world, &customer).await, 750.0, "300 of 1,200 are 250 of 1,000");
         world.get(&customer, "/ok").await;
         world.stripe.refund(&charge, None, RefundStatus::Succeeded)?;
         assert_eq!(balance(&world, &customer).await, -1.0, "the rest of the payment, of which tax was never credited");
@@ -104,6 +104,42 @@ async fn a_dispute_freezes_takes_and_gives_back() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_dispute_takes_what_moved_whatever_its_status_says() -> Result<()> {
+    for seed in 1..=3 {
+        let world = World::with(shuffled(seed), &[]).await?;
+        let customer = world.newcomer().await;
+        let request = PayRequest { tax: 10, ..PayRequest::new(52, &customer.reference) };
+        let session = world.stripe.pay(&request).await?;
+        let charge = charge(&world, &session);
+        let dispute =
+            world.stripe.open_dispute(&DisputeRequest { amount: Some(32), ..DisputeRequest::new(&charge) })?;
+        let id = dispute["id"].as_str().unwrap();
+        world.stripe.withdraw_disputed(id)?;
+        world.stripe.close_dispute(id, DisputeEnd::Lost)?;
+        assert_eq!(balance(&world, &customer).await, 25.0, "32 of 62 are 27 of 52");
+        let mut dispute = world.stripe.reinstate_disputed(id, None)?;
+        assert_eq!(balance(&world, &customer).await, 52.0, "lost, and given back all the same");
+        // Won, and lost after all: another withdrawal.
+        let movements = dispute["balance_transactions"].as_array_mut().unwrap();
+        movements.push(movements[0].clone());
+        world.stripe.emit("charge.dispute.closed", &dispute, json!({}));
+        assert_eq!(balance(&world, &customer).await, 25.0);
+
+        let prevented = world.pay(&customer, 100).await?;
+        let charge = self::charge(&world, &prevented);
+        let dispute = world.stripe.open_dispute(&DisputeRequest::new(&charge))?;
+        assert_eq!(balance(&world, &customer).await, 125.0);
+        assert_eq!(world.get(&customer, "/ok").await.header("x-balance"), "24", "what is disputed is held");
+        world.stripe.close_dispute(dispute["id"].as_str().unwrap(), DisputeEnd::Prevented)?;
+        assert_eq!(balance(&world, &customer).await, 124.0);
+        assert_eq!(world.get(&customer, "/ok").await.header("x-balance"), "123", "and free when it was prevented");
+        let found = audit_at_rest(world.disk(), DEADLINE).await?;
+        assert!(found.is_clean(), "{found}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_dispute_that_comes_to_nothing_sets_its_money_free() -> Result<()> {
     let world = World::with(shuffled(4), &[]).await?;
     let customer = world.newcomer().await;
@@ -155,6 +191,57 @@ async fn a_refund_that_comes_before_its_payment_waits_for_it() -> Result<()> {
     Ok(())
 }
 
+/// The unclaimed payment of so much: what went back of it, and its key.
+fn unclaimed(world: &World, amount: i64) -> Option<(i64, String)> {
+    let files = world.workerd.object_files().ok()?;
+    files.iter().find_map(|file| {
+        let sql = rusqlite::Connection::open_with_flags(file, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY).ok()?;
+        let select = "SELECT went_back, key FROM unclaimed WHERE amount = ?";
+        sql.query_row(select, [amount], |row| Ok((row.get(0)?, row.get(1)?))).ok()
+    })
+}
+
+#[tokio::test]
+async fn what_went_back_of_unclaimed_money_is_seen_and_cannot_be_assigned() -> Result<()> {
+    let options = StandInOptions { webhook_events: Vec::new(), ..StandInOptions::default() };
+    let world = World::with(options, &[]).await?;
+    let customer = world.newcomer().await;
+    for (amount, back) in [(1_000, 400), (500, 500)] {
+        let request = PayRequest { client_reference_id: None, ..PayRequest::new(amount, "") };
+        let session = world.stripe.pay(&request).await?;
+        world.stripe.refund(&charge(&world, &session), Some(back), RefundStatus::Succeeded)?;
+    }
+    // The refunds before their payments, and after them, and before them again.
+    let mut events = world.stripe.events();
+    events.reverse();
+    for event in events.clone().into_iter().chain(events.clone().into_iter().rev()).chain(events) {
+        let body = event.to_string();
+        let header = world.stripe.sign(body.as_bytes(), world.stripe.clock().now_s());
+        let request = world.request(Method::POST, "/stripe-webhook").header("stripe-signature", header);
+        assert_eq!(world.send(request.body(body)).await.status, 200);
+        assert!(unclaimed(&world, 500).is_none_or(|(back, _)| [0, 500].contains(&back)));
+    }
+    let (back, key) = unclaimed(&world, 1_000).unwrap();
+    assert_eq!((back, unclaimed(&world, 500).unwrap().0), (400, 500));
+    let assign = async |key: &str, cents: &str| {
+        let form = [("key", key), ("account", customer.reference.as_str()), ("cents", cents)];
+        let form: Vec<String> = form.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let request = world.request(Method::POST, "/db/admin-readonly/assign");
+        let request = request.basic_auth("admin", Some("a secret that only these tests ever use"));
+        let request = request.header("content-type", "application/x-www-form-urlencoded");
+        world.send(request.header("accept", "application/json").body(form.join("&"))).await.status
+    };
+    assert_eq!(assign(&unclaimed(&world, 500).unwrap().1, "").await, 409, "all of it went back");
+    assert_eq!(assign(&key, "1001").await, 409, "more than was paid");
+    for _ in 0..2 {
+        assert_eq!(assign(&key, "").await, 200);
+        assert_eq!(world.balance(&customer).await, 600.0);
+    }
+    let found = audit_at_rest(world.disk(), DEADLINE).await?;
+    assert!(found.is_clean(), "{found}");
+    Ok(())
+}
+
 #[tokio::test]
 async fn reversals_of_what_is_not_ours_change_nothing() -> Result<()> {
     let world = World::with(shuffled(6), &[]).await?;
@@ -195,7 +282,7 @@ async fn a_refund_left_waiting_by_a_crash_is_carried_on_by_the_alarm() -> Result
     world.workerd.kill9().await?;
 
     // As a crash leaves it before the account was told of all that waited.
-    let fact = json!({"kind": "Refund", "id": "re_left", "amount": 1_000_000, "withdrawn": true, "returned": 0, "closed": false});
+    let fact = json!({"kind": "Refund", "id": "re_left", "amount": 1_000_000, "taken": 1_000_000, "closed": true, "moves": 0, "at": 1});
     let insert = "INSERT INTO parked (payment_intent, at, fact) SELECT payment_intent, 1, ?2 FROM places WHERE payment_intent = ?1";
     let files = world.workerd.object_files()?;
     let left = files

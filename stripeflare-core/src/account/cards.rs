@@ -331,6 +331,7 @@ mod tests {
             key: key.into(),
             amount,
             payment_intent: Some(format!("pi_{key}")),
+            paid: None,
             payer: Default::default(),
         };
         at(sql, |wallet| wallet.credit(&credit));
@@ -436,8 +437,8 @@ mod tests {
     #[test]
     fn a_card_goes_with_its_token_its_payment_or_by_itself() {
         fn dispute(disowned: bool) -> Reversal {
-            let (kind, amount, returned) = (Kind::Dispute, Cents::new(5), Cents::ZERO);
-            Reversal { kind, id: "du".into(), amount, withdrawn: false, returned, closed: false, disowned }
+            let (kind, amount, taken) = (Kind::Dispute, Cents::new(5), Cents::ZERO);
+            Reversal { kind, id: "du".into(), amount, taken, closed: false, moves: 0, at: 1, disowned }
         }
         let ways: [Act; 3] = [
             |wallet| wallet.release_card(&visa().id()).map(drop),

@@ -93,6 +93,7 @@ mod tests {
                 account: account.clone(),
                 key: "cs".into(),
                 amount: Cents::new(50),
+                paid: None,
                 payment_intent: None,
                 payer: Default::default(),
             };

@@ -86,8 +86,14 @@ mod tests {
         let sql = database();
         migrate(&sql, Role::Account, &SCHEMA).unwrap();
         let (account, amount) = (AccountId::from_hash(&[7; 32]), Cents::new(cents));
-        let credit =
-            Credit { account, key: "cs".into(), amount, payment_intent: Some("pi".into()), payer: Default::default() };
+        let credit = Credit {
+            account,
+            key: "cs".into(),
+            amount,
+            payment_intent: Some("pi".into()),
+            paid: None,
+            payer: Default::default(),
+        };
         at(&sql, |wallet| wallet.credit(&credit).unwrap());
         sql
     }
@@ -125,14 +131,15 @@ mod tests {
     #[test]
     fn a_closed_account_can_still_be_refunded_and_disputed() {
         let sql = account(10);
-        let (amount, returned) = (Cents::new(4), Cents::ZERO);
-        let dispute = |withdrawn| Reversal {
+        let amount = Cents::new(4);
+        let dispute = |withdrawn: bool| Reversal {
             kind: Kind::Dispute,
             id: "dp".into(),
             amount,
-            withdrawn,
-            returned,
+            taken: if withdrawn { amount } else { Cents::ZERO },
             closed: false,
+            moves: withdrawn.into(),
+            at: 1,
             disowned: false,
         };
         at(&sql, |wallet| {

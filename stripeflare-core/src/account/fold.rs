@@ -143,6 +143,7 @@ mod tests {
             account: AccountId::from_hash(&[7; 32]),
             key: "cs".into(),
             amount: Cents::new(1_000),
+            paid: None,
             payment_intent: None,
             payer: Default::default(),
         };

@@ -177,6 +177,7 @@ mod tests {
                     key: "cs".into(),
                     amount: Cents::new(10),
                     payment_intent: None,
+                    paid: None,
                     payer: Default::default(),
                 })
                 .unwrap();

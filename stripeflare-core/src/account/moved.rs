@@ -319,7 +319,7 @@ mod tests {
             (dispute("du", 50), (0, -20), (0, -30)),
             (won(&dispute("du", 50)), (0, 0), (0, 0)),
             (refund("re", 50), (-20, -20), (-30, -30)),
-            (Reversal { returned: Cents::new(50), ..refund("re", 50) }, (0, 0), (0, 0)),
+            (Reversal { taken: Cents::ZERO, closed: true, moves: 2, ..refund("re", 50) }, (0, 0), (0, 0)),
         ];
         check(20, &facts);
         // Nothing was spent.

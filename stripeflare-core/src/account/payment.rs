@@ -4,7 +4,6 @@ use crate::account::wallet::Wallet;
 use crate::error::WalletError;
 use crate::identity::AccountId;
 use crate::money::{Cents, units};
-use crate::sql::SqlError;
 
 /// A payment that arrived.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -14,6 +13,8 @@ pub struct Credit {
     pub key: String,
     #[serde(with = "units")]
     pub amount: Cents,
+    /// What was paid, in the same currency, where tax or shipping make it more than is credited.
+    pub paid: Option<Cents>,
     pub payment_intent: Option<String>,
     pub payer: Payer,
 }
@@ -34,33 +35,23 @@ impl Wallet<'_> {
             return Ok(false);
         }
         self.write("credit", &key, credit.amount, credit.payment_intent.as_deref())?;
-        self.record_payment(&credit.key, credit.amount, credit.payment_intent.as_deref(), &credit.payer)?;
-        Ok(true)
-    }
-
-    /// Remembers a payment that was just credited, so that its refunds and disputes find it.
-    pub(crate) fn record_payment(
-        &self,
-        key: &str,
-        amount: Cents,
-        payment_intent: Option<&str>,
-        payer: &Payer,
-    ) -> Result<(), SqlError> {
+        let paid = credit.paid.map_or(credit.amount, |paid| paid.max(credit.amount));
         // An account that its owner has ended forgets who pays into it all the same.
-        let payer = if self.account.closed { &Payer::default() } else { payer };
+        let payer = if self.account.closed { &Payer::default() } else { &credit.payer };
         self.sql.run(
-            "INSERT INTO payments (key, payment_intent, amount, at, revision, payer_name, payer_email)
-             VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO payments (key, payment_intent, amount, paid, at, revision, payer_name, payer_email)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             &[
-                key.into(),
-                payment_intent.into(),
-                amount.units().into(),
+                credit.key.as_str().into(),
+                credit.payment_intent.clone().into(),
+                credit.amount.units().into(),
+                paid.units().into(),
                 self.now.into(),
                 self.next_revision().into(),
                 payer.name.clone().into(),
                 payer.email.clone().into(),
             ],
         )?;
-        Ok(())
+        Ok(true)
     }
 }

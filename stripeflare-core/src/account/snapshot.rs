@@ -35,6 +35,8 @@ pub struct SentPayment {
     pub taken: Cents,
     #[serde(with = "units")]
     pub frozen: Cents,
+    /// Whether a refund or dispute of it has not ended.
+    pub open: bool,
     pub at: Millis,
     pub revision: i64,
     pub payer: Payer,
@@ -52,8 +54,9 @@ impl Wallet<'_> {
             return Ok(None);
         }
         let rows = self.sql.run(
-            "SELECT key, payment_intent, amount, taken, frozen, at, revision, payer_name, payer_email, to_account, moved
-             FROM payments
+            "SELECT key, payment_intent, amount, taken, frozen,
+             EXISTS (SELECT 1 FROM reversals WHERE payment = payments.key AND closed = 0), at, revision, payer_name,
+             payer_email, to_account, moved FROM payments
              WHERE revision > ? ORDER BY revision LIMIT ?",
             &[self.account.sent_revision.into(), BATCH.into()],
         )?;
@@ -88,6 +91,7 @@ impl SentPayment {
             amount: row.cents()?,
             taken: row.cents()?,
             frozen: row.cents()?,
+            open: row.integer()? != 0,
             at: row.integer()?,
             revision: row.integer()?,
             payer: Payer { name: row.optional_text()?, email: row.optional_text()? },

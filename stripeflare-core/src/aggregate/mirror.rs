@@ -38,10 +38,10 @@ pub fn mirror(sql: &dyn Sql, schema: &Schema, snapshot: &Snapshot) -> Result<(),
 
     for payment in &snapshot.payments {
         sql.run(
-            "INSERT INTO all_payments (key, account_id, payment_intent, amount, taken, frozen, at, revision, payer_name,
-             payer_email, to_account, moved)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-             ON CONFLICT (key) DO UPDATE SET taken = excluded.taken, frozen = excluded.frozen,
+            "INSERT INTO all_payments (key, account_id, payment_intent, amount, taken, frozen, open, at, revision,
+             payer_name, payer_email, to_account, moved)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+             ON CONFLICT (key) DO UPDATE SET taken = excluded.taken, frozen = excluded.frozen, open = excluded.open,
              revision = excluded.revision, payer_name = excluded.payer_name, payer_email = excluded.payer_email,
              to_account = excluded.to_account, moved = excluded.moved WHERE excluded.revision > all_payments.revision",
             &[
@@ -51,6 +51,7 @@ pub fn mirror(sql: &dyn Sql, schema: &Schema, snapshot: &Snapshot) -> Result<(),
                 payment.amount.units().into(),
                 payment.taken.units().into(),
                 payment.frozen.units().into(),
+                i64::from(payment.open).into(),
                 payment.at.into(),
                 payment.revision.into(),
                 payment.payer.name.clone().into(),
@@ -127,6 +128,7 @@ mod tests {
             account: AccountId::from_hash(&[7; 32]),
             key: key.into(),
             amount: Cents::new(100),
+            paid: None,
             payment_intent: None,
             payer: Default::default(),
         };
@@ -183,6 +185,7 @@ mod tests {
             key,
             amount,
             payment_intent: None,
+            paid: None,
             payer: Default::default(),
         };
         at(&account, NOW, |wallet| wallet.credit(&credit).unwrap());
@@ -201,6 +204,7 @@ mod tests {
             account: AccountId::from_hash(&[7; 32]),
             key: "a".into(),
             amount: Cents::new(100),
+            paid: None,
             payment_intent: None,
             payer: Default::default(),
         };
@@ -223,6 +227,7 @@ mod tests {
                 key,
                 amount,
                 payment_intent: None,
+                paid: None,
                 payer: Default::default(),
             };
             at(&account, NOW, |wallet| wallet.credit(&credit).unwrap());

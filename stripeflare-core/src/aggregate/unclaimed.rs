@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::account::{Credit, Payer};
+use crate::account::{Credit, Payer, Reversal};
 use crate::clock::Millis;
 use crate::identity::AccountId;
 use crate::money::{Cents, units};
@@ -34,6 +34,14 @@ pub struct Assignment {
     pub amount: Option<Cents>,
     /// Of the deployment.
     pub currency: String,
+}
+
+/// What follows from it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AssignedCredit {
+    pub credit: Credit,
+    /// What is known of refunds and disputes of the payment: to be taken from the credit.
+    pub reversals: Vec<Reversal>,
 }
 
 mod optional_units {
@@ -73,63 +81,149 @@ pub fn record_unclaimed(sql: &dyn Sql, unclaimed: &Unclaimed, now: Millis) -> Re
     Ok(())
 }
 
-/// Decides once whose it is, and answers the credit that follows from it; the same wish again is the same answer.
+/// Notes a refund or dispute of unclaimed money in its row; of other money nothing is kept here.
+pub fn reversed(sql: &dyn Sql, payment_intent: &str, fact: &Reversal) -> Result<(), SqlError> {
+    let select = "SELECT 1 FROM unclaimed WHERE payment_intent = ? AND done = 0 AND amount > 0";
+    if sql.run(select, &[payment_intent.into()])?.is_empty() {
+        return Ok(());
+    }
+    let key = fact.key();
+    let known = reversals_where(sql, "key", &key)?.pop();
+    if known.is_some_and(|known| !fact.is_newer_than(&known)) {
+        return Ok(());
+    }
+    let text = serde_json::to_string(fact).expect("a reversal is plain JSON");
+    let insert = "INSERT OR REPLACE INTO unclaimed_reversals (key, payment_intent, fact) VALUES (?, ?, ?)";
+    sql.run(insert, &[key.into(), payment_intent.into(), text.into()])?;
+    let taken = |fact: &Reversal| i128::from(fact.taken.units()) / 10_000;
+    let back: i128 = reversals_where(sql, "payment_intent", payment_intent)?.iter().map(taken).sum();
+    // More than a column holds is more than was paid, too.
+    let back = i64::try_from(back).unwrap_or(i64::MAX).min(Cents::MAX.units());
+    sql.run(
+        "UPDATE unclaimed SET went_back = ? WHERE payment_intent = ? AND amount > 0",
+        &[back.into(), payment_intent.into()],
+    )?;
+    Ok(())
+}
+
+fn reversals_where(sql: &dyn Sql, column: &'static str, value: &str) -> Result<Vec<Reversal>, SqlError> {
+    let select = format!("SELECT fact FROM unclaimed_reversals WHERE {column} = ? ORDER BY key");
+    let read = |row: Row| {
+        let fact = Reader::new(row).text()?;
+        serde_json::from_str(&fact).map_err(|error| SqlError(format!("unclaimed_reversals.fact: {error}")))
+    };
+    sql.run(&select, &[value.into()])?.into_iter().map(read).collect()
+}
+
+/// The credit with what is to be taken of it: all in the currency that it was paid in, of which a credit in another knows
+/// nothing.
+fn with_reversals(sql: &dyn Sql, credit: Credit) -> Result<AssignedCredit, SqlError> {
+    let reversals = match &credit.payment_intent {
+        Some(payment_intent) if credit.paid.is_some() => reversals_where(sql, "payment_intent", payment_intent)?,
+        _ => Vec::new(),
+    };
+    Ok(AssignedCredit { credit, reversals })
+}
+
+/// Some that nobody was assigned and that another setting of the variables might credit: paid through this link in this currency,
+/// with a reference. Those come first that were asked for longest ago.
+pub fn to_judge(
+    sql: &dyn Sql,
+    payment_link: &str,
+    currency: &str,
+    most: i64,
+    now: Millis,
+) -> Result<Vec<Unclaimed>, SqlError> {
+    let rows = sql.run(
+        "UPDATE unclaimed SET judged_at = ?1 WHERE key IN (
+            SELECT key FROM unclaimed WHERE assigned_to IS NULL AND payment_link = ?2 AND currency = ?3
+            AND client_reference_id IS NOT NULL AND payment_intent IS NOT NULL ORDER BY judged_at, key LIMIT ?4
+         ) RETURNING key, reason, amount, currency, client_reference_id, payment_intent, payment_link",
+        &[now.into(), payment_link.into(), currency.into(), most.into()],
+    )?;
+    let read = |row: Row| {
+        let mut row = Reader::new(row);
+        Ok(Unclaimed {
+            key: row.text()?,
+            reason: row.text()?,
+            amount: row.integer()?,
+            currency: row.text()?,
+            client_reference_id: row.optional_text()?,
+            payment_intent: row.optional_text()?,
+            payment_link: row.optional_text()?,
+        })
+    };
+    rows.into_iter().map(read).collect()
+}
+
+/// Decides once whose it is, and answers the credit that follows from it; the same wish again is the same answer. In the
+/// currency that it was paid in, it is at most what was paid.
 ///
 /// `Err` says to the operator why not.
-pub fn assign(sql: &dyn Sql, wish: &Assignment, now: Millis) -> Result<Result<Credit, String>, SqlError> {
-    let select = "SELECT amount, currency, payment_intent, assigned_to, assigned_amount FROM unclaimed WHERE key = ?";
+pub fn assign(sql: &dyn Sql, wish: &Assignment, now: Millis) -> Result<Result<AssignedCredit, String>, SqlError> {
+    let select =
+        "SELECT amount, currency, payment_intent, went_back, assigned_to, assigned_amount FROM unclaimed WHERE key = ?";
     let Some(row) = sql.run(select, &[wish.key.as_str().into()])?.pop() else {
         return Ok(Err("Nothing unclaimed has this key.".to_owned()));
     };
     let mut row = Reader::new(row);
-    let (paid, currency, payment_intent) = (row.integer()?, row.text()?, row.optional_text()?);
+    let (total, currency, payment_intent, went_back) =
+        (row.integer()?, row.text()?, row.optional_text()?, row.integer()?);
+    let paid = in_cents(total).filter(|_| currency == wish.currency);
     let (assigned_to, assigned_amount) = (row.optional_text()?, row.optional_integer()?);
     let amount = match wish.amount {
-        Some(amount) => Some(amount).filter(|amount| amount.is_positive()),
-        None if currency == wish.currency => {
-            paid.checked_mul(10_000).and_then(Cents::checked_from_units).filter(|amount| amount.is_positive())
+        Some(amount) if paid.is_some_and(|paid| amount > paid) => {
+            return Ok(Err(format!("It is more than was paid: assign {total} at most.")));
         }
+        Some(amount) => Some(amount),
+        None if currency == wish.currency => paid,
         None => return Ok(Err(format!("It was paid in {currency}: say how many cents to credit for it."))),
     };
-    let Some(amount) = amount.filter(|_| paid > 0) else {
+    let Some(amount) = amount.filter(|amount| total > 0 && amount.is_positive()) else {
         return Ok(Err("There is nothing to credit.".to_owned()));
     };
     let credit = Credit {
         account: wish.account.clone(),
         key: wish.key.clone(),
         amount,
+        paid,
         payment_intent,
         payer: Payer::default(),
     };
     match (assigned_to, assigned_amount) {
         (None, _) => {}
         (Some(account), Some(before)) if account == wish.account.as_str() && before == amount.units() => {
-            return Ok(Ok(credit));
+            return with_reversals(sql, credit).map(Ok);
         }
         (Some(account), _) => {
             return Ok(Err(format!("It was assigned before, to {account}. That is decided once.")));
         }
     }
+    if went_back >= total {
+        return Ok(Err("All of it went back to whoever paid: there is nothing to credit.".to_owned()));
+    }
     sql.run(
         "UPDATE unclaimed SET assigned_to = ?, assigned_amount = ?, assigned_at = ? WHERE key = ?",
         &[wish.account.as_str().into(), amount.units().into(), now.into(), wish.key.as_str().into()],
     )?;
-    Ok(Ok(credit))
+    with_reversals(sql, credit).map(Ok)
 }
 
-/// Assignments whose credit may not have arrived yet.
-pub fn assigned(sql: &dyn Sql, most: i64) -> Result<Vec<Credit>, SqlError> {
-    let select = "SELECT key, payment_intent, assigned_to, assigned_amount FROM unclaimed
+fn in_cents(amount: i64) -> Option<Cents> {
+    amount.checked_mul(10_000).and_then(Cents::checked_from_units)
+}
+
+/// Assignments whose credit may not have arrived yet, in a deployment of this currency.
+pub fn assigned(sql: &dyn Sql, currency: &str, most: i64) -> Result<Vec<AssignedCredit>, SqlError> {
+    let select = "SELECT key, payment_intent, assigned_to, assigned_amount, amount, currency FROM unclaimed
         WHERE assigned_to IS NOT NULL AND done = 0 ORDER BY assigned_at LIMIT ?";
     let read = |row: Row| {
         let mut row = Reader::new(row);
-        Ok(Credit {
-            key: row.text()?,
-            payment_intent: row.optional_text()?,
-            account: row.text()?.parse().map_err(|error| SqlError(format!("unclaimed.assigned_to: {error}")))?,
-            amount: row.cents()?,
-            payer: Payer::default(),
-        })
+        let (key, payment_intent) = (row.text()?, row.optional_text()?);
+        let account = row.text()?.parse().map_err(|error| SqlError(format!("unclaimed.assigned_to: {error}")))?;
+        let (amount, total) = (row.cents()?, row.integer()?);
+        let paid = if row.text()? == currency { in_cents(total) } else { None };
+        with_reversals(sql, Credit { account, key, amount, paid, payment_intent, payer: Payer::default() })
     };
     sql.run(select, &[most.into()])?.into_iter().map(read).collect()
 }
@@ -153,7 +247,10 @@ pub fn unknown(sql: &dyn Sql, keys: &[String]) -> Result<Vec<String>, SqlError> 
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
+    use crate::account::Kind;
     use crate::schema::{Schema, migrate};
     use crate::sql::Value;
     use crate::tables::Role;
@@ -186,17 +283,18 @@ mod tests {
     #[test]
     fn money_is_assigned_once() {
         let sql = aggregate();
-        let credit = assign(&sql, &wish("dollars", 7, None), 3).unwrap().unwrap();
+        let AssignedCredit { credit, reversals } = assign(&sql, &wish("dollars", 7, None), 3).unwrap().unwrap();
+        assert_eq!((credit.paid, reversals.len()), (Some(Cents::new(500)), 0));
         assert_eq!((credit.amount, credit.key.as_str()), (Cents::new(500), "dollars"));
         assert_eq!(credit.payment_intent.as_deref(), Some("pi_dollars"));
-        let again = assign(&sql, &wish("dollars", 7, None), 4).unwrap().unwrap();
+        let again = assign(&sql, &wish("dollars", 7, None), 4).unwrap().unwrap().credit;
         assert_eq!((again.account, again.amount), (credit.account.clone(), credit.amount));
         for other in [wish("dollars", 8, None), wish("dollars", 7, Some(400))] {
             assert!(assign(&sql, &other, 5).unwrap().unwrap_err().contains("before"));
         }
-        assert_eq!(assigned(&sql, 10).unwrap().len(), 1);
+        assert_eq!(assigned(&sql, "usd", 10).unwrap().len(), 1);
         credited(&sql, "dollars", &credit.account, credit.amount).unwrap();
-        assert_eq!(assigned(&sql, 10).unwrap().len(), 0);
+        assert_eq!(assigned(&sql, "usd", 10).unwrap().len(), 0);
         assert!(assign(&sql, &wish("dollars", 7, None), 6).unwrap().is_ok(), "the same wish is still granted");
         assert!(assign(&sql, &wish("dollars", 8, None), 6).unwrap().is_err());
     }
@@ -205,12 +303,95 @@ mod tests {
     fn another_currency_needs_an_amount_and_a_refund_is_no_money() {
         let sql = aggregate();
         assert!(assign(&sql, &wish("euros", 7, None), 3).unwrap().unwrap_err().contains("eur"));
-        assert_eq!(assign(&sql, &wish("euros", 7, Some(550)), 3).unwrap().unwrap().amount, Cents::new(550));
+        let euros = assign(&sql, &wish("euros", 7, Some(550)), 3).unwrap().unwrap().credit;
+        assert_eq!((euros.amount, euros.paid), (Cents::new(550), None));
         for nothing in [wish("refund", 7, None), wish("refund", 7, Some(5)), wish("dollars", 7, Some(0))] {
             assert!(assign(&sql, &nothing, 3).unwrap().is_err());
         }
         assert!(assign(&sql, &wish("unheard of", 7, Some(5)), 3).unwrap().is_err());
-        assert_eq!(assigned(&sql, 10).unwrap().len(), 1);
+        assert_eq!(assigned(&sql, "usd", 10).unwrap().len(), 1);
+    }
+
+    fn refund(id: &str, cents: i64) -> Reversal {
+        let amount = Cents::new(cents);
+        let (kind, id) = (Kind::Refund, id.to_owned());
+        Reversal { kind, id, amount, taken: amount, closed: true, moves: 0, at: 1, disowned: false }
+    }
+
+    fn went_back(sql: &dyn Sql, key: &str) -> i64 {
+        let row = sql.run("SELECT went_back FROM unclaimed WHERE key = ?", &[key.into()]).unwrap().remove(0);
+        Reader::new(row).integer().unwrap()
+    }
+
+    #[test]
+    fn in_the_same_currency_at_most_what_was_paid_is_assigned() {
+        let sql = aggregate();
+        assert!(assign(&sql, &wish("dollars", 7, Some(501)), 3).unwrap().unwrap_err().contains("500"));
+        let credit = assign(&sql, &wish("dollars", 7, Some(400)), 3).unwrap().unwrap().credit;
+        assert_eq!((credit.amount, credit.paid), (Cents::new(400), Some(Cents::new(500))));
+        let later = assigned(&sql, "usd", 10).unwrap().remove(0).credit;
+        assert_eq!((later.amount, later.paid), (credit.amount, credit.paid), "the alarm credits the same");
+    }
+
+    #[test]
+    fn what_went_back_is_seen_in_its_row_and_cannot_be_assigned() {
+        let sql = aggregate();
+        reversed(&sql, "pi_of_another_product", &refund("re_0", 5)).unwrap();
+        assert_eq!(sql.run("SELECT 1 FROM unclaimed_reversals", &[]).unwrap().len(), 0);
+        for _ in 0..2 {
+            reversed(&sql, "pi_dollars", &refund("re_1", 200)).unwrap();
+            assert_eq!(went_back(&sql, "dollars"), 200);
+        }
+        reversed(&sql, "pi_dollars", &refund("re_2", 300)).unwrap();
+        assert_eq!((went_back(&sql, "dollars"), went_back(&sql, "euros")), (500, 0));
+        for amount in [None, Some(1)] {
+            assert!(assign(&sql, &wish("dollars", 7, amount), 3).unwrap().unwrap_err().contains("went back"));
+        }
+        let failed = Reversal { taken: Cents::ZERO, moves: 1, ..refund("re_2", 300) };
+        for fact in [&failed, &refund("re_2", 300)] {
+            reversed(&sql, "pi_dollars", fact).unwrap();
+            assert_eq!(went_back(&sql, "dollars"), 200, "an older fact changes nothing");
+        }
+        let facts = [refund("re_1", 200), failed];
+        assert_eq!(assign(&sql, &wish("dollars", 7, None), 3).unwrap().unwrap().reversals, facts);
+        assert_eq!(assigned(&sql, "usd", 10).unwrap()[0].reversals, facts);
+
+        reversed(&sql, "pi_euros", &refund("re_3", 100)).unwrap();
+        let euros = assign(&sql, &wish("euros", 7, Some(300)), 3).unwrap().unwrap();
+        assert_eq!((went_back(&sql, "euros"), euros.reversals.len()), (100, 0), "euros are not taken from dollars");
+    }
+
+    #[test]
+    fn what_nobody_was_assigned_is_judged_again_in_turn() {
+        let sql = aggregate();
+        let claimable = |key: &str, currency: &str, payment_link: &str| Unclaimed {
+            key: key.into(),
+            reason: "it was paid through another payment link".into(),
+            amount: 5,
+            currency: currency.into(),
+            client_reference_id: Some("ada".into()),
+            payment_intent: Some(format!("pi_{key}")),
+            payment_link: Some(payment_link.into()),
+        };
+        for (key, currency, link) in [
+            ("a", "usd", "ours"),
+            ("b", "usd", "ours"),
+            ("c", "usd", "ours"),
+            ("d", "usd", "theirs"),
+            ("e", "eur", "ours"),
+        ] {
+            record_unclaimed(&sql, &claimable(key, currency, link), 1).unwrap();
+        }
+        let judge = |now| {
+            let found = to_judge(&sql, "ours", "usd", 2, now).unwrap();
+            found.into_iter().map(|unclaimed| unclaimed.key).collect::<BTreeSet<_>>()
+        };
+        let keys = |keys: &[&str]| keys.iter().map(|key| (*key).to_owned()).collect::<BTreeSet<_>>();
+        assert_eq!(judge(1), keys(&["a", "b"]));
+        assert_eq!(judge(2), keys(&["a", "c"]));
+        assert_eq!(judge(3), keys(&["b", "a"]));
+        assign(&sql, &wish("c", 7, None), 3).unwrap().unwrap();
+        assert_eq!(judge(4), keys(&["a", "b"]), "what was assigned is decided");
     }
 
     #[test]

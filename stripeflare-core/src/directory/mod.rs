@@ -1,6 +1,7 @@
 //! Role 2, who and where: in shards, each knowing a part of the keys.
 
 mod card_owners;
+mod notes;
 mod parked;
 mod password_guesses;
 mod placements;
@@ -8,7 +9,8 @@ mod sessions;
 mod unique_values;
 
 pub use card_owners::{claim, owner, release};
-pub use parked::{park, unpark};
+pub use notes::{Note, note, noted};
+pub use parked::{park, unpark, waiting};
 pub use password_guesses::guess;
 pub use placements::{LeftBehind, arrived, find, find_or_park, left_behind, place};
 pub use sessions::{Arrival, Contested, arrive, begin, credited, may_take, told_contest, untold_contests};

@@ -12,7 +12,7 @@ pub(super) fn read_fact(fact: &str) -> Result<Reversal, SqlError> {
 }
 
 /// Those of a payment.
-pub(super) fn waiting(sql: &dyn Sql, payment_intent: &str) -> Result<Vec<Reversal>, SqlError> {
+pub fn waiting(sql: &dyn Sql, payment_intent: &str) -> Result<Vec<Reversal>, SqlError> {
     let parked = sql.run("SELECT fact FROM parked WHERE payment_intent = ? ORDER BY at", &[payment_intent.into()])?;
     parked.into_iter().map(|row| read_fact(&Reader::new(row).text()?)).collect()
 }

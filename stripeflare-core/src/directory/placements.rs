@@ -79,16 +79,9 @@ mod tests {
     use crate::testing::database;
 
     fn refund(id: &str) -> Reversal {
-        let (amount, returned) = (Cents::new(5), Cents::ZERO);
-        Reversal {
-            kind: Kind::Refund,
-            id: id.into(),
-            amount,
-            withdrawn: true,
-            returned,
-            closed: false,
-            disowned: false,
-        }
+        let amount = Cents::new(5);
+        let (kind, id) = (Kind::Refund, id.into());
+        Reversal { kind, id, amount, taken: amount, closed: false, moves: 0, at: 1, disowned: false }
     }
 
     #[test]

@@ -31,6 +31,8 @@ enum Step {
     Credit {
         payment: u8,
         units: i64,
+        /// Of tax and shipping.
+        extra: i64,
     },
     Reserve {
         hold: u16,
@@ -62,9 +64,10 @@ enum Step {
         reversal: u8,
         dispute: bool,
         units: i64,
-        withdrawn: bool,
-        returned_per_mille: i64,
+        taken_per_mille: i64,
         closed: bool,
+        moves: u32,
+        at: i64,
     },
     Wait {
         ms: Millis,
@@ -91,7 +94,8 @@ enum Said {
 #[derive(Clone, Debug, Default)]
 struct Model {
     now: Millis,
-    payments: BTreeMap<u8, i64>,
+    /// What was credited, and what was paid.
+    payments: BTreeMap<u8, (i64, i64)>,
     reversals: BTreeMap<(bool, u8), Known>,
     holds: BTreeMap<u16, Held>,
     /// Amount and time.
@@ -117,9 +121,10 @@ struct Held {
 struct Known {
     payment: u8,
     units: i64,
-    withdrawn: bool,
-    returned: i64,
+    taken: i64,
     closed: bool,
+    moves: u32,
+    at: i64,
 }
 
 /// What each token may spend on one day and in all; 0 is no token.
@@ -128,6 +133,21 @@ const CAPS: [[Option<i64>; 2]; 4] =
 
 fn token_id(token: u8) -> String {
     format!("t{token}")
+}
+
+/// What goes back of a credit, counted in ten-thousandths of a cent, when so much of the payment does.
+fn share(credited: i64, paid: i64, back: i64) -> i64 {
+    if back >= paid {
+        return credited;
+    }
+    if credited == paid {
+        return back;
+    }
+    // The whole cents that are nearest, found by counting up from those below.
+    let exact = i128::from(credited) * i128::from(back);
+    let (paid, below) = (i128::from(paid), exact / i128::from(paid) / 10_000);
+    let nearest = if exact - below * 10_000 * paid >= (below + 1) * 10_000 * paid - exact { below + 1 } else { below };
+    i64::try_from(nearest * 10_000).unwrap().min(credited)
 }
 
 impl Model {
@@ -156,17 +176,14 @@ impl Model {
     }
 
     fn of_payment(&self, payment: u8) -> (i64, i64) {
-        let credited = self.payments.get(&payment).copied().unwrap_or(0);
-        let (mut taken, mut frozen) = (0_i64, 0_i64);
+        let (credited, paid) = self.payments.get(&payment).copied().unwrap_or((0, 1));
+        let (mut back, mut disputed) = (0_i64, 0_i64);
         for known in self.reversals.values().filter(|known| known.payment == payment) {
-            if known.withdrawn {
-                taken += (known.units - known.returned).max(0);
-            } else if !known.closed {
-                frozen += known.units;
-            }
+            back += known.taken;
+            disputed += if known.closed { 0 } else { known.units - known.taken };
         }
-        let taken = taken.min(credited);
-        (taken, frozen.min(credited - taken))
+        let taken = share(credited, paid, back);
+        (taken, share(credited, paid, back + disputed) - taken)
     }
 
     fn frozen(&self) -> i64 {
@@ -174,7 +191,7 @@ impl Model {
     }
 
     fn balance(&self) -> i64 {
-        let credits: i64 = self.payments.values().sum();
+        let credits: i64 = self.payments.values().map(|(credited, _)| credited).sum();
         let taken: i64 = self.payments.keys().map(|payment| self.of_payment(*payment).0).sum();
         credits
             - taken
@@ -221,11 +238,11 @@ impl Model {
                 self.folded.extend(old.map(|(hold, _)| *hold));
                 Said::Done
             }
-            Step::Credit { payment, units } => {
+            Step::Credit { payment, units, extra } => {
                 if self.payments.contains_key(&payment) {
                     return Said::Credited(false);
                 }
-                self.payments.insert(payment, units);
+                self.payments.insert(payment, (units, (units + extra).min(Cents::MAX.units())));
                 Said::Credited(true)
             }
             Step::Reserve { hold, units, seconds, token } => {
@@ -305,19 +322,19 @@ impl Model {
                 self.spent.push((token, units, self.now));
                 Said::Charged { already: false }
             }
-            Step::Reverse { payment, reversal, dispute, units, withdrawn, returned_per_mille, closed } => {
+            Step::Reverse { payment, reversal, dispute, units, taken_per_mille, closed, moves, at } => {
                 let known = self.reversals.get(&(dispute, reversal));
                 let payment = known.map_or(payment, |known| known.payment);
                 if !self.payments.contains_key(&payment) {
                     return Said::Reversed(false);
                 }
-                let returned = units * returned_per_mille / 1_000;
-                let fresh = Known { payment, units: 0, withdrawn: false, returned: 0, closed: false };
-                let known = self.reversals.entry((dispute, reversal)).or_insert(fresh);
-                known.units = known.units.max(units);
-                known.withdrawn |= withdrawn;
-                known.returned = known.returned.max(returned);
-                known.closed |= closed;
+                let taken = units * taken_per_mille / 1_000;
+                let told = Known { payment, units, taken, closed, moves, at };
+                let known = self.reversals.entry((dispute, reversal)).or_insert_with(|| told.clone());
+                let order = |fact: &Known| (fact.moves, fact.at, fact.closed, fact.taken, fact.units);
+                if order(&told) > order(known) {
+                    *known = told;
+                }
                 Said::Reversed(true)
             }
         }
@@ -341,7 +358,8 @@ impl ReferenceStateMachine for Model {
         let small = 1..400_000_i64;
         let token = prop_oneof![1 => Just(0_u8), 1 => 1..4_u8];
         prop_oneof![
-            3 => (0..12_u8, units).prop_map(|(payment, units)| Step::Credit { payment, units }),
+            3 => (0..12_u8, units, prop_oneof![Just(0), 1..600_000_i64])
+                .prop_map(|(payment, units, extra)| Step::Credit { payment, units, extra }),
             8 => (hold.clone(), small.clone(), 1..120_u32, token.clone())
                 .prop_map(|(hold, units, seconds, token)| Step::Reserve { hold, units, seconds, token }),
             8 => (hold.clone(), prop_oneof![Just(1_000), 0..=1_000_i64], any::<bool>())
@@ -351,11 +369,14 @@ impl ReferenceStateMachine for Model {
                 .prop_map(|(hold, per_mille, seconds)| Step::Renew { hold, per_mille, seconds }),
             3 => (0..60_u8, small.clone(), any::<bool>(), token)
                 .prop_map(|(key, units, overdraft, token)| Step::Charge { key, units, overdraft, token }),
-            4 => (0..12_u8, 0..12_u8, any::<bool>(), 1..2_000_000_i64, any::<bool>(), 0..=1_000_i64, any::<bool>()).prop_map(
-                |(payment, reversal, dispute, units, withdrawn, returned_per_mille, closed)| Step::Reverse {
-                    payment, reversal, dispute, units, withdrawn, returned_per_mille, closed,
-                }
-            ),
+            4 => (
+                (0..12_u8, 0..12_u8, any::<bool>()),
+                (1..2_000_000_i64, prop_oneof![Just(0), Just(1_000), 0..=1_000_i64]),
+                (any::<bool>(), 0..4_u32, 0..4_i64),
+            )
+                .prop_map(|((payment, reversal, dispute), (units, taken_per_mille), (closed, moves, at))| Step::Reverse {
+                    payment, reversal, dispute, units, taken_per_mille, closed, moves, at,
+                }),
             2 => prop_oneof![4 => 0..1_000_i64, 4 => 0..200_000_i64, 1 => 0..100 * DAY_MS].prop_map(|ms| Step::Wait { ms }),
             1 => Just(Step::Fold),
         ]
@@ -425,7 +446,7 @@ impl Real {
             Err(WalletError::Overflow) => Said::Overflow,
             Err(WalletError::HoldReused) => Said::HoldReused,
             Err(error @ WalletError::UnknownPayment) => unreachable!("{error}"),
-            Err(WalletError::Sql(error)) => panic!("{error}"),
+            Err(error @ (WalletError::Sql(_) | WalletError::Currency { .. })) => panic!("{error}"),
         }
     }
 
@@ -456,10 +477,11 @@ impl Real {
                 while wallet.fold(3)? == Some(now) {}
                 Said::Done
             }
-            Step::Credit { payment, units } => Said::Credited(wallet.credit(&Credit {
+            Step::Credit { payment, units, extra } => Said::Credited(wallet.credit(&Credit {
                 account: AccountId::from_hash(&[7; 32]),
                 key: format!("cs{payment}"),
                 amount: Cents::from_units(units),
+                paid: Some(Cents::from_units((units + extra).min(Cents::MAX.units()))),
                 payment_intent: Some(format!("pi{payment}")),
                 payer: Default::default(),
             })?),
@@ -496,14 +518,15 @@ impl Real {
                     Err(refusal) => Said::NotCharged(refusal),
                 }
             }
-            Step::Reverse { payment, reversal, dispute, units, withdrawn, returned_per_mille, closed } => {
+            Step::Reverse { payment, reversal, dispute, units, taken_per_mille, closed, moves, at } => {
                 let fact = Reversal {
                     kind: if dispute { Kind::Dispute } else { Kind::Refund },
                     id: reversal.to_string(),
                     amount: Cents::from_units(units),
-                    withdrawn,
-                    returned: Cents::from_units(units * returned_per_mille / 1_000),
+                    taken: Cents::from_units(units * taken_per_mille / 1_000),
                     closed,
+                    moves,
+                    at,
                     disowned: false,
                 };
                 // A refund or dispute belongs to one payment for ever.

@@ -97,6 +97,7 @@ impl World {
                     key,
                     amount: Cents::new(5),
                     payment_intent,
+                    paid: None,
                     payer: Default::default(),
                 })
                 .unwrap();

@@ -242,11 +242,9 @@ const REVERSALS: [(Kind, i64, [Stage; 3]); 5] = [
 fn fact(reversal: usize, stage: usize, payment: usize) -> Reversal {
     let (kind, cents, stages) = REVERSALS[reversal];
     let (takes, freezes, disowned) = stages[stage];
-    // What is taken came back only after it had left, except where a dispute was won before.
-    let withdrawn = takes > 0 || (freezes == 0 && reversal != 3);
-    let returned = Cents::new(if withdrawn { cents - takes } else { 0 });
-    let (id, amount) = (format!("{payment}:{reversal}"), Cents::new(cents));
-    Reversal { kind, id, amount, withdrawn, returned, closed: stage == 2, disowned }
+    let (id, amount, taken) = (format!("{payment}:{reversal}"), Cents::new(cents), Cents::new(takes));
+    let closed = takes + freezes < cents;
+    Reversal { kind, id, amount, taken, closed, moves: stage as u32, at: stage as i64, disowned }
 }
 
 /// What the home of a payment tells the other account.
@@ -581,6 +579,7 @@ impl World {
                     account: id(home(payment)),
                     key: key(payment),
                     amount: Cents::new(amount(payment)),
+                    paid: None,
                     payment_intent: Some(format!("pi_{payment}")),
                     payer: Default::default(),
                 };

@@ -10,7 +10,7 @@ mod token;
 pub use account_id::{AccountId, ParseAccountIdError};
 pub use mark::PayingSecret;
 pub use operator::Operator;
-pub use reference::ReferenceKey;
+pub use reference::{ReferenceKey, Scope};
 pub use seal::SealKey;
 pub use token::{Proof, Token};
 

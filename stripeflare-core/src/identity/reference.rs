@@ -7,9 +7,19 @@ use crate::identity::mark::is_mark;
 
 const TAG_BYTES: usize = 10;
 
+/// What a reference is good for: test money is no live money, and another currency is other money.
+#[derive(Clone, Copy)]
+pub struct Scope<'a> {
+    pub version: &'a str,
+    pub livemode: bool,
+    /// Lowercase ISO code.
+    pub currency: &'a str,
+}
+
 /// Signs and reads client reference ids: `<account id>-<tag>`, and `<account id>-<tag>-<mark>` of a browser that left to pay.
 ///
-/// A reference says where money goes. The payer can edit it, so the tag only shows that this deployment and version made it.
+/// A reference says where money goes. The payer can edit it, so the tag only shows that this deployment made it, for payments
+/// of its version, mode and currency.
 #[derive(Clone)]
 pub struct ReferenceKey {
     mac: Hmac<Sha256>,
@@ -18,20 +28,23 @@ pub struct ReferenceKey {
 }
 
 impl ReferenceKey {
-    pub fn new(db_secret: &str, version: &str) -> Self {
-        Self { mac: Self::mac(db_secret, version), previous: None }
+    pub fn new(db_secret: &str, scope: Scope<'_>) -> Self {
+        Self { mac: Self::mac(db_secret, scope), previous: None }
     }
 
     /// Reads also what an earlier secret signed.
-    pub fn or_before(self, db_secret: &str, version: &str) -> Self {
-        Self { previous: Some(Self::mac(db_secret, version)), ..self }
+    pub fn or_before(self, db_secret: &str, scope: Scope<'_>) -> Self {
+        Self { previous: Some(Self::mac(db_secret, scope)), ..self }
     }
 
-    fn mac(db_secret: &str, version: &str) -> Hmac<Sha256> {
+    fn mac(db_secret: &str, Scope { version, livemode, currency }: Scope<'_>) -> Hmac<Sha256> {
         let mut mac = Hmac::<Sha256>::new_from_slice(db_secret.as_bytes()).expect("HMAC takes a key of any length");
         mac.update(b"stripeflare client_reference_id");
         mac.update(&(version.len() as u64).to_be_bytes());
         mac.update(version.as_bytes());
+        mac.update(if livemode { b"live" } else { b"test" });
+        mac.update(&(currency.len() as u64).to_be_bytes());
+        mac.update(currency.as_bytes());
         mac
     }
 
@@ -70,9 +83,16 @@ mod tests {
     use super::*;
     use crate::identity::token::Token;
 
+    const SECRET: &str = "a secret of at least thirty-two characters";
+    const OTHER_SECRET: &str = "another secret, also long enough for us";
+
+    const fn version(version: &str) -> Scope<'_> {
+        Scope { version, livemode: false, currency: "usd" }
+    }
+
     #[test]
     fn only_our_own_references_are_read() {
-        let key = ReferenceKey::new("a secret of at least thirty-two characters", "1");
+        let key = ReferenceKey::new(SECRET, version("1"));
         let account = Token::generate("1").account().clone();
         let reference = key.sign(&account);
         assert_eq!(reference.len(), 43);
@@ -80,16 +100,16 @@ mod tests {
 
         let other = Token::generate("1").account().clone();
         let tag = reference.split_once('-').unwrap().1;
-        assert_eq!(ReferenceKey::new("another secret, also long enough for us", "1").verify(&reference), None);
-        assert_eq!(ReferenceKey::new("a secret of at least thirty-two characters", "2").verify(&reference), None);
+        assert_eq!(ReferenceKey::new(OTHER_SECRET, version("1")).verify(&reference), None);
+        assert_eq!(ReferenceKey::new(SECRET, version("2")).verify(&reference), None);
         assert_eq!(key.verify(&format!("{other}-{tag}")), None);
         assert_eq!(key.verify(&format!("{account}-{}", &tag[..8])), None, "a shorter tag is no tag");
-        let after = ReferenceKey::new("another secret, also long enough for us", "1");
-        let rotated = after.clone().or_before("a secret of at least thirty-two characters", "1");
+        let after = ReferenceKey::new(OTHER_SECRET, version("1"));
+        let rotated = after.clone().or_before(SECRET, version("1"));
         assert_eq!(rotated.verify(&reference), Some(account.clone()));
         assert_eq!(rotated.verify(&after.sign(&account)), Some(account.clone()));
         assert_eq!(rotated.sign(&account), after.sign(&account));
-        assert_eq!(after.or_before("a secret of at least thirty-two characters", "2").verify(&reference), None);
+        assert_eq!(after.or_before(SECRET, version("2")).verify(&reference), None);
         let mark = crate::identity::PayingSecret::generate().mark();
         assert_eq!(key.verify_paid(&reference), Some((account.clone(), None)));
         assert_eq!(key.verify_paid(&format!("{reference}-{mark}")), Some((account.clone(), Some(mark.clone()))));
@@ -97,6 +117,22 @@ mod tests {
         assert_eq!(key.verify(&format!("{reference}-{mark}")), None, "only a payment's reference has a mark");
         for wrong in ["", "-", account.as_str(), &format!("{reference}x"), &reference.to_uppercase()] {
             assert_eq!(key.verify(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_reference_is_of_one_mode_and_one_currency() {
+        let usual = version("1");
+        let scopes = [usual, Scope { livemode: true, ..usual }, Scope { currency: "jpy", ..usual }];
+        let account = Token::generate("1").account().clone();
+        for (signed, by) in scopes.iter().enumerate() {
+            let reference = ReferenceKey::new(SECRET, *by).sign(&account);
+            for (read, scope) in scopes.iter().enumerate() {
+                let rotated = ReferenceKey::new(OTHER_SECRET, *scope).or_before(SECRET, *scope);
+                for key in [ReferenceKey::new(SECRET, *scope), rotated] {
+                    assert_eq!(key.verify(&reference).is_some(), signed == read, "{signed} {read}");
+                }
+            }
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::identity::{AccountId, Proof};
 use crate::money::{Cents, units};
 use crate::protocol::{AnyCommand, Command, NotDone, Object, Right, Stats, codec};
 use crate::read_only_sql::Table;
+use crate::schema::keep_currency;
 use crate::sql::Value;
 use crate::tables::Role;
 
@@ -128,6 +129,7 @@ pub(super) fn answer(
     let opened = match command.opens() {
         Some(account) => {
             object.set_up(Role::Account)?;
+            keep_currency(object.sql(), object.currency())?;
             Some(Wallet::load_or_register(object.sql(), object.schema(), now, account)?)
         }
         None => object.existing(now)?,

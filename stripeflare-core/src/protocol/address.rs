@@ -4,14 +4,27 @@ use crate::identity::AccountId;
 
 /// Names one object.
 pub trait Address {
-    /// Under one version of the application's data.
-    fn name(&self, version: &str) -> String;
+    /// Under one version of the application's data, in one mode.
+    fn name(&self, version: &str, livemode: bool) -> String;
+}
+
+/// Test money is no live money: in test mode every object's name has this in it, before its role.
+const TEST: &str = "test_";
+
+const fn prefix(livemode: bool) -> &'static str {
+    if livemode { "" } else { TEST }
+}
+
+/// The mode of an object, by its name.
+pub fn is_live_name(name: &str) -> bool {
+    // Neither an account's id nor a shard's number has a hyphen, so the role stands between the last two.
+    !name.rsplit('-').nth(1).is_some_and(|role| role.starts_with(TEST))
 }
 
 /// One wallet.
 impl Address for AccountId {
-    fn name(&self, version: &str) -> String {
-        format!("{version}-user-{self}")
+    fn name(&self, version: &str, livemode: bool) -> String {
+        format!("{version}-{}user-{self}", prefix(livemode))
     }
 }
 
@@ -30,8 +43,8 @@ impl Shard {
 }
 
 impl Address for Shard {
-    fn name(&self, version: &str) -> String {
-        format!("{version}-directory-{}", self.0)
+    fn name(&self, version: &str, livemode: bool) -> String {
+        format!("{version}-{}directory-{}", prefix(livemode), self.0)
     }
 }
 
@@ -40,8 +53,8 @@ impl Address for Shard {
 pub struct Aggregate;
 
 impl Address for Aggregate {
-    fn name(&self, version: &str) -> String {
-        format!("{version}-admin-readonly")
+    fn name(&self, version: &str, livemode: bool) -> String {
+        format!("{version}-{}admin-readonly", prefix(livemode))
     }
 }
 
@@ -52,9 +65,30 @@ mod tests {
     #[test]
     fn objects_keep_their_names() {
         let account = AccountId::from_hash(&[7; 32]);
-        assert_eq!(account.name("2"), format!("2-user-{account}"));
-        assert_eq!(Aggregate.name("1"), "1-admin-readonly");
-        let shards = ["pi_1", "pi_2", "guesses"].map(|key| Shard::of(key).name("1"));
+        assert_eq!(account.name("2", true), format!("2-user-{account}"));
+        assert_eq!(Aggregate.name("1", true), "1-admin-readonly");
+        let shards = ["pi_1", "pi_2", "guesses"].map(|key| Shard::of(key).name("1", true));
         assert_eq!(shards, ["1-directory-10", "1-directory-62", "1-directory-52"]);
+        assert_eq!(Aggregate.name("1", false), "1-test_admin-readonly");
+    }
+
+    #[test]
+    fn objects_of_test_mode_have_other_names_than_those_of_live_mode() {
+        let mut names = Vec::new();
+        for version in ["1", "2", "1-test", "test_1", "1-test_user", ""] {
+            for livemode in [true, false] {
+                let account = AccountId::from_hash(&[7; 32]);
+                let all = [
+                    account.name(version, livemode),
+                    Shard::of("pi_1").name(version, livemode),
+                    Aggregate.name(version, livemode),
+                ];
+                for name in all {
+                    assert_eq!(is_live_name(&name), livemode, "{name}");
+                    assert!(!names.contains(&name), "{name}");
+                    names.push(name);
+                }
+            }
+        }
     }
 }

@@ -2,15 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::account::{Credit, Snapshot};
+use crate::account::{Reversal, Snapshot};
 use crate::aggregate;
-use crate::aggregate::{Assignment, Page, Query, Sweep, Unclaimed};
+use crate::aggregate::{AssignedCredit, Assignment, Due, Page, Query, Sweep, Unclaimed};
 use crate::clock::Millis;
 use crate::error::WalletError;
 use crate::identity::AccountId;
 use crate::money::{Cents, units};
 use crate::protocol::{Aggregate, AnyCommand, Command, Erased, Handler, Object, Right};
 use crate::read_only_sql::Table;
+use crate::schema::keep_currency;
 use crate::sql::{SqlError, Value};
 use crate::tables::Role;
 
@@ -24,9 +25,14 @@ commands! {
     Look,
     Assign,
     Assigned,
+    Reversed,
+    ToJudge,
     Unknown,
     ReadSweep,
     Swept,
+    ReadDue,
+    TryAgain,
+    NotAgain,
 }
 
 pub(super) fn answer(object: &dyn Object, command: &AggregateCommand, now: Millis) -> Result<Vec<u8>, WalletError> {
@@ -47,6 +53,7 @@ impl Handler for Mirror {
     type Reply = ();
 
     fn run(&self, object: &dyn Object, _now: Millis) -> Result<Self::Reply, SqlError> {
+        keep_currency(object.sql(), object.currency())?;
         aggregate::mirror(object.sql(), object.schema(), &self.snapshot)
     }
 }
@@ -118,7 +125,7 @@ pub struct Assign {
 
 impl Handler for Assign {
     /// What to credit, or why not.
-    type Reply = Result<Credit, String>;
+    type Reply = Result<AssignedCredit, String>;
 
     fn run(&self, object: &dyn Object, now: Millis) -> Result<Self::Reply, SqlError> {
         let credit = aggregate::assign(object.sql(), &self.assignment, now)?;
@@ -143,6 +150,37 @@ impl Handler for Assigned {
 
     fn run(&self, object: &dyn Object, _now: Millis) -> Result<Self::Reply, SqlError> {
         aggregate::credited(object.sql(), &self.key, &self.account, self.amount)
+    }
+}
+
+/// A refund or dispute of money that may be unclaimed.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Reversed {
+    pub payment_intent: String,
+    pub reversal: Reversal,
+}
+
+impl Handler for Reversed {
+    type Reply = ();
+
+    fn run(&self, object: &dyn Object, _now: Millis) -> Result<Self::Reply, SqlError> {
+        aggregate::reversed(object.sql(), &self.payment_intent, &self.reversal)
+    }
+}
+
+/// Unclaimed money that may be credited today.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct ToJudge {
+    pub payment_link: String,
+    pub currency: String,
+    pub most: i64,
+}
+
+impl Handler for ToJudge {
+    type Reply = Vec<Unclaimed>;
+
+    fn run(&self, object: &dyn Object, now: Millis) -> Result<Self::Reply, SqlError> {
+        aggregate::to_judge(object.sql(), &self.payment_link, &self.currency, self.most, now)
     }
 }
 
@@ -183,5 +221,47 @@ impl Handler for Swept {
 
     fn run(&self, object: &dyn Object, _now: Millis) -> Result<Self::Reply, SqlError> {
         self.sweep.save(object.sql())
+    }
+}
+
+/// What is the sweep to ask about again?
+#[derive(Debug, Serialize, Deserialize)]
+pub struct ReadDue {
+    pub most: i64,
+}
+
+impl Handler for ReadDue {
+    type Reply = Due;
+
+    fn run(&self, object: &dyn Object, now: Millis) -> Result<Self::Reply, SqlError> {
+        aggregate::due(object.sql(), self.most, now)
+    }
+}
+
+/// The sweep could not do this; it is to be tried again.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct TryAgain {
+    pub what: String,
+}
+
+impl Handler for TryAgain {
+    type Reply = ();
+
+    fn run(&self, object: &dyn Object, now: Millis) -> Result<Self::Reply, SqlError> {
+        aggregate::failed(object.sql(), &self.what, now)
+    }
+}
+
+/// The sweep has done it.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct NotAgain {
+    pub what: String,
+}
+
+impl Handler for NotAgain {
+    type Reply = ();
+
+    fn run(&self, object: &dyn Object, _now: Millis) -> Result<Self::Reply, SqlError> {
+        aggregate::done(object.sql(), &self.what)
     }
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::account::Reversal;
 use crate::clock::Millis;
 use crate::directory;
-use crate::directory::{Arrival, Owner};
+use crate::directory::{Arrival, Note, Owner};
 use crate::error::WalletError;
 use crate::identity::AccountId;
 use crate::protocol::{AnyCommand, Command, Erased, Handler, Object, Right, Shard};
@@ -27,6 +27,9 @@ commands! {
     FindOrPark,
     Park,
     Unpark,
+    Waiting,
+    ReadNote,
+    KeepNote,
     ClaimValue,
     FreeValue,
     Guess,
@@ -287,5 +290,50 @@ impl Handler for Guess {
 
     fn run(&self, object: &dyn Object, now: Millis) -> Result<Self::Reply, SqlError> {
         directory::guess(object.sql(), &self.source, self.right, now)
+    }
+}
+
+/// What waits for this payment?
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Waiting {
+    pub payment_intent: String,
+}
+
+impl Handler for Waiting {
+    type Reply = Vec<Reversal>;
+
+    fn run(&self, object: &dyn Object, _now: Millis) -> Result<Self::Reply, SqlError> {
+        directory::waiting(object.sql(), &self.payment_intent)
+    }
+}
+
+/// What is noted of the whole deployment under a name.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct ReadNote {
+    pub name: String,
+}
+
+impl Handler for ReadNote {
+    type Reply = Option<Note>;
+
+    fn run(&self, object: &dyn Object, _now: Millis) -> Result<Self::Reply, SqlError> {
+        directory::noted(object.sql(), &self.name)
+    }
+}
+
+/// Notes it; `once`: unless something was noted before.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct KeepNote {
+    pub name: String,
+    pub text: String,
+    pub once: bool,
+}
+
+impl Handler for KeepNote {
+    /// What is noted now.
+    type Reply = Note;
+
+    fn run(&self, object: &dyn Object, now: Millis) -> Result<Self::Reply, SqlError> {
+        directory::note(object.sql(), &self.name, &self.text, self.once, now)
     }
 }

@@ -31,6 +31,7 @@ fn what_travels_is_as_it_was() {
         NotDone::Denied(Denied::Rights),
         NotDone::Unregistered,
         NotDone::Failed("why".into()),
+        NotDone::Misconfigured("why".into()),
     ] {
         let answer = codec::not_done(&why);
         assert_eq!(codec::read_answer(&answer), Ok(Err(why)));

@@ -75,10 +75,10 @@ mod samples;
 mod tests;
 
 pub use account::AccountCommand;
-pub use address::{Address, Aggregate, Shard};
+pub use address::{Address, Aggregate, Shard, is_live_name};
 pub use aggregate::AggregateCommand;
 pub use directory::DirectoryCommand;
-pub use object::{Object, Stats};
+pub use object::{Object, Stats, kept_livemode};
 
 /// What an object may be asked. Every command may arrive more than once: stubs die and are asked again.
 pub trait Command: Into<AnyCommand> {
@@ -148,15 +148,23 @@ pub enum NotDone {
     Unregistered,
     /// An error of ours: nothing was done, no ending either.
     Failed(String),
+    /// A variable does not fit the data: nothing was done.
+    Misconfigured(String),
 }
 
 /// Carries out what came in an envelope, in one transaction of its caller.
 pub fn answer(object: &dyn Object, envelope: &Envelope, now: Millis) -> Result<Vec<u8>, WalletError> {
-    match &envelope.command {
+    let answer = match &envelope.command {
         AnyCommand::Account(command) => {
             account::answer(object, &envelope.endings, envelope.token.as_ref(), command, now)
         }
         AnyCommand::Directory(command) => directory::answer(object, command, now),
         AnyCommand::Aggregate(command) => aggregate::answer(object, command, now),
+    };
+    match answer {
+        Err(problem @ WalletError::Currency { .. }) => {
+            Ok(codec::not_done(&NotDone::Misconfigured(problem.to_string())))
+        }
+        answer => answer,
     }
 }

@@ -16,6 +16,7 @@ use crate::testing::database;
 pub(super) struct NativeObject {
     pub(super) sql: rusqlite::Connection,
     schema: Schema,
+    currency: &'static str,
     role: Cell<Option<Role>>,
     /// When its alarm was last asked to ring; 0 for soon.
     pub(super) rings_at: Cell<Option<Millis>>,
@@ -23,7 +24,12 @@ pub(super) struct NativeObject {
 
 impl NativeObject {
     pub(super) fn new(schema: Schema) -> Self {
-        Self { sql: database(), schema, role: Cell::default(), rings_at: Cell::default() }
+        Self { sql: database(), schema, currency: "usd", role: Cell::default(), rings_at: Cell::default() }
+    }
+
+    /// Woken up by a deployment of this currency.
+    pub(super) fn in_currency(self, currency: &'static str) -> Self {
+        Self { currency, role: Cell::default(), ..self }
     }
 
     /// Answers in one transaction, as an object does.
@@ -46,6 +52,14 @@ impl Object for NativeObject {
 
     fn schema(&self) -> &Schema {
         &self.schema
+    }
+
+    fn currency(&self) -> &str {
+        self.currency
+    }
+
+    fn livemode(&self) -> Option<bool> {
+        Some(false)
     }
 
     fn known_role(&self) -> &Cell<Option<Role>> {

@@ -6,15 +6,29 @@ use crate::account::Wallet;
 use crate::clock::Millis;
 use crate::error::WalletError;
 use crate::read_only_sql::Table;
-use crate::schema::{Schema, migrate, role_of};
+use crate::schema::{Schema, check_currency, migrate, remember, remembered, role_of};
 use crate::sql::{Sql, SqlError, Value};
 use crate::tables::Role;
+
+/// Under which an object remembers its mode.
+const LIVEMODE: &str = "livemode";
+
+/// The mode that an object remembers: its alarm does not always know its name.
+pub fn kept_livemode(sql: &dyn Sql) -> Option<bool> {
+    remembered(sql, LIVEMODE).ok().flatten().map(|live| live != 0)
+}
 
 /// The object that a command came to: its storage and its alarm.
 pub trait Object {
     fn sql(&self) -> &dyn Sql;
 
     fn schema(&self) -> &Schema;
+
+    /// What `STRIPE_CURRENCY` says.
+    fn currency(&self) -> &str;
+
+    /// Its mode, as its name says, where the runtime tells it.
+    fn livemode(&self) -> Option<bool>;
 
     /// What it is, once its tables are there and of this deploy's version.
     fn known_role(&self) -> &Cell<Option<Role>>;
@@ -43,6 +57,12 @@ pub trait Object {
     fn set_up(&self, role: Role) -> Result<(), WalletError> {
         if self.known_role().get().is_none() {
             migrate(self.sql(), role, self.schema())?;
+            check_currency(self.sql(), self.currency())?;
+            if let Some(livemode) = self.livemode()
+                && remembered(self.sql(), LIVEMODE)?.is_none()
+            {
+                remember(self.sql(), LIVEMODE, livemode.into())?;
+            }
             self.known_role().set(Some(role));
         }
         Ok(())

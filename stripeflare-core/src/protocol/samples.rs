@@ -13,8 +13,8 @@ use crate::account::{
     Reversal, Rotated, SentPayment, Settled, Short, Snapshot, State, Taken, TokenId, TokenInfo, TooManyTokens, Update,
     Usage,
 };
-use crate::aggregate::{Assignment, Page, Query, Unclaimed};
-use crate::directory::{Arrival, Owner};
+use crate::aggregate::{AssignedCredit, Assignment, Due, Page, Query, Unclaimed};
+use crate::directory::{Arrival, Note, Owner};
 use crate::identity::AccountId;
 use crate::money::Cents;
 use crate::read_only_sql::Table;
@@ -153,9 +153,10 @@ fn reversal(kind: Kind) -> Reversal {
         kind,
         id: text("re_1"),
         amount: Cents::new(4),
-        withdrawn: true,
-        returned: Cents::new(1),
+        taken: Cents::new(3),
         closed: false,
+        moves: 1,
+        at: 1_800_000_000,
         disowned: true,
     }
 }
@@ -194,7 +195,8 @@ fn payer() -> Payer {
 }
 
 fn credit() -> Credit {
-    Credit { account: id(), key: text("cs"), amount: Cents::new(5), payment_intent: Some(text("pi")), payer: payer() }
+    let (amount, paid) = (Cents::new(5), Some(Cents::new(6)));
+    Credit { account: id(), key: text("cs"), amount, paid, payment_intent: Some(text("pi")), payer: payer() }
 }
 
 fn table() -> Table {
@@ -374,6 +376,12 @@ sampled! {
     FindOrPark: [FindOrPark { payment_intent: text("pi"), reversal: reversal(Kind::Refund) }] => [None, Some(id())];
     Park: [Park { payment_intent: text("pi"), reversal: reversal(Kind::Refund) }] => [()];
     Unpark: [Unpark { payment_intent: text("pi"), reversals: vec![reversal(Kind::Refund)] }] => [()];
+    Waiting: [Waiting { payment_intent: text("pi") }] => [vec![reversal(Kind::Refund)]];
+    ReadNote: [ReadNote { name: text("currency") }] => [None, Some(Note { at: 1_800_000_000_000, text: text("usd") })];
+    KeepNote: [KeepNote { name: text("currency"), text: text("usd"), once: true }] => [Note {
+        at: 1_800_000_000_000,
+        text: text("usd"),
+    }];
     ClaimValue: [
         ClaimValue { key: text("unique:a"), account: id(), instead_of: None },
         ClaimValue {
@@ -393,6 +401,7 @@ sampled! {
             amount: Cents::new(5),
             taken: Cents::new(1),
             frozen: Cents::ZERO,
+            open: true,
             at: 1_800_000_000_000,
             revision: 2,
             payer: payer(),
@@ -406,15 +415,7 @@ sampled! {
         Page { accounts: Vec::new(), after: None },
     ];
     CountUsers: [CountUsers { query: query() }] => [300];
-    RecordUnclaimed: [RecordUnclaimed { unclaimed: Unclaimed {
-        key: text("cs"),
-        reason: text("in another currency"),
-        amount: 500,
-        currency: text("eur"),
-        client_reference_id: Some(text("abc")),
-        payment_intent: None,
-        payment_link: Some(text("plink")),
-    } }] => [()];
+    RecordUnclaimed: [RecordUnclaimed { unclaimed: unclaimed() }] => [()];
     aggregate::Look: [aggregate::Look { statement: text("SELECT ?"), parameters: vec!["a".into()], most: 9 }] => [
         Ok(table()),
         Err(text("no such table")),
@@ -427,13 +428,37 @@ sampled! {
             currency: text("usd"),
         } },
         Assign { assignment: Assignment { key: text("cs"), account: id(), amount: None, currency: text("usd") } },
-    ] => [Ok(credit()), Err(text("no such payment"))];
+    ] => [
+        Ok(AssignedCredit { credit: credit(), reversals: vec![reversal(Kind::Refund)] }),
+        Err(text("no such payment")),
+    ];
     Assigned: [Assigned { key: text("cs"), account: id(), amount: Cents::new(5) }] => [()];
+    Reversed: [Reversed { payment_intent: text("pi"), reversal: reversal(Kind::Dispute) }] => [()];
+    ToJudge: [ToJudge { payment_link: text("plink"), currency: text("usd"), most: 20 }] => [vec![unclaimed()]];
     Unknown: [Unknown { keys: vec![text("a"), text("b")] }] => [vec![text("b")]];
     ReadSweep: [ReadSweep] => [sweep()];
     Swept: [Swept { sweep: sweep() }] => [()];
+    ReadDue: [ReadDue { most: 5 }] => [Due { again: vec![text("refund re_1")], open: vec![text("pi")] }];
+    TryAgain: [TryAgain { what: text("refund re_1") }] => [()];
+    NotAgain: [NotAgain { what: text("refund re_1") }] => [()];
+}
+
+fn unclaimed() -> Unclaimed {
+    Unclaimed {
+        key: text("cs"),
+        reason: text("in another currency"),
+        amount: 500,
+        currency: text("eur"),
+        client_reference_id: Some(text("abc")),
+        payment_intent: None,
+        payment_link: Some(text("plink")),
+    }
 }
 
 fn sweep() -> crate::aggregate::Sweep {
-    serde_json::from_str(r#"{"began": 1800000000, "swept": null, "pass": [1800000100, 1800000050]}"#).unwrap()
+    serde_json::from_str(
+        r#"{"began": 1800000000, "runs": 3, "sessions": {"swept": null, "now": [1800000100, 1800000050]},
+            "events": {"swept": 1800000000, "now": null}}"#,
+    )
+    .unwrap()
 }

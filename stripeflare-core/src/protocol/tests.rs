@@ -42,6 +42,7 @@ fn account() -> NativeObject {
         key: "paid".into(),
         amount: Cents::new(10),
         payment_intent: None,
+        paid: None,
         payer: Default::default(),
     };
     ask(&object, None, credit).unwrap();
@@ -155,4 +156,20 @@ fn what_fails_leaves_nothing_of_its_envelope() {
     };
     assert!(object.answer(&envelope, NOW).is_err(), "nobody logs in without a token");
     assert_eq!(ask(&object, None, Read { account: samples::id() }).unwrap().holds.len(), 1);
+}
+
+#[test]
+fn an_object_of_another_currency_says_which_variable_to_mend() {
+    let object = account();
+    let spends = || Some(proof("spends"));
+    assert!(ask(&object, spends(), Read { account: samples::id() }).is_ok());
+    let object = object.in_currency("jpy");
+    for token in [None, spends()] {
+        let refused = ask(&object, token, Read { account: samples::id() });
+        assert!(
+            matches!(refused, Err(NotDone::Misconfigured(why)) if why.contains("STRIPE_CURRENCY") && why.contains("usd"))
+        );
+    }
+    let object = object.in_currency("usd");
+    assert_eq!(balance(&object), Cents::new(10));
 }

@@ -3,6 +3,7 @@
 mod column;
 mod declared;
 mod find;
+mod kept_currency;
 mod migrations;
 mod shown;
 mod timestamp;
@@ -10,6 +11,7 @@ mod timestamp;
 pub use column::{Column, ColumnError, ColumnReader, ColumnWriter, check_recorded_type, column, column_with_default};
 pub use declared::{Schema, check_recorded_user, dump_length_of, dump_of};
 pub use find::{Field, Filter, Operand, Order, OrderBy};
+pub use kept_currency::{check_currency, keep_currency};
 pub use migrations::{migrate, remember, remembered, role_of};
 pub use shown::PublicColumns;
 pub use stripeflare_schema::{ColumnDef, ColumnType, DefaultValue, Dropped, IndexDef, Shown, Step};

@@ -6,6 +6,11 @@ const ZERO_DECIMAL: [&str; 15] =
 /// Counted in thousandths, which the ledger's cents are not.
 const THREE_DECIMAL: [&str; 5] = ["bhd", "jod", "kwd", "omr", "tnd"];
 
+/// What the variable `STRIPE_CURRENCY` means, as a lowercase ISO code.
+pub fn configured(variable: Option<&str>) -> String {
+    variable.map(str::trim).filter(|text| !text.is_empty()).unwrap_or("usd").to_ascii_lowercase()
+}
+
 pub fn is_supported(currency: &str) -> bool {
     !THREE_DECIMAL.contains(&currency)
 }
@@ -19,6 +24,14 @@ pub fn unit(currency: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_variable_is_meant_without_the_white_space_around_it() {
+        for variable in [None, Some(""), Some(" \n"), Some("USD\n"), Some(" usd ")] {
+            assert_eq!(configured(variable), "usd", "{variable:?}");
+        }
+        assert_eq!(configured(Some("jpy\r\n")), "jpy");
+    }
 
     #[test]
     fn a_cent_is_what_stripe_counts_in() {

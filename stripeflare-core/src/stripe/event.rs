@@ -89,6 +89,8 @@ struct Raw<'a> {
     #[serde(rename = "type")]
     kind: Option<String>,
     #[serde(default)]
+    created: i64,
+    #[serde(default)]
     livemode: bool,
     account: Option<String>,
     #[serde(borrow)]
@@ -115,11 +117,11 @@ impl Event {
                 Fact::Checkout(Box::new(read(raw.data, "Checkout Session")?))
             }
             "refund.created" | "refund.updated" | "refund.failed" => {
-                Fact::Reversal(Box::new(read::<reversal::Refund>(raw.data, "Refund")?.into()))
+                Fact::Reversal(Box::new(read::<reversal::Refund>(raw.data, "Refund")?.fact(raw.created)))
             }
             kind if kind.starts_with("charge.dispute.") => {
                 let dispute: reversal::Dispute = read(raw.data, "Dispute")?;
-                Fact::Reversal(Box::new(dispute.fact(kind)))
+                Fact::Reversal(Box::new(dispute.fact(kind, raw.created)))
             }
             _ => Fact::Other,
         };

@@ -31,6 +31,8 @@ pub struct CreditTo {
     pub account: AccountId,
     pub key: String,
     pub amount: Cents,
+    /// With tax and shipping.
+    pub paid: Cents,
     pub payment_intent: Option<String>,
     pub payer: Payer,
     /// Of the browser that left to pay.
@@ -39,7 +41,8 @@ pub struct CreditTo {
 
 impl From<CreditTo> for Credit {
     fn from(to: CreditTo) -> Self {
-        Self { account: to.account, key: to.key, amount: to.amount, payment_intent: to.payment_intent, payer: to.payer }
+        let CreditTo { account, key, amount, paid, payment_intent, payer, mark: _ } = to;
+        Self { account, key, amount, paid: Some(paid), payment_intent, payer }
     }
 }
 
@@ -83,11 +86,13 @@ impl Rules<'_> {
             .checked_sub(extra(details.amount_tax))
             .and_then(|net| net.checked_sub(extra(details.amount_shipping)));
         let net = net.filter(|net| *net > 0).ok_or("nothing is left without tax and shipping")?;
-        let amount =
-            net.checked_mul(10_000).and_then(Cents::checked_from_units).ok_or("it is more than an amount can hold")?;
+        let cents = |amount: i64| {
+            amount.checked_mul(10_000).and_then(Cents::checked_from_units).ok_or("it is more than an amount can hold")
+        };
+        let (amount, paid) = (cents(net)?, cents(total)?);
         let payment_intent = session.payment_intent.as_ref().map(|intent| intent.0.clone());
         let key = session_key(&session.id);
-        Ok(CreditTo { account, key, amount, payment_intent, payer: session.payer(), mark })
+        Ok(CreditTo { account, key, amount, paid, payment_intent, payer: session.payer(), mark })
     }
 }
 
@@ -96,10 +101,11 @@ mod tests {
     use serde_json::{Value as Json, json};
 
     use super::*;
-    use crate::identity::Token;
+    use crate::identity::{Scope, Token};
 
     fn judge(change: impl FnOnce(&mut Json), adjust: impl FnOnce(&mut Rules<'_>)) -> Verdict {
-        let references = ReferenceKey::new("a secret of at least thirty-two characters", "1");
+        let scope = Scope { version: "1", livemode: false, currency: "usd" };
+        let references = ReferenceKey::new("a secret of at least thirty-two characters", scope);
         let mut session = json!({
             "id": "cs_test_1", "mode": "payment", "payment_status": "paid", "payment_link": "plink_1", "livemode": false,
             "client_reference_id": references.sign(Token::generate("1").account()), "payment_intent": "pi_1",
@@ -116,7 +122,7 @@ mod tests {
     #[test]
     fn the_credit_is_the_total_less_tax_and_shipping() {
         let Verdict::Credit(credit) = judge(|_| {}, |_| {}) else { panic!("a credit") };
-        assert_eq!(credit.amount, Cents::new(1_000));
+        assert_eq!((credit.amount, credit.paid), (Cents::new(1_000), Cents::new(1_100)));
         assert_eq!(credit.payment_intent.as_deref(), Some("pi_1"));
         assert_eq!(credit.key.len(), 64, "a hash: the session's id itself is kept nowhere");
     }

@@ -1,11 +1,11 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use js_sys::Reflect;
-use stripeflare_core::identity::{Operator, ReferenceKey, SealKey};
-use stripeflare_core::stripe::is_supported;
-use wasm_bindgen::JsValue;
+use stripeflare_core::identity::{Operator, ReferenceKey, Scope, SealKey};
+use stripeflare_core::stripe::{configured, is_live, is_supported};
 use worker::Env;
+
+use crate::js;
 
 const STRIPE_API: &str = "https://api.stripe.com";
 /// How long a login waits where `LOGIN_WAIT` says nothing else, in seconds.
@@ -48,23 +48,19 @@ impl fmt::Display for ConfigError {
 
 impl Config {
     pub(crate) fn read(env: &Env, version: &str) -> Result<Self, ConfigError> {
-        Self::from_variables(version, |name| {
-            Reflect::get(env, &JsValue::from_str(name)).ok()?.as_string().filter(|value| !value.is_empty())
-        })
+        Self::from_variables(version, |name| js::variable(env, name))
     }
 
     fn from_variables(version: &str, read: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        // Whoever stores a secret by a pipe stores the end of its line, too.
+        let read = |variable| read(variable).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
         let must = |variable, truth, problem| if truth { Ok(()) } else { Err(ConfigError { variable, problem }) };
         let required = |variable| read(variable).ok_or(ConfigError { variable, problem: "is missing" });
 
         let stripe_secret = required("STRIPE_SECRET")?;
-        let key_is = |mode: &str| {
-            ["sk_", "rk_"]
-                .iter()
-                .any(|kind| stripe_secret.strip_prefix(kind).is_some_and(|rest| rest.starts_with(mode)))
-        };
-        let (live, test) = (key_is("live_"), key_is("test_"));
-        must("STRIPE_SECRET", live || test, "is no secret or restricted key of Stripe (sk_… or rk_…)")?;
+        let problem = "is no secret or restricted key of Stripe (sk_… or rk_…)";
+        let live = is_live(&stripe_secret).ok_or(ConfigError { variable: "STRIPE_SECRET", problem })?;
+        let test = !live;
         let publishable = required("STRIPE_PUBLISHABLE_KEY")?;
         let fits = publishable.starts_with(if live { "pk_live_" } else { "pk_test_" });
         must("STRIPE_PUBLISHABLE_KEY", fits, "is no publishable key (pk_…) of the mode of STRIPE_SECRET")?;
@@ -86,11 +82,6 @@ impl Config {
         };
         let weak = "is shorter than 32 characters, or repeats a few";
         must("DB_SECRET", is_strong(&db_secret, 32), weak)?;
-        let mut references = ReferenceKey::new(&db_secret, version);
-        if let Some(previous) = read("DB_SECRET_PREVIOUS") {
-            must("DB_SECRET_PREVIOUS", is_strong(&previous, 32), weak)?;
-            references = references.or_before(&previous, version);
-        }
         let password = read("DB_ADMIN_PASSWORD");
         must(
             "DB_ADMIN_PASSWORD",
@@ -115,7 +106,19 @@ impl Config {
             "is no https:// address",
         )?;
 
-        let currency = read("STRIPE_CURRENCY").unwrap_or_else(|| "usd".to_owned()).to_ascii_lowercase();
+        // With or without a slash at its end, it is the same link; the query goes behind it.
+        let (path, query) = payment_link.split_at(payment_link.find('?').unwrap_or(payment_link.len()));
+        let payment_link = format!("{}{query}", path.trim_end_matches('/'));
+        let payment_link_id = read("STRIPE_PAYMENT_LINK_ID");
+        let is_id =
+            |id: &str| id.starts_with("plink_") && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        must(
+            "STRIPE_PAYMENT_LINK_ID",
+            payment_link_id.as_deref().is_none_or(is_id),
+            "is no id of a payment link (plink_…)",
+        )?;
+
+        let currency = configured(read("STRIPE_CURRENCY").as_deref());
         must(
             "STRIPE_CURRENCY",
             currency.len() == 3 && currency.bytes().all(|byte| byte.is_ascii_lowercase()),
@@ -123,6 +126,12 @@ impl Config {
         )?;
         must("STRIPE_CURRENCY", is_supported(&currency), "is a currency with three decimals, which are not supported")?;
 
+        let scope = Scope { version, livemode: live, currency: &currency };
+        let mut references = ReferenceKey::new(&db_secret, scope);
+        if let Some(previous) = read("DB_SECRET_PREVIOUS") {
+            must("DB_SECRET_PREVIOUS", is_strong(&previous, 32), weak)?;
+            references = references.or_before(&previous, scope);
+        }
         let login_wait_s = read("LOGIN_WAIT").map_or(Some(LOGIN_WAIT_S), |text| text.parse().ok());
         let login_wait_s = login_wait_s.filter(|seconds| (0..=MAX_LOGIN_WAIT_S).contains(seconds));
         let login_wait_s = login_wait_s
@@ -142,7 +151,7 @@ impl Config {
             stripe_api: stripe_api.map_or_else(|| STRIPE_API.to_owned(), |base| base.trim_end_matches('/').to_owned()),
             webhook_secrets,
             payment_link,
-            payment_link_id: read("STRIPE_PAYMENT_LINK_ID"),
+            payment_link_id,
             currency,
             livemode: live,
             skip_login,
@@ -202,6 +211,12 @@ mod tests {
         assert_eq!(config.webhook_secrets.len(), 2);
         assert_eq!((config.currency.as_str(), config.livemode, config.stripe_api.as_str()), ("usd", false, STRIPE_API));
         assert_eq!(config.payment_link_for("r"), "https://buy.stripe.com/test_abc?client_reference_id=r");
+        for link in ["https://buy.stripe.com/test_abc/", "https://buy.stripe.com/test_abc\n"] {
+            let config = read(("STRIPE_PAYMENT_LINK", Some(link))).unwrap();
+            assert_eq!(config.payment_link_for("r"), "https://buy.stripe.com/test_abc?client_reference_id=r");
+        }
+        let own_domain = read(("STRIPE_PAYMENT_LINK", Some("https://pay.example.com/a/?locale=en"))).unwrap();
+        assert_eq!(own_domain.payment_link_for("r"), "https://pay.example.com/a?locale=en&client_reference_id=r");
         assert_eq!(config.return_to, "/");
         assert_eq!(read(("STRIPE_RETURN_TO", Some("/demo?x=1#a"))).unwrap().return_to, "/demo?x=1#a");
         let password = read(("DB_ADMIN_PASSWORD", Some("a password for people"))).unwrap();
@@ -209,6 +224,28 @@ mod tests {
         assert!(!password.operator.is("0123456789abcdef0123456789abcdef"), "the secret is typed nowhere");
         let with_query = read(("STRIPE_PAYMENT_LINK", Some("https://buy.stripe.com/a?locale=en"))).unwrap();
         assert_eq!(with_query.payment_link_for("r"), "https://buy.stripe.com/a?locale=en&client_reference_id=r");
+    }
+
+    #[test]
+    fn white_space_around_a_variable_is_not_meant() {
+        for (variable, value) in [
+            ("STRIPE_SECRET", " sk_test_abc\n"),
+            ("STRIPE_PUBLISHABLE_KEY", "pk_test_abc\r\n"),
+            ("STRIPE_WEBHOOK_SIGNING_SECRET", "\twhsec_0123456789abcdef\n"),
+            ("STRIPE_PAYMENT_LINK_ID", "plink_1\n"),
+            ("STRIPE_PAYMENT_LINK_ID", " \n"),
+            ("STRIPE_CURRENCY", "USD\n"),
+            ("STRIPE_RETURN_TO", "/\n"),
+            ("DB_SECRET_PREVIOUS", "0123456789abcdef0123456789abcdeg\n"),
+            ("STRIPE_API_BASE", " http://localhost:1/\n"),
+        ] {
+            let config = read((variable, Some(value))).unwrap_or_else(|error| panic!("{error}"));
+            assert_eq!((config.stripe_secret.as_str(), config.currency.as_str()), ("sk_test_abc", "usd"));
+        }
+        let config = read(("DB_SECRET", Some("0123456789abcdef0123456789abcdef\n"))).unwrap();
+        assert!(config.operator.is("0123456789abcdef0123456789abcdef"));
+        let spaces = read(("DB_SECRET", Some("0123456789abcdef0123456789abcde                    "))).err().unwrap();
+        assert!(spaces.contains("DB_SECRET"), "white space is no strength");
     }
 
     #[test]
@@ -222,6 +259,9 @@ mod tests {
             ("STRIPE_WEBHOOK_SIGNING_SECRET", Some("whsec_0123456789abcdef,")),
             ("STRIPE_PAYMENT_LINK", Some("http://tell.example")),
             ("STRIPE_PAYMENT_LINK", Some("https://tell.example/a b")),
+            ("STRIPE_PAYMENT_LINK_ID", Some("tell")),
+            ("STRIPE_PAYMENT_LINK_ID", Some("https://tell.example/plink_1")),
+            ("STRIPE_PAYMENT_LINK_ID", Some("plink_1/tell")),
             ("DB_SECRET", Some("0123456789abcdef0123456789tell!")),
             ("DB_SECRET", Some("tttttttttttttttttttttttttttttttttttttttttttttttt")),
             ("DB_SECRET", Some("telltelltelltelltelltelltelltelltelltell")),

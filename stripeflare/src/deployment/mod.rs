@@ -1,13 +1,14 @@
 //! The worker's side without HTTP: what is configured, and what it asks of objects and of Stripe.
 
-use stripeflare_core::protocol::Stats;
 use stripeflare_core::protocol::account::ReadStats;
+use stripeflare_core::protocol::{Command, Shard, Stats};
 
 use crate::error::Result;
 use crate::js;
 pub(crate) mod charge_user;
 pub(crate) mod config;
 pub(crate) mod deliveries;
+pub(crate) mod payment_link;
 pub(crate) mod payments;
 #[cfg(feature = "reconcile")]
 pub(crate) mod reconcile;
@@ -43,7 +44,13 @@ impl Deployment {
                 Ok::<_, String>(kept.get_or_init(|| config).clone())
             }
         })?;
-        Ok(Self { version, config, stubs: Stubs::new(env.clone(), version) })
+        let stubs = Stubs::new(env.clone(), version, Some(config.livemode));
+        Ok(Self { version, config, stubs })
+    }
+
+    /// To the shard that knows what holds for the deployment as a whole.
+    pub(crate) async fn noted<C: Command<To = Shard>>(&self, command: C) -> Result<C::Reply> {
+        Ok(self.stubs.as_system(&Shard::of("deployment")).send(command).await?)
     }
 
     pub(crate) fn payment_link(&self, account: &AccountId) -> String {

@@ -1,19 +1,24 @@
 //! What Stripe tells of money, carried to where it belongs. Each function may run any number of times for one fact.
 
-use std::cell::RefCell;
+use std::cell::Cell;
 
+use http::StatusCode;
+use stripeflare_core::account::Reversal;
 use stripeflare_core::aggregate::{Assignment, Unclaimed};
+use stripeflare_core::directory::Note;
+use stripeflare_core::error::WalletError;
 use stripeflare_core::identity::AccountId;
 use stripeflare_core::protocol::account::Reverse;
-use stripeflare_core::protocol::aggregate::{Assign, RecordUnclaimed};
-use stripeflare_core::protocol::directory::{Credited, Find, FindOrPark, Park};
+use stripeflare_core::protocol::aggregate::{Assign, RecordUnclaimed, Reversed};
+use stripeflare_core::protocol::directory::{Credited, Find, FindOrPark, KeepNote, Park, ReadNote, Waiting};
 use stripeflare_core::protocol::{Aggregate, Shard};
 use stripeflare_core::stripe::{CheckoutSession, CreditTo, ReversalFact, Rules, Verdict, session_key};
 
 use crate::deployment::Deployment;
 use crate::deployment::config::Config;
-use crate::deployment::stripe_api::{Api, ApiError};
-use crate::error::Result;
+use crate::deployment::payment_link;
+use crate::deployment::stripe_api::Api;
+use crate::error::{Misconfigured, Result};
 
 /// Credits a session, or records why not; then takes back what was refunded or disputed before it came.
 pub(crate) async fn credit(deployment: &Deployment, session: &CheckoutSession, connected: bool) -> Result<()> {
@@ -26,6 +31,7 @@ pub(crate) async fn credit(deployment: &Deployment, session: &CheckoutSession, c
 
 /// Credits what was judged to be a credit, and lets the session's shard know whose it is. Answers whose.
 pub(crate) async fn credit_as_judged(deployment: &Deployment, credit: CreditTo) -> Result<AccountId> {
+    keep_currency(deployment).await?;
     let (session, named, mark) = (credit.key.clone(), credit.account.clone(), credit.mark.clone());
     let account = deployment.stubs.credit(credit.into()).await?;
     // Money that went elsewhere than its reference says is nobody's login.
@@ -35,10 +41,47 @@ pub(crate) async fn credit_as_judged(deployment: &Deployment, credit: CreditTo) 
     Ok(account)
 }
 
+/// The first payment decides in which currency this data counts: money of two is never mixed, whatever the variable says later.
+pub(crate) async fn keep_currency(deployment: &Deployment) -> Result<()> {
+    if !KEPT.get() {
+        let text = deployment.config.currency.clone();
+        let note = deployment.noted(KeepNote { name: CURRENCY.to_owned(), text, once: true }).await?;
+        same_currency(deployment, Some(note))?;
+        KEPT.set(true);
+    }
+    Ok(())
+}
+
+/// Whether payments would be counted in the currency of the data that exists.
+pub(crate) async fn check_currency(deployment: &Deployment) -> Result<()> {
+    if !KEPT.get() {
+        let note = deployment.noted(ReadNote { name: CURRENCY.to_owned() }).await?;
+        let decided = note.is_some();
+        same_currency(deployment, note)?;
+        KEPT.set(decided);
+    }
+    Ok(())
+}
+
+const CURRENCY: &str = "currency";
+
+// What was decided once is asked once by each isolate.
+thread_local!(static KEPT: Cell<bool> = const { Cell::new(false) });
+
+fn same_currency(deployment: &Deployment, note: Option<Note>) -> Result<()> {
+    match note {
+        Some(Note { text: kept, .. }) if kept != deployment.config.currency => {
+            let problem = WalletError::Currency { kept }.to_string();
+            Err(Misconfigured(StatusCode::INTERNAL_SERVER_ERROR, problem).into())
+        }
+        _ => Ok(()),
+    }
+}
+
 /// What becomes of a session.
 ///
 /// # Errors
-/// When Stripe could not say whose payment link it is.
+/// When Stripe could not say whose payment link it is, or it is not the one that the variables mean.
 pub(crate) async fn judge(deployment: &Deployment, session: &CheckoutSession, connected: bool) -> Result<Verdict> {
     if session.payment_status.as_deref() != Some("paid") {
         return Ok(Verdict::Nothing);
@@ -47,7 +90,7 @@ pub(crate) async fn judge(deployment: &Deployment, session: &CheckoutSession, co
     let rules = Rules {
         currency: &config.currency,
         livemode: config.livemode,
-        our_link: !connected && is_our_link(config, session.payment_link.as_deref()).await?,
+        our_link: !connected && payment_link::is_ours(deployment, session.payment_link.as_deref()).await?,
         references: &config.references,
         connected,
     };
@@ -58,8 +101,9 @@ pub(crate) async fn judge(deployment: &Deployment, session: &CheckoutSession, co
 /// Answers whose it is, or why it is nobody's.
 pub(crate) async fn assign(deployment: &Deployment, assignment: Assignment) -> Result<Result<AccountId, String>> {
     let stubs = &deployment.stubs;
+    keep_currency(deployment).await?;
     match stubs.as_system(&Aggregate).send(Assign { assignment }).await? {
-        Ok(credit) => Ok(Ok(stubs.credit_assigned(credit).await?)),
+        Ok(assigned) => Ok(Ok(stubs.credit_assigned(assigned).await?)),
         Err(refusal) => Ok(Err(refusal)),
     }
 }
@@ -84,7 +128,7 @@ pub(crate) async fn reverse(deployment: &Deployment, fact: ReversalFact) -> Resu
         // It could never be taken from a credit, so it does not wait for one.
         directory.send(Find { payment_intent: payment_intent.clone() }).await?
     };
-    let Some(account) = found else { return Ok(()) };
+    let Some(account) = found else { return tell_unclaimed(deployment, payment_intent, fact.reversal).await };
     if !ours {
         let reason = "a refund or dispute in another currency than its credit; nothing was taken back";
         let unclaimed = Unclaimed {
@@ -102,6 +146,10 @@ pub(crate) async fn reverse(deployment: &Deployment, fact: ReversalFact) -> Resu
     Ok(deployment.stubs.as_system(&account).send(command).await?)
 }
 
+async fn tell_unclaimed(deployment: &Deployment, payment_intent: String, reversal: Reversal) -> Result<()> {
+    Ok(deployment.stubs.as_system(&Aggregate).send(Reversed { payment_intent, reversal }).await?)
+}
+
 /// Keeps a fact about a refund or dispute for a payment that is about to be credited.
 pub(crate) async fn park(deployment: &Deployment, payment_intent: &str, fact: ReversalFact) -> Result<()> {
     if fact.currency != deployment.config.currency {
@@ -113,32 +161,17 @@ pub(crate) async fn park(deployment: &Deployment, payment_intent: &str, fact: Re
 
 pub(crate) async fn record(deployment: &Deployment, unclaimed: Unclaimed) -> Result<()> {
     worker::console_warn!("money that the operator has to look at: {}", unclaimed.reason);
-    Ok(deployment.stubs.as_system(&Aggregate).send(RecordUnclaimed { unclaimed }).await?)
+    let payment_intent = unclaimed.payment_intent.clone();
+    deployment.stubs.as_system(&Aggregate).send(RecordUnclaimed { unclaimed }).await?;
+    // Its refunds may have come before it.
+    let Some(payment_intent) = payment_intent else { return Ok(()) };
+    let waiting = Waiting { payment_intent: payment_intent.clone() };
+    for reversal in deployment.stubs.as_system(&Shard::of(&payment_intent)).send(waiting).await? {
+        tell_unclaimed(deployment, payment_intent.clone(), reversal).await?;
+    }
+    Ok(())
 }
 
 pub(crate) fn api(config: &Config) -> Api<'_> {
-    Api { base: &config.stripe_api, secret: &config.stripe_secret }
-}
-
-/// Whether a payment link is the one the configuration names.
-///
-/// Without its id in the configuration, Stripe is asked about each link once per isolate. An object that kept the answer
-/// would have to be asked as often, and would keep it when the variable or the link has changed: `STRIPE_PAYMENT_LINK_ID`
-/// is the durable way.
-async fn is_our_link(config: &Config, link: Option<&str>) -> Result<bool> {
-    let Some(link) = link else { return Ok(false) };
-    if let Some(ours) = &config.payment_link_id {
-        return Ok(link == ours);
-    }
-    thread_local!(static KNOWN: RefCell<Vec<(String, bool)>> = const { RefCell::new(Vec::new()) });
-    if let Some(ours) = KNOWN.with_borrow(|known| known.iter().find(|(id, _)| id == link).map(|(_, ours)| *ours)) {
-        return Ok(ours);
-    }
-    let ours = match api(config).payment_link(link).await {
-        Ok(found) => found.is_at(&config.payment_link),
-        Err(ApiError::NotFound) => false,
-        Err(error) => return Err(error.into()),
-    };
-    KNOWN.with_borrow_mut(|known| known.push((link.to_owned(), ours)));
-    Ok(ours)
+    Api { base: &config.stripe_api, secret: &config.stripe_secret, asked: Cell::new(0) }
 }

@@ -1,3 +1,4 @@
+use std::cell::Cell;
 use std::fmt;
 use std::time::Duration;
 
@@ -6,7 +7,8 @@ use futures_util::pin_mut;
 use js_sys::Promise;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use stripeflare_core::stripe::{CheckoutSession, Dispute, Id, PaidSession, Refund, ReversalFact};
+use stripeflare_core::clock::now;
+use stripeflare_core::stripe::{CheckoutSession, Dispute, Id, PaidSession, PaymentLink, Refund, ReversalFact};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Request, Response};
@@ -29,6 +31,8 @@ const DEADLINE: Duration = Duration::from_secs(15);
 pub(crate) struct Api<'a> {
     pub(crate) base: &'a str,
     pub(crate) secret: &'a str,
+    /// Requests made so far.
+    pub(crate) asked: Cell<u32>,
 }
 
 /// Stripe did not answer what was asked; the text never holds a key.
@@ -50,27 +54,43 @@ impl fmt::Display for ApiError {
 
 impl std::error::Error for ApiError {}
 
-/// Source: Stripe's API reference, "The Payment Link object".
-#[derive(Debug, Deserialize)]
-pub(crate) struct PaymentLink {
-    id: String,
-    url: String,
-}
-
-impl PaymentLink {
-    /// Whether this is its address, whatever the query.
-    pub(crate) fn is_at(&self, url: &str) -> bool {
-        let path = |url: &str| url.split('?').next().map(str::to_owned);
-        path(&self.url) == path(url)
-    }
-}
-
 /// Source: Stripe's API reference, "Pagination". Newest first.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Page<T> {
     pub(crate) data: Vec<T>,
     pub(crate) has_more: bool,
 }
+
+/// An event as a pointer to what it is about: its own shape is of the webhook endpoint's version, not of ours.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Pointer {
+    pub(crate) id: String,
+    pub(crate) created: i64,
+    #[serde(rename = "type")]
+    pub(crate) kind: String,
+    data: PointerData,
+}
+
+#[derive(Debug, Deserialize)]
+struct PointerData {
+    object: Object,
+}
+
+#[derive(Debug, Deserialize)]
+struct Object {
+    id: String,
+}
+
+impl Pointer {
+    pub(crate) fn object(&self) -> &str {
+        &self.data.object.id
+    }
+}
+
+/// Of refunds and disputes.
+const EVENTS: &str = "types[]=refund.created&types[]=refund.updated&types[]=refund.failed\
+    &types[]=charge.dispute.created&types[]=charge.dispute.updated&types[]=charge.dispute.closed\
+    &types[]=charge.dispute.funds_withdrawn&types[]=charge.dispute.funds_reinstated";
 
 /// More refunds or disputes of one payment than so many pages of a hundred nobody has.
 const MAX_PAGES: u32 = 20;
@@ -80,17 +100,17 @@ impl Api<'_> {
         self.get(&format!("/v1/payment_links/{id}")).await
     }
 
-    /// The id of the payment link with this address.
-    pub(crate) async fn payment_link_at(&self, url: &str) -> Result<String, ApiError> {
+    /// The payment link with this address.
+    pub(crate) async fn payment_link_at(&self, url: &str) -> Result<Option<PaymentLink>, ApiError> {
         let mut after = None;
         for _ in 0..MAX_PAGES {
             let page: Page<PaymentLink> = self.page("/v1/payment_links?limit=100", after.as_deref()).await?;
-            if let Some(link) = page.data.iter().find(|link| link.is_at(url)) {
-                return Ok(link.id.clone());
-            }
             after = page.data.last().filter(|_| page.has_more).map(|link| link.id.clone());
+            if let Some(link) = page.data.into_iter().find(|link| link.is_at(url)) {
+                return Ok(Some(link));
+            }
             if after.is_none() {
-                return Err(ApiError::Other("no payment link has the address in STRIPE_PAYMENT_LINK".into()));
+                return Ok(None);
             }
         }
         Err(ApiError::Other("too many payment links; set STRIPE_PAYMENT_LINK_ID".into()))
@@ -110,20 +130,46 @@ impl Api<'_> {
         self.page(&path, after).await
     }
 
+    /// The session that a payment was made in.
+    pub(crate) async fn session_of(&self, payment_intent: &str) -> Result<Option<CheckoutSession>, ApiError> {
+        let page: Page<CheckoutSession> =
+            self.get(&format!("/v1/checkout/sessions?payment_intent={payment_intent}&limit=1")).await?;
+        Ok(page.data.into_iter().next())
+    }
+
+    /// Events of refunds and disputes between two seconds, both included. Stripe keeps them for thirty days.
+    pub(crate) async fn events(&self, since: i64, until: i64, after: Option<&str>) -> Result<Page<Pointer>, ApiError> {
+        let path = format!("/v1/events?{EVENTS}&created[gte]={since}&created[lte]={until}&limit=100");
+        self.page(&path, after).await
+    }
+
+    /// A refund as it stands.
+    pub(crate) async fn refund(&self, id: &str) -> Result<ReversalFact, ApiError> {
+        let at = now() / 1_000;
+        Ok(self.get::<Refund>(&format!("/v1/refunds/{id}")).await?.fact(at))
+    }
+
+    /// A dispute as it stands.
+    pub(crate) async fn dispute(&self, id: &str) -> Result<ReversalFact, ApiError> {
+        let at = now() / 1_000;
+        Ok(self.get::<Dispute>(&format!("/v1/disputes/{id}")).await?.fact("", at))
+    }
+
     /// All refunds and disputes of a payment, as they stand.
     pub(crate) async fn reversals_of(&self, payment_intent: &str) -> Result<Vec<ReversalFact>, ApiError> {
+        let at = now() / 1_000;
         let mut facts = Vec::new();
         let path = format!("/v1/refunds?payment_intent={payment_intent}&limit=100");
         self.all(&path, |refund: Refund| {
             let id = refund.id.clone();
-            facts.push(refund.into());
+            facts.push(refund.fact(at));
             id
         })
         .await?;
         let path = format!("/v1/disputes?payment_intent={payment_intent}&limit=100");
         self.all(&path, |dispute: Dispute| {
             let id = dispute.id.clone();
-            facts.push(dispute.fact(""));
+            facts.push(dispute.fact("", at));
             id
         })
         .await?;
@@ -175,6 +221,7 @@ impl Api<'_> {
     }
 
     async fn body(&self, path: &str) -> Result<String, ApiError> {
+        self.asked.set(self.asked.get() + 1);
         let other = |cause: String| ApiError::Other(cause);
         let deadline = Delay::from(DEADLINE);
         let answer = self.fetch(path);

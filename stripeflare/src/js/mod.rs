@@ -21,6 +21,11 @@ pub(crate) fn log_error(cause: impl std::fmt::Display) {
     eprintln!("{cause}");
 }
 
+/// A variable of the worker, as it is written.
+pub(crate) fn variable(env: &worker::Env, name: &str) -> Option<String> {
+    js_sys::Reflect::get(env, &wasm_bindgen::JsValue::from_str(name)).ok()?.as_string()
+}
+
 /// Tells the time by the worker's clock, which stands still while nothing is awaited.
 pub(crate) fn set_clock() {
     clock::set(|| worker::Date::now().as_millis() as Millis);

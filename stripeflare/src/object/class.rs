@@ -7,10 +7,11 @@ use stripeflare_core::clock;
 use stripeflare_core::clock::Millis;
 use stripeflare_core::error::WalletError;
 use stripeflare_core::protocol::codec::PROTOCOL;
-use stripeflare_core::protocol::{self, Envelope, NotDone, Stats, codec};
+use stripeflare_core::protocol::{self, Envelope, NotDone, Stats, codec, is_live_name, kept_livemode};
 use stripeflare_core::read_only_sql::Table;
 use stripeflare_core::schema::Schema;
 use stripeflare_core::sql::{Sql, SqlError, Value};
+use stripeflare_core::stripe::configured;
 use stripeflare_core::tables::Role;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
@@ -46,8 +47,12 @@ pub struct Object {
 pub(super) struct Inner {
     pub(super) storage: Storage,
     pub(super) schema: Schema,
-    /// To other objects, from the alarm.
+    /// To other objects of its mode, from the alarm.
     pub(super) stubs: Stubs,
+    /// What `STRIPE_CURRENCY` says.
+    pub(super) currency: String,
+    /// As its name says, where the runtime tells it.
+    livemode: Option<bool>,
     /// Once the tables are there and of this deploy's version.
     pub(super) role: Cell<Option<Role>>,
     pub(super) alarm: Alarm,
@@ -66,10 +71,15 @@ impl Object {
     pub fn new(version: &'static str, schema: Schema, state: &DurableObjectState, env: &Env) -> Self {
         js::set_clock();
         let storage = Storage::new(state).expect("a Durable Object with SQLite storage");
+        let livemode = state.id().ok().and_then(|id| id.name()).map(|name| is_live_name(&name));
+        // Not the mode of the keys that are there now: what test mode left to do is none of live mode's business.
+        let known = livemode.or_else(|| kept_livemode(&storage));
         let inner = Inner {
+            stubs: Stubs::new(env.clone(), version, known),
+            currency: configured(js::variable(env, "STRIPE_CURRENCY").as_deref()),
+            livemode,
             storage,
             schema,
-            stubs: Stubs::new(env.clone(), version),
             role: Cell::new(None),
             alarm: Alarm::default(),
             stats: Cell::default(),
@@ -126,6 +136,14 @@ impl protocol::Object for Inner {
 
     fn schema(&self) -> &Schema {
         &self.schema
+    }
+
+    fn currency(&self) -> &str {
+        &self.currency
+    }
+
+    fn livemode(&self) -> Option<bool> {
+        self.livemode
     }
 
     fn known_role(&self) -> &Cell<Option<Role>> {

@@ -1,10 +1,11 @@
 //! A payment's way to its account. Whoever carries it, a webhook, a sweep or an alarm, may do so any number of times.
 
 use stripeflare_core::account::Credit;
+use stripeflare_core::aggregate::AssignedCredit;
 use stripeflare_core::identity::AccountId;
 use stripeflare_core::protocol::account::Reverse;
 use stripeflare_core::protocol::aggregate::Assigned;
-use stripeflare_core::protocol::directory::{Place, Placed, Unpark};
+use stripeflare_core::protocol::directory::{Park, Place, Placed, Unpark};
 use stripeflare_core::protocol::{Aggregate, Shard};
 
 use crate::object::{ObjectError, Stubs};
@@ -35,7 +36,13 @@ impl Stubs {
     }
 
     /// Carries out what the operator decided about unclaimed money.
-    pub(crate) async fn credit_assigned(&self, credit: Credit) -> Result<AccountId, ObjectError> {
+    pub(crate) async fn credit_assigned(&self, assigned: AssignedCredit) -> Result<AccountId, ObjectError> {
+        let AssignedCredit { credit, reversals } = assigned;
+        // What the directory forgot meanwhile waits there again.
+        for (reversal, payment_intent) in reversals.into_iter().zip(credit.payment_intent.iter().cycle()) {
+            let park = Park { payment_intent: payment_intent.clone(), reversal };
+            self.as_system(&Shard::of(payment_intent)).send(park).await?;
+        }
         let (key, amount) = (credit.key.clone(), credit.amount);
         let account = self.credit(credit).await?;
         self.as_system(&Aggregate).send(Assigned { key, account: account.clone(), amount }).await?;

@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use futures_util::pin_mut;
+use http::StatusCode;
 use js_sys::{Promise, Uint8Array};
 use serde::de::DeserializeOwned;
 use stripeflare_core::account::{Denied, Ending};
@@ -14,6 +15,7 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use worker::{Delay, Env};
 
+use crate::error::Misconfigured;
 use crate::js::describe;
 
 /// The binding every deployment names in its wrangler.toml.
@@ -30,11 +32,13 @@ extern "C" {
     fn call(this: &JsStub, message: &Uint8Array) -> Result<Promise, JsValue>;
 }
 
-/// The objects of one deployment and version.
+/// The objects of one deployment, version and mode.
 #[derive(Clone)]
 pub(crate) struct Stubs {
     env: Env,
     version: &'static str,
+    /// `None`: an object that does not know its own.
+    livemode: Option<bool>,
 }
 
 /// A command was not carried out, or nobody knows whether it was.
@@ -48,6 +52,14 @@ pub(crate) enum ObjectError {
     Failed(String),
     /// Every try ended without an answer.
     Unreachable(String),
+    /// Nothing was done: a variable does not fit the data.
+    Misconfigured(Misconfigured),
+}
+
+impl ObjectError {
+    pub(crate) fn misconfigured(&self) -> Option<&Misconfigured> {
+        if let Self::Misconfigured(problem) = self { Some(problem) } else { None }
+    }
 }
 
 impl From<NotDone> for ObjectError {
@@ -56,6 +68,9 @@ impl From<NotDone> for ObjectError {
             NotDone::Denied(why) => Self::Denied(why),
             NotDone::Unregistered => Self::Unregistered,
             NotDone::Failed(cause) => Self::Failed(cause),
+            NotDone::Misconfigured(problem) => {
+                Self::Misconfigured(Misconfigured(StatusCode::INTERNAL_SERVER_ERROR, problem))
+            }
         }
     }
 }
@@ -67,6 +82,7 @@ impl fmt::Display for ObjectError {
             Self::Unregistered => f.write_str("nobody has paid into this account yet"),
             Self::Failed(cause) => write!(f, "the Durable Object failed: {cause}"),
             Self::Unreachable(cause) => write!(f, "the Durable Object did not answer: {cause}"),
+            Self::Misconfigured(problem) => problem.fmt(f),
         }
     }
 }
@@ -81,8 +97,8 @@ impl From<ObjectError> for String {
 }
 
 impl Stubs {
-    pub(crate) fn new(env: Env, version: &'static str) -> Self {
-        Self { env, version }
+    pub(crate) fn new(env: Env, version: &'static str, livemode: Option<bool>) -> Self {
+        Self { env, version, livemode }
     }
 
     pub(crate) fn env(&self) -> &Env {
@@ -164,8 +180,9 @@ impl<A: Address> Sender<'_, A> {
     /// A command and endings that go with it; answers the reply's bytes.
     pub(crate) async fn ask(self, command: AnyCommand, endings: Vec<Ending>) -> Result<Vec<u8>, ObjectError> {
         let Self { stubs, to, token } = self;
+        let livemode = stubs.livemode.ok_or_else(|| ObjectError::Failed("an object that forgot its mode".into()))?;
         let envelope = Envelope { endings, token, command };
-        let answer = stubs.deliver(&to.name(stubs.version), &envelope).await?;
+        let answer = stubs.deliver(&to.name(stubs.version, livemode), &envelope).await?;
         let reply = codec::read_answer(&answer).map_err(|Unreadable| unreadable())??;
         Ok(reply.to_vec())
     }

@@ -15,14 +15,13 @@ const USERS: &str = "CREATE TABLE users (account_id TEXT, revision INTEGER, sent
     frozen INTEGER, holds TEXT, usage TEXT, registered_at INTEGER);";
 const ACCOUNT: &str = "CREATE TABLE meta (key, value);
     CREATE TABLE entries (key TEXT, at INTEGER, kind TEXT, amount INTEGER, balance INTEGER, detail TEXT);
-    CREATE TABLE payments (key TEXT, payment_intent TEXT, amount INTEGER, taken INTEGER, frozen INTEGER,
+    CREATE TABLE payments (key TEXT, payment_intent TEXT, amount INTEGER, taken INTEGER, frozen INTEGER, paid INTEGER,
         to_account TEXT, moved INTEGER DEFAULT 0, reversed_before INTEGER, revision INTEGER DEFAULT 1, told INTEGER DEFAULT 0);
     CREATE TABLE moved_in (payment TEXT, from_account TEXT, moved INTEGER, taken INTEGER, frozen INTEGER);
     CREATE TABLE idempotency (key TEXT, hold TEXT, status INTEGER, headers TEXT);
     CREATE TABLE tokens (id TEXT, hash TEXT, manage INTEGER, cap_day INTEGER, cap_total INTEGER, spent_day INTEGER,
         spent_total INTEGER, made_by TEXT);
-    CREATE TABLE reversals (key TEXT, payment TEXT, amount INTEGER, withdrawn INTEGER, returned INTEGER,
-        closed INTEGER, takes INTEGER, freezes INTEGER);
+    CREATE TABLE reversals (key TEXT, payment TEXT, amount INTEGER, taken INTEGER, closed INTEGER);
     CREATE TABLE cards (id TEXT, label TEXT, payment TEXT, claim INTEGER, state TEXT);
     CREATE TABLE disowned (payment TEXT);";
 const DIRECTORY: &str = "CREATE TABLE meta (key, value);
@@ -84,7 +83,7 @@ fn good() -> Disk {
                 ('credit:{{a}}', {at}, 'credit', 100, 100, 'pi_a'),
                 ('{{1}}', {at}, 'capture', -20, 80, 'GET /ok'),
                 ('{{2}}', {at}, 'capture', -20, 60, 'GET /ok');
-            INSERT INTO payments (key, payment_intent, amount, taken, frozen) VALUES ('{{a}}', 'pi_a', 100, 0, 0);
+            INSERT INTO payments (key, payment_intent, amount, taken, frozen, paid) VALUES ('{{a}}', 'pi_a', 100, 0, 0, 120);
             INSERT INTO idempotency VALUES ('answered', '{{1}}', 200, '[["x-price","0.002"]]'),
                 ('free', '{{9}}', 200, '[["x-price","0"]]'), ('running', '{{3}}', NULL, NULL);"#
         ),
@@ -105,12 +104,12 @@ fn good() -> Disk {
                 ('moved:in:{{0}}{{0}}:8', {at}, 'moved', -5, 40, 'cyd');
             INSERT INTO moved_in VALUES ('{{0}}{{0}}', 'cyd', 25, 5, 0);
             INSERT INTO cards VALUES ('card', 'visa', '{{b}}', 3, 'owned');
-            INSERT INTO payments (key, payment_intent, amount, taken, frozen) VALUES ('{{b}}', 'pi_b', 100, 50, 0), ('{{c}}', 'pi_c', 10, 0, 10),
-                ('{{1}}{{1}}', 'pi_h', 30, 0, 0);
+            INSERT INTO payments (key, payment_intent, amount, taken, frozen, paid) VALUES ('{{b}}', 'pi_b', 100, 50, 0, 100), ('{{c}}', 'pi_c', 10, 0, 10, 10),
+                ('{{1}}{{1}}', 'pi_h', 30, 0, 0, 30);
             INSERT INTO reversals VALUES
-                ('refund:re_1', '{{b}}', 70, 1, 70, 1, 0, 0),
-                ('refund:re_2', '{{b}}', 50, 1, 0, 0, 50, 0),
-                ('dispute:dp_1', '{{c}}', 15, 0, 0, 0, 0, 15);
+                ('refund:re_1', '{{b}}', 70, 0, 1),
+                ('refund:re_2', '{{b}}', 50, 50, 0),
+                ('dispute:dp_1', '{{c}}', 15, 0, 0);
             INSERT INTO tokens (id, hash, manage, cap_day, cap_total, spent_day, spent_total) VALUES ('first', NULL, 1, NULL, NULL, 0, 0), ('t1', '{{a}}', 1, NULL, NULL, 0, 0),
                 ('t2', '{{b}}', 0, 30, NULL, 10, 70);"
         ),
@@ -121,9 +120,9 @@ fn good() -> Disk {
             "INSERT INTO users VALUES ('cyd', 7, 7, 15, 10, '[]', '[]', 3);
             INSERT INTO entries VALUES ('credit:{{0}}{{0}}', {at}, 'credit', 40, 40, 'pi_g'),
                 ('moved:{{0}}{{0}}', {at}, 'moved', -25, 15, 'bob');
-            INSERT INTO payments VALUES ('{{0}}{{0}}', 'pi_g', 40, 5, 10, 'bob', 25, 10, 8, 8);
-            INSERT INTO reversals VALUES ('dispute:dp_2', '{{0}}{{0}}', 10, 0, 0, 0, 0, 10),
-                ('refund:re_3', '{{0}}{{0}}', 5, 1, 0, 1, 5, 0);
+            INSERT INTO payments VALUES ('{{0}}{{0}}', 'pi_g', 40, 5, 10, 40, 'bob', 25, 10, 8, 8);
+            INSERT INTO reversals VALUES ('dispute:dp_2', '{{0}}{{0}}', 10, 0, 0),
+                ('refund:re_3', '{{0}}{{0}}', 5, 5, 1);
             INSERT INTO disowned VALUES ('{{0}}{{0}}');"
         ),
     );
@@ -206,7 +205,7 @@ violations! {
     a_running_balance_from_nowhere: "ada", "INSERT INTO entries VALUES ('{7}', 1, 'capture', -5, 995, NULL),
         ('charge:x', 1, 'charge', 5, 1000, NULL)" => "nothing leads to";
     a_credit_without_a_payment: "ada", "DELETE FROM payments" => "has no payment";
-    a_payment_without_a_credit: "ada", "INSERT INTO payments (key, payment_intent, amount, taken, frozen) VALUES ('{e}', 'pi_e', 5, 0, 0)" => "has no credit";
+    a_payment_without_a_credit: "ada", "INSERT INTO payments (key, payment_intent, amount, taken, frozen, paid) VALUES ('{e}', 'pi_e', 5, 0, 0, 5)" => "has no credit";
     a_payment_there_twice: "ada", "INSERT INTO payments SELECT * FROM payments" => "two payments have one key";
     a_payment_of_another_amount: "ada", "UPDATE payments SET amount = 99" => "and its payment differ";
     a_payment_of_another_intent: "ada", "UPDATE payments SET payment_intent = 'pi_z'" => "and its payment differ";
@@ -220,8 +219,8 @@ violations! {
         "its reversals freeze 10";
     entries_of_reversals_that_do_not_fit: "bob", "UPDATE entries SET amount = 69 WHERE key = 'refund:re_1:0'" =>
         "its entries sum up to -51";
-    a_reversal_that_takes_something_else: "bob", "UPDATE reversals SET takes = 1 WHERE key = 'refund:re_1'" =>
-        "not 0 and 0";
+    a_reversal_that_takes_more_than_it_is_about: "bob", "UPDATE reversals SET taken = 71 WHERE key = 'refund:re_1'" =>
+        "is about 70 and takes 71";
     a_reversal_of_no_payment: "bob", "UPDATE reversals SET payment = '{f}' WHERE key = 'refund:re_1'" =>
         "about a payment that is not here";
     an_entry_of_no_reversal: "bob", "DELETE FROM reversals WHERE key = 'refund:re_1'" => "reversal that is not here";
@@ -342,7 +341,7 @@ fn a_folded_day_is_as_good_as_its_captures() {
                 balance = 60 WHERE key = '{{1}}';
             INSERT INTO entries VALUES ('{{7}}', {0}, 'capture', -20, 40, 'GET /ok'),
                 ('credit:{{e}}', {0}, 'credit', 20, 60, 'pi_e');
-            INSERT INTO payments (key, payment_intent, amount, taken, frozen) VALUES ('{{e}}', 'pi_e', 20, 0, 0);",
+            INSERT INTO payments (key, payment_intent, amount, taken, frozen, paid) VALUES ('{{e}}', 'pi_e', 20, 0, 0, 20);",
             (DAY + 1) * DAY_MS
         ),
     );

@@ -182,6 +182,7 @@ mod tests {
             account: AccountId::from_hash(&[7; 32]),
             key: key.into(),
             amount: Cents::new(cents),
+            paid: None,
             payment_intent: Some(format!("pi_{key}")),
             payer: Default::default(),
         }
@@ -421,14 +422,17 @@ mod tests {
     fn a_dispute_whose_amount_is_raised_to_what_it_took_before_takes_it_again() {
         use crate::account::{Kind, Reversal};
         let sql = account(20);
-        for (amount, returned, left) in [(10, 0, 10), (10, 4, 14), (14, 4, 10), (14, 4, 10), (14, 14, 20)] {
+        for (moves, (amount, taken, left)) in
+            (1..).zip([(10, 10, 10), (10, 6, 14), (14, 10, 10), (14, 10, 10), (14, 0, 20)])
+        {
             let fact = Reversal {
                 kind: Kind::Dispute,
                 id: "du".into(),
                 amount: Cents::new(amount),
-                withdrawn: true,
-                returned: Cents::new(returned),
-                closed: false,
+                taken: Cents::new(taken),
+                closed: true,
+                moves,
+                at: 1,
                 disowned: false,
             };
             at(&sql, NOW, |wallet| wallet.reverse("pi_first", &fact).unwrap());

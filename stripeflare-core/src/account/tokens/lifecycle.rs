@@ -242,6 +242,7 @@ mod tests {
                 account: id,
                 key: "cs".into(),
                 amount: Cents::new(cents),
+                paid: None,
                 payment_intent: None,
                 payer: Default::default(),
             })

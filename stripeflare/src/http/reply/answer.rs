@@ -1,3 +1,4 @@
+use std::any::Any;
 use std::fmt::Display;
 
 use axum::Json;
@@ -7,7 +8,7 @@ use http::header::{CACHE_CONTROL, CONTENT_LENGTH, RETRY_AFTER, WWW_AUTHENTICATE}
 use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 
-use crate::error::{self, Error};
+use crate::error::{self, Error, Misconfigured};
 use crate::http::reply::html::{Escaped, page};
 use crate::js;
 use crate::object::ObjectError;
@@ -41,13 +42,26 @@ impl Answer {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something went wrong on our side.")
     }
 
-    /// Something we need is out of reach: the cause goes to the log, and the caller may try again.
-    pub(crate) fn unavailable(cause: impl Display) -> Response {
-        js::log_error(cause);
+    /// Something we need is out of reach: the cause goes to the log, and the caller may try again. What the operator has to
+    /// mend is said, so that it is seen at once.
+    pub(crate) fn unavailable(cause: impl Display + 'static) -> Response {
+        js::log_error(&cause);
+        if let Some(Misconfigured(status, problem)) = misconfigured(&cause) {
+            return Self::new(*status, "configuration", problem.as_str()).into();
+        }
         let mut response: Response =
             Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Please try again in a moment.").into();
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
         response
+    }
+}
+
+fn misconfigured(cause: &dyn Any) -> Option<&Misconfigured> {
+    match cause.downcast_ref() {
+        Some(Error(error::Kind::Cause(cause))) => {
+            cause.downcast_ref().or_else(|| cause.downcast_ref().and_then(ObjectError::misconfigured))
+        }
+        _ => cause.downcast_ref().and_then(ObjectError::misconfigured),
     }
 }
 

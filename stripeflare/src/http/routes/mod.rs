@@ -26,6 +26,7 @@ use serde::Serialize;
 use stripeflare_core::money::Cents;
 use stripeflare_core::schema::{PublicColumns, Schema};
 
+use crate::deployment::{payment_link, payments};
 use crate::http::call::context::Context;
 use crate::http::reply::answer::{Answer, header};
 
@@ -84,6 +85,8 @@ async fn topup(request: Request) -> Response {
 async fn send_to_stripe(request: Request) -> Result<Response, Response> {
     let context = Context::from(&request.into_parts().0)?;
     context.give_cookie();
+    payments::check_currency(&context.deployment).await.map_err(Answer::unavailable)?;
+    payment_link::check_for_payers(&context.deployment).await.map_err(Answer::unavailable)?;
     // Asked, so that nobody pays into an account that the cookie opens no more.
     let account = context.row(&Schema::of::<()>()).await?.id;
     let (mark, cookie) = context.leaves_to_pay().unzip();

@@ -109,7 +109,7 @@ impl Inner {
     }
 
     async fn assign(&self) -> Result<Next, String> {
-        let assigned = self.in_role(Role::Aggregate, || aggregate::assigned(&self.storage, BATCH))?;
+        let assigned = self.in_role(Role::Aggregate, || aggregate::assigned(&self.storage, &self.currency, BATCH))?;
         let mut next = Ok(next_batch(assigned.len()));
         for credit in assigned {
             if let Err(error) = self.stubs.credit_assigned(credit).await {

@@ -26,6 +26,8 @@ pub(super) struct Account {
     pub(super) usage: Usage,
     pub(super) entries: Vec<Entry>,
     pub(super) payments: Vec<Payment>,
+    /// What was paid for each payment, with tax and shipping.
+    paid: BTreeMap<String, i64>,
     pub(super) reversals: Vec<Reversal>,
     pub(super) moves: Vec<Move>,
     pub(super) moved_in: Vec<MovedIn>,
@@ -75,11 +77,14 @@ pub(super) struct Reversal {
     key: String,
     payment: String,
     amount: i64,
-    withdrawn: bool,
-    returned: i64,
+    taken: i64,
     closed: bool,
-    takes: i64,
-    freezes: i64,
+}
+
+impl Reversal {
+    fn freezes(&self) -> i64 {
+        if self.closed { 0 } else { self.amount - self.taken }
+    }
 }
 
 pub(super) struct IdempotencyKey {
@@ -162,7 +167,7 @@ impl Account {
         let holds = self.holds.iter().map(|hold| ("a hold", hold.amount));
         let entries = self.entries.iter().flat_map(|entry| [("an entry", entry.amount), ("an entry", entry.balance)]);
         let payments = self.payments.iter().map(|payment| ("a payment", payment.amount));
-        let reversals = self.reversals.iter().flat_map(|it| [("a reversal", it.amount), ("a reversal", it.returned)]);
+        let reversals = self.reversals.iter().flat_map(|it| [("a reversal", it.amount), ("a reversal", it.taken)]);
         for (what, amount) in users.chain(holds).chain(entries).chain(payments).chain(reversals) {
             if amount.unsigned_abs() > super::MAX_UNITS.unsigned_abs() {
                 wrong.push(format!("{what} is past 2^53: {amount}"));

@@ -98,6 +98,7 @@ impl Account {
                 usage: counted.unwrap_or_default().into_iter().collect(),
                 entries: Vec::new(),
                 payments: Vec::new(),
+                paid: BTreeMap::new(),
                 reversals: Vec::new(),
                 moves: Vec::new(),
                 moved_in: Vec::new(),
@@ -124,6 +125,8 @@ impl Account {
             })
         })?;
         account.payments = rows(sql, "SELECT key, payment_intent, amount, taken, frozen FROM payments", Payment::read)?;
+        let paid = rows(sql, "SELECT key, paid FROM payments", |row| Ok((row.get(0)?, row.get(1)?)))?;
+        account.paid = paid.into_iter().collect();
         let select = "SELECT key, to_account, moved, COALESCE(reversed_before, 0), revision <= told FROM payments
             WHERE to_account IS NOT NULL";
         account.moves = rows(sql, select, |row| {
@@ -138,17 +141,14 @@ impl Account {
         account.moved_in = rows(sql, "SELECT payment, from_account, moved, taken, frozen FROM moved_in", |row| {
             Ok(MovedIn { payment: row.get(0)?, from: row.get(1)?, figures: (row.get(2)?, row.get(3)?, row.get(4)?) })
         })?;
-        let select = "SELECT key, payment, amount, withdrawn, returned, closed, takes, freezes FROM reversals";
+        let select = "SELECT key, payment, amount, taken, closed FROM reversals";
         account.reversals = rows(sql, select, |row| {
             Ok(Reversal {
                 key: row.get(0)?,
                 payment: row.get(1)?,
                 amount: row.get(2)?,
-                withdrawn: row.get(3)?,
-                returned: row.get(4)?,
-                closed: row.get(5)?,
-                takes: row.get(6)?,
-                freezes: row.get(7)?,
+                taken: row.get(3)?,
+                closed: row.get(4)?,
             })
         })?;
         let select = "SELECT key, hold, status IS NOT NULL, headers FROM idempotency";
