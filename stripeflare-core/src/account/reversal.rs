@@ -25,6 +25,7 @@ pub struct Reversal {
     /// Nothing more is expected.
     pub closed: bool,
     /// Whoever paid had no right to: a dispute over fraud, or one that was lost. What the payment claimed is no longer claimed.
+    #[serde(default)]
     pub disowned: bool,
 }
 
