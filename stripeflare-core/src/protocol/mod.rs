@@ -73,6 +73,8 @@ mod object;
 mod samples;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod two_releases;
 
 pub use account::AccountCommand;
 pub use address::{Address, Aggregate, Shard, is_live_name};
