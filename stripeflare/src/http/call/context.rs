@@ -1,6 +1,5 @@
 use std::cell::{Cell, OnceCell};
 use std::future::Future;
-use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
 
 use axum::extract::{FromRequestParts, Request};
@@ -13,7 +12,6 @@ use stripeflare_core::identity::{AccountId, Token};
 use stripeflare_core::protocol::{AccountCommand, Reply};
 use stripeflare_core::schema::Schema;
 use wasm_bindgen::JsValue;
-use wasm_bindgen_futures::future_to_promise;
 use worker::send::SendWrapper;
 use worker::worker_sys::Context as JsContext;
 
@@ -23,7 +21,7 @@ use crate::http::call::meter::Meter;
 use crate::http::call::slot::Slot;
 use crate::http::reply::answer::Answer;
 use crate::http::reply::refusals::denied;
-use crate::js::describe;
+use crate::js::{describe, promise};
 
 /// What the parts of one request share: it travels in the request's extensions.
 #[derive(Clone)]
@@ -265,10 +263,10 @@ impl Inner {
 
     /// Lets a future run on after the response has left.
     pub(crate) fn wait_until(&self, future: impl Future<Output = ()> + 'static) {
-        let promise = future_to_promise(AssertUnwindSafe(async move {
+        let promise = promise(async move {
             future.await;
             Ok(JsValue::UNDEFINED)
-        }));
+        });
         if let Err(exception) = self.js.wait_until(&promise) {
             // The future runs all the same, only nothing keeps the worker alive for it.
             worker::console_error!("waitUntil: {}", describe(&exception));
