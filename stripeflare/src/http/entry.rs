@@ -1,7 +1,6 @@
 //! The exported entry points.
 
 use std::future::Future;
-use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
 
 use ::http::header::{CACHE_CONTROL, SET_COOKIE};
@@ -12,7 +11,6 @@ use js_sys::Promise;
 use stripeflare_core::schema::Schema;
 use tower_service::Service;
 use wasm_bindgen::JsValue;
-use wasm_bindgen_futures::future_to_promise;
 use worker::Env;
 use worker::worker_sys::{Context as JsContext, DurableObjectState, MessageBatch, ScheduleContext, ScheduledEvent};
 
@@ -54,7 +52,7 @@ impl Entry {
 /// One HTTP request.
 pub fn fetch(entry: &Entry, request: web_sys::Request, env: Env, context: JsContext) -> Promise {
     let (built, version) = (entry.built(), entry.version);
-    promise(async move {
+    js::promise(async move {
         let response = answer(&built, version, request, &env, context).await;
         js::requests::to_js(response).await.map(JsValue::from)
     })
@@ -126,7 +124,7 @@ pub fn queue(entry: &Entry, batch: MessageBatch, env: Env, _context: JsContext) 
 type Run<E> = Rc<dyn Fn(E, Env) -> std::pin::Pin<Box<dyn Future<Output = Result<(), Error>>>>>;
 
 fn run_job<E: 'static>(job: Option<Run<E>>, event: E, env: Env) -> Promise {
-    promise(async move {
+    js::promise(async move {
         let job = job.ok_or("this application has no handler for such an event")?;
         job(event, env).await.map(|()| JsValue::UNDEFINED).map_err(|error| {
             worker::console_error!("{error}");
@@ -134,10 +132,6 @@ fn run_job<E: 'static>(job: Option<Run<E>>, event: E, env: Env) -> Promise {
             js_sys::Error::new(&error.to_string()).into()
         })
     })
-}
-
-fn promise(future: impl Future<Output = Result<JsValue, JsValue>> + 'static) -> Promise {
-    future_to_promise(AssertUnwindSafe(future))
 }
 
 /// The environment behind a request, for tests.

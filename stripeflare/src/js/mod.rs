@@ -2,10 +2,23 @@
 
 pub(crate) mod requests;
 
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+
+use js_sys::Promise;
 use stripeflare_core::clock::{self, Millis};
+use wasm_bindgen::JsValue;
+use wasm_bindgen_futures::future_to_promise;
+
+/// What a future comes to. It is boxed, so that what runs futures is in a worker once and not once for each of them.
+pub(crate) fn promise(future: impl Future<Output = Result<JsValue, JsValue>> + 'static) -> Promise {
+    let future: Pin<Box<dyn Future<Output = Result<JsValue, JsValue>>>> = Box::pin(future);
+    future_to_promise(AssertUnwindSafe(future))
+}
 
 /// A JavaScript exception as text.
-pub(crate) fn describe(exception: &wasm_bindgen::JsValue) -> String {
+pub(crate) fn describe(exception: &JsValue) -> String {
     use wasm_bindgen::JsCast;
     match exception.dyn_ref::<js_sys::Error>() {
         Some(error) => error.message().into(),

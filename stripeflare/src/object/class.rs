@@ -14,7 +14,6 @@ use stripeflare_core::sql::{Sql, SqlError, Value};
 use stripeflare_core::stripe::configured;
 use stripeflare_core::tables::Role;
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::future_to_promise;
 use worker::Env;
 use worker::worker_sys::DurableObjectState;
 
@@ -102,10 +101,10 @@ impl Object {
     /// What is due later: it never fails, because the runtime gives up on an alarm that does.
     pub fn alarm(&self) -> Promise {
         let inner = Rc::clone(self.inner.as_ref().expect("an attached object"));
-        future_to_promise(AssertUnwindSafe(async move {
+        js::promise(async move {
             inner.ring().await;
             Ok(JsValue::UNDEFINED)
-        }))
+        })
     }
 }
 

@@ -1,6 +1,5 @@
 use std::cell::{Cell, OnceCell};
 use std::future::Future;
-use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
 
 use axum::extract::{FromRequestParts, Request};
@@ -15,7 +14,6 @@ use stripeflare_core::protocol::Command;
 use stripeflare_core::protocol::account::Read;
 use stripeflare_core::schema::Schema;
 use wasm_bindgen::JsValue;
-use wasm_bindgen_futures::future_to_promise;
 use worker::send::SendWrapper;
 use worker::worker_sys::Context as JsContext;
 
@@ -27,7 +25,7 @@ use crate::http::call::meter::Meter;
 use crate::http::call::slot::Slot;
 use crate::http::reply::answer::Answer;
 use crate::http::reply::refusals::{denied, foreign_credentials};
-use crate::js::describe;
+use crate::js::{describe, promise};
 use crate::object::ObjectError;
 
 /// How long a sealed form may be sent.
@@ -351,10 +349,10 @@ impl Inner {
 
     /// Lets a future run on after the response has left.
     pub(crate) fn wait_until(&self, future: impl Future<Output = ()> + 'static) {
-        let promise = future_to_promise(AssertUnwindSafe(async move {
+        let promise = promise(async move {
             future.await;
             Ok(JsValue::UNDEFINED)
-        }));
+        });
         if let Err(exception) = self.js.wait_until(&promise) {
             // The future runs all the same, only nothing keeps the worker alive for it.
             worker::console_error!("waitUntil: {}", describe(&exception));
