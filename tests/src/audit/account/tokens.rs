@@ -16,7 +16,7 @@ impl Account {
                 Some(hash) if !seen.insert(hash) => wrong.push(format!("the token {id} has another one's secret")),
                 // Of a login: what hangs on it still does.
                 None if id != "first" && !self.tokens.iter().any(|token| token.made_by.as_ref() == Some(id)) => {
-                    wrong.push(format!("the token {id} has ended and is still there"))
+                    wrong.push(format!("the token {id} has ended and is still there"));
                 }
                 _ => {}
             }
