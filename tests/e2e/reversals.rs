@@ -92,6 +92,7 @@ async fn a_dispute_freezes_takes_and_gives_back() -> Result<()> {
             assert_eq!((call.status, call.header("x-balance")), (200, left.to_string()));
         }
         assert_eq!(world.get(&customer, "/ok").await.status, 402, "disputed money pays for nothing");
+        world.stripe.escalate_dispute(id)?;
         world.stripe.withdraw_disputed(id)?;
         assert_eq!(balance(&world, &customer).await, 0.0);
         world.stripe.reinstate_disputed(id, Some(500))?;
@@ -116,13 +117,22 @@ async fn a_dispute_takes_what_moved_whatever_its_status_says() -> Result<()> {
         world.stripe.withdraw_disputed(id)?;
         world.stripe.close_dispute(id, DisputeEnd::Lost)?;
         assert_eq!(balance(&world, &customer).await, 25.0, "32 of 62 are 27 of 52");
-        world.stripe.reinstate_disputed(id, None)?;
+        let mut dispute = world.stripe.reinstate_disputed(id, None)?;
         assert_eq!(balance(&world, &customer).await, 52.0, "lost, and given back all the same");
-        world.stripe.close_dispute(id, DisputeEnd::Won)?;
-        assert_eq!(balance(&world, &customer).await, 52.0);
-        world.stripe.withdraw_disputed(id)?;
-        world.stripe.close_dispute(id, DisputeEnd::Lost)?;
-        assert_eq!(balance(&world, &customer).await, 25.0, "won, and lost after all");
+        // Won, and lost after all: another withdrawal.
+        let movements = dispute["balance_transactions"].as_array_mut().unwrap();
+        movements.push(movements[0].clone());
+        world.stripe.emit("charge.dispute.closed", &dispute, json!({}));
+        assert_eq!(balance(&world, &customer).await, 25.0);
+
+        let prevented = world.pay(&customer, 100).await?;
+        let charge = self::charge(&world, &prevented);
+        let dispute = world.stripe.open_dispute(&DisputeRequest::new(&charge))?;
+        assert_eq!(balance(&world, &customer).await, 125.0);
+        assert_eq!(world.get(&customer, "/ok").await.header("x-balance"), "24", "what is disputed is held");
+        world.stripe.close_dispute(dispute["id"].as_str().unwrap(), DisputeEnd::Prevented)?;
+        assert_eq!(balance(&world, &customer).await, 124.0);
+        assert_eq!(world.get(&customer, "/ok").await.header("x-balance"), "123", "and free when it was prevented");
         let found = audit_at_rest(world.disk(), DEADLINE).await?;
         assert!(found.is_clean(), "{found}");
     }
@@ -134,7 +144,9 @@ async fn a_dispute_that_comes_to_nothing_sets_its_money_free() -> Result<()> {
     let world = World::with(shuffled(4), &[]).await?;
     let customer = world.newcomer().await;
     let session = world.pay(&customer, 50).await?;
-    let dispute = world.stripe.open_dispute(&DisputeRequest::new(charge(&world, &session)))?;
+    let dispute = world
+        .stripe
+        .open_dispute(&DisputeRequest { inquiry: true, ..DisputeRequest::new(charge(&world, &session)) })?;
     assert_eq!((balance(&world, &customer).await, world.get(&customer, "/ok").await.status), (50.0, 402));
     world.stripe.close_dispute(dispute["id"].as_str().unwrap(), DisputeEnd::WarningClosed)?;
     assert_eq!(balance(&world, &customer).await, 50.0);

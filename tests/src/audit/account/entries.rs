@@ -76,7 +76,9 @@ fn is_key(kind: &str, key: &str) -> bool {
             .and_then(|rest| rest.strip_prefix(':'))
             .and_then(|rest| rest.rsplit_once(':'))
             .is_some_and(|(id, units)| {
-                !id.is_empty() && units.parse::<i64>().is_ok_and(|units| (0..=MAX_UNITS).contains(&units))
+                // Behind a point stands the revision, where as much was taken before.
+                let number = |number: &str| number.parse::<i64>().is_ok_and(|units| (0..=MAX_UNITS).contains(&units));
+                !id.is_empty() && units.splitn(2, '.').all(number)
             }),
         _ => false,
     }
