@@ -149,9 +149,12 @@ const AGGREGATE: &[&str] = &[
         amount INTEGER NOT NULL,
         taken INTEGER NOT NULL,
         frozen INTEGER NOT NULL,
+        open INTEGER NOT NULL DEFAULT 0,
+        asked_at INTEGER NOT NULL DEFAULT 0,
         at INTEGER NOT NULL,
         revision INTEGER NOT NULL
     ) WITHOUT ROWID",
+    "CREATE TABLE again (what TEXT PRIMARY KEY, failures INTEGER NOT NULL, next_at INTEGER NOT NULL) WITHOUT ROWID",
     "CREATE TABLE all_usage (
         day INTEGER NOT NULL,
         route TEXT NOT NULL,

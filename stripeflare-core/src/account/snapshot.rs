@@ -33,6 +33,8 @@ pub struct SentPayment {
     pub taken: Cents,
     #[serde(with = "units")]
     pub frozen: Cents,
+    /// Whether a refund or dispute of it has not ended.
+    pub open: bool,
     pub at: Millis,
     pub revision: i64,
 }
@@ -44,7 +46,8 @@ impl Wallet<'_> {
             return Ok(None);
         }
         let rows = self.sql.run(
-            "SELECT key, payment_intent, amount, taken, frozen, at, revision FROM payments
+            "SELECT key, payment_intent, amount, taken, frozen,
+             EXISTS (SELECT 1 FROM reversals WHERE payment = payments.key AND closed = 0), at, revision FROM payments
              WHERE revision > ? ORDER BY revision LIMIT ?",
             &[self.account.sent_revision.into(), BATCH.into()],
         )?;
@@ -79,6 +82,7 @@ impl SentPayment {
             amount: row.cents()?,
             taken: row.cents()?,
             frozen: row.cents()?,
+            open: row.integer()? != 0,
             at: row.integer()?,
             revision: row.integer()?,
         })

@@ -35,9 +35,9 @@ pub fn mirror(sql: &dyn Sql, schema: &Schema, snapshot: &Snapshot) -> Result<(),
 
     for payment in &snapshot.payments {
         sql.run(
-            "INSERT INTO all_payments (key, account_id, payment_intent, amount, taken, frozen, at, revision)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-             ON CONFLICT (key) DO UPDATE SET taken = excluded.taken, frozen = excluded.frozen,
+            "INSERT INTO all_payments (key, account_id, payment_intent, amount, taken, frozen, open, at, revision)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+             ON CONFLICT (key) DO UPDATE SET taken = excluded.taken, frozen = excluded.frozen, open = excluded.open,
              revision = excluded.revision WHERE excluded.revision > all_payments.revision",
             &[
                 payment.key.as_str().into(),
@@ -46,6 +46,7 @@ pub fn mirror(sql: &dyn Sql, schema: &Schema, snapshot: &Snapshot) -> Result<(),
                 payment.amount.units().into(),
                 payment.taken.units().into(),
                 payment.frozen.units().into(),
+                i64::from(payment.open).into(),
                 payment.at.into(),
                 payment.revision.into(),
             ],

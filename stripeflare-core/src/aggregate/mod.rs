@@ -1,13 +1,15 @@
 //! Role 3, the mirror of all accounts, and what belongs to none.
 
+mod again;
 mod mirror;
 mod search;
 mod sweep;
 mod unclaimed;
 
+pub use again::{Due, done, due, failed};
 pub use mirror::mirror;
 pub use search::{Page, Query, count, find};
-pub use sweep::Sweep;
+pub use sweep::{Sweep, Track};
 pub use unclaimed::{
     Assigned, Assignment, Unclaimed, assign, assigned, credited, record_unclaimed, reversed, to_judge, unknown,
 };

@@ -1,4 +1,4 @@
-//! In the aggregate: how far the sweep for lost payments has come. Times in seconds, as Stripe counts them.
+//! In the aggregate: how far the sweep for what no webhook told has come. Times in seconds, as Stripe counts them.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,29 +6,82 @@ use crate::clock::Millis;
 use crate::schema::{remember, remembered};
 use crate::sql::{Sql, SqlError};
 
-/// A pass looks so far behind the beginning of the last one: a session is open for a day, and a delayed payment may take
-/// two weeks more.
-const LOOK_BACK_S: i64 = 30 * 24 * 60 * 60;
+/// What is looked through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Track {
+    /// Completed sessions of the payment link.
+    Sessions,
+    /// Events of refunds and disputes.
+    Events,
+}
+
+impl Track {
+    /// A pass looks so far behind the beginning of the last one. A session is open for a day, and a delayed payment may take two
+    /// weeks more; an event is there at once.
+    const fn look_back_s(self) -> i64 {
+        match self {
+            Self::Sessions => 30 * 24 * 60 * 60,
+            Self::Events => 60 * 60,
+        }
+    }
+
+    const fn names(self) -> [&'static str; 3] {
+        match self {
+            Self::Sessions => ["swept", "pass begun", "pass until"],
+            Self::Events => ["events swept", "events pass begun", "events pass until"],
+        }
+    }
+}
 
 /// A sweep goes from now backwards, in as many runs as it takes; then the next pass begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sweep {
     /// When this data began.
     pub began: i64,
+    sessions: Pass,
+    events: Pass,
+    /// Counts the runs: each track comes first every other time.
+    runs: i64,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Pass {
     /// When the last pass that came to its end began.
     swept: Option<i64>,
     /// When the pass that is under way began, and the moment it has come back to.
-    pass: Option<(i64, i64)>,
+    now: Option<(i64, i64)>,
+}
+
+impl Pass {
+    fn load(sql: &dyn Sql, track: Track) -> Result<Self, SqlError> {
+        let [swept, begun, until] = track.names();
+        let now = match (remembered(sql, begun)?, remembered(sql, until)?) {
+            (Some(begun), Some(until)) if begun > 0 => Some((begun, until)),
+            _ => None,
+        };
+        Ok(Self { swept: remembered(sql, swept)?, now })
+    }
+
+    fn save(&self, sql: &dyn Sql, track: Track) -> Result<(), SqlError> {
+        let names = track.names();
+        if let Some(swept) = self.swept {
+            remember(sql, names[0], swept)?;
+        }
+        let (begun, until) = self.now.unwrap_or((0, 0));
+        remember(sql, names[1], begun)?;
+        remember(sql, names[2], until)
+    }
 }
 
 impl Sweep {
     /// As it is stored.
     pub fn load(sql: &dyn Sql) -> Result<Self, SqlError> {
-        let pass = match (remembered(sql, "pass begun")?, remembered(sql, "pass until")?) {
-            (Some(begun), Some(until)) if begun > 0 => Some((begun, until)),
-            _ => None,
-        };
-        Ok(Self { began: remembered(sql, "began")?.unwrap_or(0), swept: remembered(sql, "swept")?, pass })
+        Ok(Self {
+            began: remembered(sql, "began")?.unwrap_or(0),
+            sessions: Pass::load(sql, Track::Sessions)?,
+            events: Pass::load(sql, Track::Events)?,
+            runs: remembered(sql, "runs")?.unwrap_or(0),
+        })
     }
 
     /// Remembers when the data began, the first time.
@@ -40,27 +93,40 @@ impl Sweep {
     }
 
     pub fn save(&self, sql: &dyn Sql) -> Result<(), SqlError> {
-        if let Some(swept) = self.swept {
-            remember(sql, "swept", swept)?;
-        }
-        let (begun, until) = self.pass.unwrap_or((0, 0));
-        remember(sql, "pass begun", begun)?;
-        remember(sql, "pass until", until)
+        self.sessions.save(sql, Track::Sessions)?;
+        self.events.save(sql, Track::Events)?;
+        remember(sql, "runs", self.runs)
     }
 
-    /// The sessions of which seconds to look at now, both included.
-    pub fn window(&self, now: i64) -> (i64, i64) {
-        let since = self.swept.unwrap_or(self.began) - LOOK_BACK_S;
-        (since.max(0), self.pass.map_or(now, |(_, until)| until))
+    /// In which order this run looks through them, so that neither keeps the other waiting.
+    pub fn order(&mut self) -> [Track; 2] {
+        self.runs += 1;
+        if self.runs % 2 == 1 { [Track::Sessions, Track::Events] } else { [Track::Events, Track::Sessions] }
     }
 
-    /// After a run that began at `now`: it has come back to `until`, or to the end of its window.
-    pub fn after(self, now: i64, until: Option<i64>) -> Self {
-        let begun = self.pass.map_or(now, |(begun, _)| begun);
-        match until {
-            Some(until) => Self { pass: Some((begun, until)), ..self },
-            None => Self { swept: Some(begun), pass: None, ..self },
+    fn pass(&mut self, track: Track) -> &mut Pass {
+        match track {
+            Track::Sessions => &mut self.sessions,
+            Track::Events => &mut self.events,
         }
+    }
+
+    /// What was made in which seconds to look at now, both included.
+    pub fn window(&mut self, track: Track, now: i64) -> (i64, i64) {
+        let began = self.began;
+        let pass = self.pass(track);
+        let since = pass.swept.unwrap_or(began) - track.look_back_s();
+        (since.max(0), pass.now.map_or(now, |(_, until)| until))
+    }
+
+    /// A run that began at `now` has come back to `until`, or to the end of its window.
+    pub fn came_to(&mut self, track: Track, now: i64, until: Option<i64>) {
+        let pass = self.pass(track);
+        let begun = pass.now.map_or(now, |(begun, _)| begun);
+        *pass = match until {
+            Some(until) => Pass { now: Some((begun, until)), ..*pass },
+            None => Pass { swept: Some(begun), now: None },
+        };
     }
 }
 
@@ -75,22 +141,42 @@ mod tests {
 
     #[test]
     fn a_pass_goes_back_in_several_runs_and_the_next_overlaps_it() {
+        for (track, back) in [(Track::Sessions, 30 * DAY), (Track::Events, DAY / 24)] {
+            let sql = database();
+            migrate(&sql, Role::Aggregate, &Schema::of::<()>()).unwrap();
+            let (began, now) = (1_800_000_000, 1_800_000_000 + 400 * DAY);
+            Sweep::begin(&sql, began * 1_000).unwrap();
+            Sweep::begin(&sql, now * 1_000).unwrap();
+            let come_to = |now: i64, until: Option<i64>| {
+                let mut sweep = Sweep::load(&sql).unwrap();
+                sweep.came_to(track, now, until);
+                sweep.save(&sql).unwrap();
+            };
+            let window = |now: i64| Sweep::load(&sql).unwrap().window(track, now);
+            assert_eq!(window(now), (began - back, now), "all there is, the first time");
+            come_to(now, Some(now - 50 * DAY));
+            assert_eq!(window(now + 60), (began - back, now - 50 * DAY));
+            come_to(now + 60, Some(now - 60 * DAY));
+            assert_eq!(window(now + 90), (began - back, now - 60 * DAY), "it goes on after each page");
+            come_to(now + 90, None);
+            assert_eq!(window(now + 120), (now - back, now + 120));
+            come_to(now + 120, None);
+            assert_eq!(window(now + 180), (now + 120 - back, now + 180));
+        }
+    }
+
+    #[test]
+    fn the_tracks_come_first_in_turns_and_know_nothing_of_each_other() {
         let sql = database();
         migrate(&sql, Role::Aggregate, &Schema::of::<()>()).unwrap();
-        let (began, now) = (1_800_000_000, 1_800_000_000 + 400 * DAY);
-        Sweep::begin(&sql, began * 1_000).unwrap();
-        Sweep::begin(&sql, now * 1_000).unwrap();
-        let first = Sweep::load(&sql).unwrap();
-        assert_eq!(first.window(now), (began - LOOK_BACK_S, now), "all there is, the first time");
-        first.after(now, Some(now - 50 * DAY)).save(&sql).unwrap();
-
-        let second = Sweep::load(&sql).unwrap();
-        assert_eq!(second.window(now + 60), (began - LOOK_BACK_S, now - 50 * DAY));
-        second.after(now + 60, None).save(&sql).unwrap();
-
-        let third = Sweep::load(&sql).unwrap();
-        assert_eq!(third.window(now + 120), (now - LOOK_BACK_S, now + 120));
-        third.after(now + 120, None).save(&sql).unwrap();
-        assert_eq!(Sweep::load(&sql).unwrap().window(now + 180), (now + 120 - LOOK_BACK_S, now + 180));
+        let mut orders = Vec::new();
+        for _ in 0..3 {
+            let mut sweep = Sweep::load(&sql).unwrap();
+            orders.push(sweep.order()[0]);
+            sweep.came_to(Track::Events, 9_000, Some(8_000));
+            sweep.save(&sql).unwrap();
+        }
+        assert_eq!(orders, [Track::Sessions, Track::Events, Track::Sessions]);
+        assert_eq!(Sweep::load(&sql).unwrap().window(Track::Sessions, 9_000), (0, 9_000));
     }
 }

@@ -6,7 +6,7 @@ use crate::account::{
     AccountRow, CardRow, Charge, Charged, Claim, Credit, Denied, Ending, HoldId, IdempotencyKey, KeptAnswer, Line,
     Login, LoginOutcome, NewToken, Place, Refusal, Report, Reversal, Settled, Snapshot, TokenId, TokenInfo, Update,
 };
-use crate::aggregate::{Assigned, Assignment, Page, Query, Sweep, Unclaimed};
+use crate::aggregate::{Assigned, Assignment, Due, Page, Query, Sweep, Unclaimed};
 use crate::directory::{Note, Owner};
 use crate::identity::{AccountId, Proof};
 use crate::money::{Cents, units};
@@ -159,6 +159,12 @@ pub enum AggregateCommand {
     ToJudge { payment_link: String, currency: String, most: i64 },
     /// Which of these payments does it not know?
     Unknown { keys: Vec<String> },
+    /// What is the sweep to ask about again?
+    Due { most: i64 },
+    /// The sweep could not do this; it is to be tried again.
+    Again { what: String },
+    /// The sweep has done it.
+    NotAgain { what: String },
     /// How far has the sweep come?
     Sweep,
     /// So far.
@@ -229,6 +235,7 @@ pub enum Reply {
     ToJudge(Vec<Unclaimed>),
     Unknown(Vec<String>),
     Sweep(Sweep),
+    Due(Due),
     Is(bool),
     Login {
         outcome: LoginOutcome,

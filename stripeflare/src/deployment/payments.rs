@@ -177,5 +177,5 @@ fn unexpected() -> crate::error::Error {
 }
 
 pub(crate) fn api(config: &Config) -> Api<'_> {
-    Api { base: &config.stripe_api, secret: &config.stripe_secret }
+    Api { base: &config.stripe_api, secret: &config.stripe_secret, asked: Cell::new(0) }
 }

@@ -1,21 +1,29 @@
-//! The sweep for payments that no webhook told of.
+//! The sweep for what no webhook told: payments, refunds and disputes.
 
 use std::collections::HashSet;
+use std::fmt;
 use std::io;
+use std::str::FromStr;
 
-use stripeflare_core::aggregate::Sweep;
+use stripeflare_core::aggregate::{Due, Sweep, Track};
 use stripeflare_core::clock::now;
 use stripeflare_core::protocol::{AggregateCommand, Reply};
 use stripeflare_core::stripe::{CheckoutSession, Verdict, session_key};
 use worker::Env;
 
-use crate::deployment::stripe_api::Api;
+use crate::deployment::stripe_api::{Api, ApiError};
 use crate::deployment::{Deployment, payment_link, payments};
-use crate::error::Result;
-use crate::object::{Address, ObjectError};
+use crate::error::{Error, Kind, Result};
+use crate::object::Address;
 
-/// Requests to Stripe that one run makes at most; the next run goes on where it ended.
-const MAX_REQUESTS: u32 = 200;
+/// Requests to Stripe that one run makes at most, which Cloudflare's free plan allows. The next run goes on where it ended.
+const MAX_REQUESTS: u32 = 40;
+/// What is asked about again leaves so many of them to what is new.
+const FOR_NEW: u32 = 25;
+/// Of each kind, in one run.
+const AGAIN: i64 = 5;
+/// With so many errors of Stripe's in one run it is in trouble itself.
+const MAX_ERRORS: u32 = 3;
 
 /// What one run of [`reconcile`] found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,19 +35,24 @@ pub struct Reconciled {
     pub credited: u32,
     /// Payments that can be credited to nobody, recorded now for the operator.
     pub unclaimed: u32,
-    /// Refunds and disputes of what was credited now.
+    /// Refunds and disputes that Stripe was asked about.
     pub reversals: u32,
+    /// What could not be done now and is tried again by later runs.
+    pub failed: u32,
     /// Whether the run came to the end of what there is; if not, the next one goes on.
     pub complete: bool,
 }
 
-/// Credits payments that no webhook delivered, less what was refunded or disputed meanwhile. For a cron trigger, once an
-/// hour or so; it may run as often as you like.
+/// Finds what no webhook told: credits payments, and takes refunds and disputes. For a cron trigger, once an hour or so; it may
+/// run as often as you like.
 ///
-/// It asks Stripe for the completed Checkout Sessions of the payment link, back to thirty days before the last pass. What
-/// was credited before, by a webhook or a sweep, stays as it is; a webhook that comes after the sweep changes nothing.
-/// Payments for another version of the application are not credited, and those from before this version's data began not
-/// recorded either.
+/// It asks Stripe for the completed Checkout Sessions of the payment link, back to thirty days before the last pass. It asks again about what could not be done before, about refunds that are
+/// pending and disputes that are open, and about money that nobody was credited for and that today's variables may credit.
+/// What is known already stays as it is; a webhook that comes after the sweep changes nothing. Payments for another version of
+/// the application are not credited, and those from before this version's data began not recorded either.
+///
+/// A run makes at most forty requests to Stripe, so that it fits Cloudflare's free plan, and stores how far it came. On a paid plan it
+/// may be run until it is `complete`.
 ///
 /// ```no_run
 /// # use stripeflare::prelude::*;
@@ -49,77 +62,155 @@ pub struct Reconciled {
 /// ```
 ///
 /// # Errors
-/// When a variable is missing, or Stripe or an object could not be asked. What was credited until then stands.
+/// When a variable is missing or does not fit the payment link, or Stripe or the aggregate could not be asked. What was done
+/// until then stands.
 pub async fn reconcile(env: &Env) -> Result<Reconciled> {
     let deployment = Deployment::new(env, crate::deployment::version()).map_err(io::Error::other)?;
     let mut run = Run {
         api: payments::api(&deployment.config),
         deployment: &deployment,
-        requests: 0,
+        most: MAX_REQUESTS,
+        errors: 0,
+        trouble: None,
         done: Reconciled::default(),
-        failed: None,
     };
     let result = run.go().await;
     worker::console_log!("reconcile: {:?}", run.done);
     result.map(|()| run.done)
 }
 
+/// What is done by itself, and again if it fails.
+enum Task {
+    Payment(String),
+    Refund(String),
+    Dispute(String),
+}
+
+impl fmt::Display for Task {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (kind, id) = match self {
+            Self::Payment(id) => ("payment", id),
+            Self::Refund(id) => ("refund", id),
+            Self::Dispute(id) => ("dispute", id),
+        };
+        write!(f, "{kind} {id}")
+    }
+}
+
+impl FromStr for Task {
+    type Err = io::Error;
+
+    fn from_str(text: &str) -> io::Result<Self> {
+        match text.split_once(' ') {
+            Some(("payment", id)) => Ok(Self::Payment(id.to_owned())),
+            Some(("refund", id)) => Ok(Self::Refund(id.to_owned())),
+            Some(("dispute", id)) => Ok(Self::Dispute(id.to_owned())),
+            _ => Err(io::Error::other(format!("no task of the sweep: {text}"))),
+        }
+    }
+}
+
 struct Run<'a> {
     deployment: &'a Deployment,
     api: Api<'a>,
-    requests: u32,
+    /// Requests to Stripe that are left to what is done now.
+    most: u32,
+    /// Of Stripe's.
+    errors: u32,
+    /// The last of them, if it is in trouble.
+    trouble: Option<Error>,
     done: Reconciled,
-    /// The last credit that could not be made: then the next run looks at everything again.
-    failed: Option<ObjectError>,
 }
 
 impl Run<'_> {
     async fn go(&mut self) -> Result<()> {
         let started = now() / 1_000;
-        let Reply::Sweep(sweep) = self.ask(AggregateCommand::Sweep).await? else { return Err(unexpected()) };
-        let (since, until) = sweep.window(started);
-        self.requests += 1;
+        // Its request is one of ours.
         let link = payment_link::check(self.deployment).await?;
+        self.most -= 1;
+        let Reply::Sweep(mut sweep) = self.ask(AggregateCommand::Sweep).await? else { return Err(unexpected()) };
+
+        self.most -= FOR_NEW;
+        self.again(sweep.began).await?;
         self.judge_again(&link, sweep.began).await?;
-        let mut last = None;
-        let back_to = loop {
-            self.requests += 1;
-            let page = self.api.sessions(&link, since, until, last.as_deref()).await?;
-            let stop = self.page(&page.data, sweep.began).await?;
-            let end = page.data.last().filter(|_| page.has_more);
-            match (stop, end) {
-                (Some(created), _) => break Some(created),
-                (None, None) => break None,
-                // A second is looked at as a whole, so that every run gets further.
-                (None, Some(end)) if self.requests >= MAX_REQUESTS && end.created < until => break Some(end.created),
-                (None, Some(end)) => last = Some(end.id.clone()),
-            }
-        };
-        if let Some(error) = self.failed.take() {
-            return Err(error.into());
-        }
-        self.done.complete = back_to.is_none();
-        let sweep: Sweep = sweep.after(started, back_to);
-        Ok(self.deployment.stubs.done(&Address::Aggregate, AggregateCommand::Swept { sweep }).await?)
+        self.most += FOR_NEW;
+
+        self.done.complete = self.sessions(&mut sweep, &link, started).await?;
+        self.trouble.take().map_or(Ok(()), Err)
     }
 
-    /// What nobody was credited for, and nobody was assigned.
+    fn may_ask(&self, requests: u32) -> bool {
+        self.trouble.is_none() && self.api.asked.get() + requests <= self.most
+    }
+
+    async fn again(&mut self, began: i64) -> Result<()> {
+        let Reply::Due(Due { again, open }) = self.ask(AggregateCommand::Due { most: AGAIN }).await? else {
+            return Err(unexpected());
+        };
+        for what in again {
+            if !self.may_ask(3) {
+                return Ok(());
+            }
+            let task = what.parse()?;
+            let outcome = self.carry_out(&task, began).await;
+            if self.note(&task, outcome).await? {
+                self.tell(AggregateCommand::NotAgain { what }).await?;
+            }
+        }
+        for payment_intent in open {
+            if !self.may_ask(2) {
+                return Ok(());
+            }
+            let outcome = self.reversals_of(&payment_intent).await;
+            // It stays open, so that it comes again.
+            self.see(outcome);
+        }
+        Ok(())
+    }
+
+    async fn reversals_of(&mut self, payment_intent: &str) -> Result<()> {
+        for fact in self.api.reversals_of(payment_intent).await? {
+            payments::reverse(self.deployment, fact).await?;
+            self.done.reversals += 1;
+        }
+        Ok(())
+    }
+
     async fn judge_again(&mut self, link: &str, began: i64) -> Result<()> {
         let (payment_link, currency) = (link.to_owned(), self.deployment.config.currency.clone());
-        let command = AggregateCommand::ToJudge { payment_link, currency, most: 20 };
+        let command = AggregateCommand::ToJudge { payment_link, currency, most: 100 };
         let Reply::ToJudge(unclaimed) = self.ask(command).await? else { return Err(unexpected()) };
         for unclaimed in unclaimed {
             let reference = unclaimed.client_reference_id.unwrap_or_default();
-            if let (Some(_), Some(payment_intent)) =
+            let (Some(_), Some(payment_intent)) =
                 (self.deployment.config.references.verify(&reference), unclaimed.payment_intent)
-            {
-                self.requests += 1;
-                if let Some(session) = self.api.session_of(&payment_intent).await? {
-                    self.session(&session, began).await?;
-                }
+            else {
+                continue;
+            };
+            if !self.may_ask(3) {
+                return Ok(());
             }
+            let task = Task::Payment(payment_intent);
+            let outcome = self.carry_out(&task, began).await;
+            self.note(&task, outcome).await?;
         }
         Ok(())
+    }
+
+    /// Looks through sessions, newest first; answers whether the pass came to its end.
+    async fn sessions(&mut self, sweep: &mut Sweep, link: &str, started: i64) -> Result<bool> {
+        let (since, until) = sweep.window(Track::Sessions, started);
+        let mut after: Option<String> = None;
+        while self.may_ask(1) {
+            let page = self.api.sessions(link, since, until, after.as_deref()).await?;
+            let stop = self.page(&page.data, sweep.began).await?;
+            after = page.data.last().filter(|_| page.has_more).map(|last| last.id.clone());
+            let back_to = stop.or_else(|| page.data.last().filter(|_| page.has_more).map(|last| last.created));
+            if self.store(sweep, Track::Sessions, started, stop.is_some(), back_to).await? {
+                return Ok(back_to.is_none());
+            }
+        }
+        Ok(false)
     }
 
     /// Answers where the run had to stop, by the time of the session that comes next.
@@ -131,14 +222,58 @@ impl Run<'_> {
         let unknown: HashSet<String> = unknown.into_iter().collect();
         for (session, key) in sessions.iter().zip(&keys) {
             if unknown.contains(key) {
-                if self.requests >= MAX_REQUESTS {
+                if !self.may_ask(2) {
                     return Ok(Some(session.created));
                 }
-                self.session(session, began).await?;
+                let outcome = self.session(session, began).await;
+                match &session.payment_intent {
+                    Some(payment_intent) => {
+                        self.note(&Task::Payment(payment_intent.0.clone()), outcome).await?;
+                    }
+                    // Nothing else names it; the next pass finds it again.
+                    None => {
+                        self.see(outcome);
+                    }
+                }
             }
             self.done.sessions += 1;
         }
         Ok(None)
+    }
+
+    /// Stores how far the run has come, after each page, so that nothing which fails later takes it back. Answers whether
+    /// that was all for now.
+    async fn store(
+        &self,
+        sweep: &mut Sweep,
+        track: Track,
+        started: i64,
+        stopped: bool,
+        back_to: Option<i64>,
+    ) -> Result<bool> {
+        sweep.came_to(track, started, back_to);
+        self.tell(AggregateCommand::Swept { sweep: *sweep }).await?;
+        Ok(stopped || back_to.is_none())
+    }
+
+    async fn carry_out(&mut self, task: &Task, began: i64) -> Result<()> {
+        let fact = match task {
+            Task::Payment(payment_intent) => {
+                return match self.api.session_of(payment_intent).await? {
+                    Some(session) => self.session(&session, began).await,
+                    None => Ok(()),
+                };
+            }
+            Task::Refund(id) => self.api.refund(id).await,
+            Task::Dispute(id) => self.api.dispute(id).await,
+        };
+        match fact {
+            Ok(fact) => payments::reverse(self.deployment, fact).await?,
+            Err(ApiError::NotFound) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        }
+        self.done.reversals += 1;
+        Ok(())
     }
 
     async fn session(&mut self, session: &CheckoutSession, began: i64) -> Result<()> {
@@ -153,28 +288,50 @@ impl Run<'_> {
             Verdict::Credit(credit) => {
                 // They wait in the directory for the credit, so that nothing which fails between can lose them.
                 if let Some(payment_intent) = &credit.payment_intent {
-                    self.requests += 2;
                     for fact in self.api.reversals_of(payment_intent).await? {
                         payments::park(self.deployment, payment_intent, fact).await?;
                         self.done.reversals += 1;
                     }
                 }
                 payments::keep_currency(self.deployment).await?;
-                match self.deployment.stubs.credit(credit.into()).await {
-                    Ok(_) => self.done.credited += 1,
-                    // One account in trouble keeps no other's payment waiting.
-                    Err(error) => self.failed = Some(error),
-                }
+                self.deployment.stubs.credit(credit.into()).await?;
+                self.done.credited += 1;
             }
         }
         Ok(())
     }
 
+    /// What failed goes on the list, so that it keeps nothing else waiting; answers whether it was done.
+    async fn note(&mut self, task: &Task, outcome: Result<()>) -> Result<bool> {
+        let done = self.see(outcome);
+        if !done {
+            self.tell(AggregateCommand::Again { what: task.to_string() }).await?;
+        }
+        Ok(done)
+    }
+
+    fn see(&mut self, outcome: Result<()>) -> bool {
+        let Err(error) = outcome else { return true };
+        worker::console_error!("the sweep tries again later: {error}");
+        self.done.failed += 1;
+        if matches!(&error.0, Kind::Cause(cause) if cause.is::<ApiError>()) {
+            self.errors += 1;
+            if self.errors >= MAX_ERRORS {
+                self.trouble = Some(error);
+            }
+        }
+        false
+    }
+
     async fn ask(&self, command: AggregateCommand) -> Result<Reply> {
         Ok(self.deployment.stubs.call(&Address::Aggregate, command, Vec::new()).await?)
     }
+
+    async fn tell(&self, command: AggregateCommand) -> Result<()> {
+        Ok(self.deployment.stubs.done(&Address::Aggregate, command).await?)
+    }
 }
 
-fn unexpected() -> crate::error::Error {
+fn unexpected() -> Error {
     io::Error::other("the aggregate gave an answer that fits no question about the sweep").into()
 }

@@ -1,3 +1,4 @@
+use std::cell::Cell;
 use std::fmt;
 use std::time::Duration;
 
@@ -30,6 +31,8 @@ const DEADLINE: Duration = Duration::from_secs(15);
 pub(crate) struct Api<'a> {
     pub(crate) base: &'a str,
     pub(crate) secret: &'a str,
+    /// Requests made so far.
+    pub(crate) asked: Cell<u32>,
 }
 
 /// Stripe did not answer what was asked; the text never holds a key.
@@ -103,6 +106,18 @@ impl Api<'_> {
         Ok(page.data.into_iter().next())
     }
 
+    /// A refund as it stands.
+    pub(crate) async fn refund(&self, id: &str) -> Result<ReversalFact, ApiError> {
+        let at = now() / 1_000;
+        Ok(self.get::<Refund>(&format!("/v1/refunds/{id}")).await?.fact(at))
+    }
+
+    /// A dispute as it stands.
+    pub(crate) async fn dispute(&self, id: &str) -> Result<ReversalFact, ApiError> {
+        let at = now() / 1_000;
+        Ok(self.get::<Dispute>(&format!("/v1/disputes/{id}")).await?.fact("", at))
+    }
+
     /// All refunds and disputes of a payment, as they stand.
     pub(crate) async fn reversals_of(&self, payment_intent: &str) -> Result<Vec<ReversalFact>, ApiError> {
         let at = now() / 1_000;
@@ -169,6 +184,7 @@ impl Api<'_> {
     }
 
     async fn body(&self, path: &str) -> Result<String, ApiError> {
+        self.asked.set(self.asked.get() + 1);
         let other = |cause: String| ApiError::Other(cause);
         let deadline = Delay::from(DEADLINE);
         let answer = self.fetch(path);

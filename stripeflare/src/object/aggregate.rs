@@ -47,6 +47,15 @@ impl Inner {
                 Reply::ToJudge(aggregate::to_judge(&self.storage, &payment_link, &currency, most, now)?)
             }
             AggregateCommand::Unknown { keys } => Reply::Unknown(aggregate::unknown(&self.storage, &keys)?),
+            AggregateCommand::Due { most } => Reply::Due(aggregate::due(&self.storage, most, now)?),
+            AggregateCommand::Again { what } => {
+                aggregate::failed(&self.storage, &what, now)?;
+                Reply::Done
+            }
+            AggregateCommand::NotAgain { what } => {
+                aggregate::done(&self.storage, &what)?;
+                Reply::Done
+            }
             AggregateCommand::Sweep => Reply::Sweep(Sweep::load(&self.storage)?),
             AggregateCommand::Swept { sweep } => {
                 sweep.save(&self.storage)?;
