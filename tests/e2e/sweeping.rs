@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use cargo_stripeflare::stripe::{ApiFault, DisputeRequest, Method as Pay, PayRequest, RefundStatus, StandInOptions};
+use cargo_stripeflare::stripe::{
+    ApiFault, DisputeEnd, DisputeRequest, Method as Pay, PayRequest, RefundStatus, StandInOptions,
+};
 use reqwest::Method;
 use serde_json::Value;
 use tests::audit::{Audit, audit_at_rest};
@@ -156,6 +158,62 @@ async fn money_that_nobody_was_credited_for_is_judged_again_by_todays_variables(
     Ok(())
 }
 
+/// The payment was told; what happened to it later was not.
+#[tokio::test]
+async fn refunds_and_disputes_that_no_webhook_told_are_found() -> Result<()> {
+    let world = World::with(silent(), &[]).await?;
+    let customer = world.newcomer().await;
+    let first = world.stripe.pay(&PayRequest::new(1_000, &customer.reference)).await?;
+    let second = world.stripe.pay(&PayRequest::new(500, &customer.reference)).await?;
+    webhooks_arrive(&world).await;
+    assert_eq!(world.balance(&customer).await, 1_500.0);
+    at_rest(&world).await?;
+    let refund = world.stripe.refund(&charge(&world, &first), Some(300), RefundStatus::Pending)?;
+    let inquiry = DisputeRequest { inquiry: true, ..DisputeRequest::new(charge(&world, &second)) };
+    let inquiry = world.stripe.open_dispute(&inquiry)?;
+    let frozen = async || Ok::<_, anyhow::Error>(at_rest(&world).await?.accounts[customer.account()].frozen);
+
+    assert_eq!(figures(&sweep(&world).await)[1..], [0, 0, 0]);
+    assert_eq!((world.balance(&customer).await, frozen().await?), (1_200.0, 5_000_000));
+    world.stripe.close_dispute(inquiry["id"].as_str().unwrap(), DisputeEnd::WarningClosed)?;
+    world.stripe.update_refund(refund["id"].as_str().unwrap(), RefundStatus::Failed)?;
+    assert_eq!((world.balance(&customer).await, frozen().await?), (1_200.0, 5_000_000));
+    for _ in 0..2 {
+        assert!(sweep(&world).await.body.contains("complete: true"));
+        assert_eq!((world.balance(&customer).await, frozen().await?), (1_500.0, 0));
+    }
+    webhooks_arrive(&world).await;
+    assert_eq!((world.balance(&customer).await, frozen().await?), (1_500.0, 0), "late webhooks change nothing");
+    Ok(())
+}
+
+/// Even where the events of its end are gone: what has not ended is asked about until it has.
+#[tokio::test]
+async fn what_is_open_is_asked_about_until_it_ends() -> Result<()> {
+    let mut world = World::with(silent(), &[]).await?;
+    let customer = world.newcomer().await;
+    let session = world.stripe.pay(&PayRequest::new(500, &customer.reference)).await?;
+    let dispute = world.stripe.open_dispute(&DisputeRequest::new(charge(&world, &session)))?;
+    world.stripe.withdraw_disputed(dispute["id"].as_str().unwrap())?;
+    webhooks_arrive(&world).await;
+    assert_eq!(world.balance(&customer).await, 0.0);
+    world.stripe.close_dispute(dispute["id"].as_str().unwrap(), DisputeEnd::Won)?;
+    world.stripe.reinstate_disputed(dispute["id"].as_str().unwrap(), None)?;
+    at_rest(&world).await?;
+
+    // As if all events had been looked through already.
+    world.workerd.kill9().await?;
+    let swept = "INSERT OR REPLACE INTO meta (key, value) SELECT 'events swept', 4000000000 WHERE EXISTS (SELECT 1 FROM all_payments)";
+    let files = world.workerd.object_files()?;
+    let changed = files.iter().filter_map(|file| rusqlite::Connection::open(file).ok()?.execute(swept, []).ok());
+    assert_eq!(changed.sum::<usize>(), 1);
+    world.workerd.restart().await?;
+    assert_eq!(figures(&sweep(&world).await)[1..], [0, 0, 0]);
+    assert_eq!(world.balance(&customer).await, 500.0);
+    at_rest(&world).await?;
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_long_sweep_goes_on_where_it_ended_within_forty_requests_a_run() -> Result<()> {
     let world = World::with(silent(), &[]).await?;
@@ -220,7 +278,7 @@ async fn an_account_in_trouble_is_credited_later_and_keeps_no_other_waiting() ->
     assert_eq!((figures(&run), run.body.contains("complete: true")), ([3, 1, 0, 1], true), "{run:?}");
     assert_eq!((world.balance(&ada).await, world.balance(&bob).await), (100.0, 300.0));
     world.stripe.refund(&charge(&world, &session), Some(200), RefundStatus::Succeeded)?;
-    assert_eq!(figures(&sweep(&world).await)[3], 1);
+    assert_eq!(figures(&sweep(&world).await)[3], 2, "its refund finds no credit yet");
     intruder.execute_batch("DROP TRIGGER fails")?;
     drop(intruder);
 
@@ -230,7 +288,7 @@ async fn an_account_in_trouble_is_credited_later_and_keeps_no_other_waiting() ->
         let files = world.workerd.object_files().unwrap().into_iter();
         files.filter_map(|file| rusqlite::Connection::open(file).ok()?.execute(statement, []).ok()).sum()
     };
-    assert_eq!(listed("UPDATE again SET next_at = 0"), 1);
+    assert_eq!(listed("UPDATE again SET next_at = 0"), 2);
     world.workerd.restart().await?;
     assert_eq!(figures(&sweep(&world).await)[3], 0);
     assert_eq!((world.balance(&ada).await, world.balance(&bob).await), (400.0, 300.0));

@@ -46,7 +46,8 @@ pub struct Reconciled {
 /// Finds what no webhook told: credits payments, and takes refunds and disputes. For a cron trigger, once an hour or so; it may
 /// run as often as you like.
 ///
-/// It asks Stripe for the completed Checkout Sessions of the payment link, back to thirty days before the last pass. It asks again about what could not be done before, about refunds that are
+/// It asks Stripe for the completed Checkout Sessions of the payment link, back to thirty days before the last pass, and for
+/// the events of refunds and disputes since then. It asks again about what could not be done before, about refunds that are
 /// pending and disputes that are open, and about money that nobody was credited for and that today's variables may credit.
 /// What is known already stays as it is; a webhook that comes after the sweep changes nothing. Payments for another version of
 /// the application are not credited, and those from before this version's data began not recorded either.
@@ -135,8 +136,20 @@ impl Run<'_> {
         self.judge_again(&link, sweep.began).await?;
         self.most += FOR_NEW;
 
-        self.done.complete = self.sessions(&mut sweep, &link, started).await?;
-        self.trouble.take().map_or(Ok(()), Err)
+        let (mut complete, mut failed) = (true, None);
+        for track in sweep.order() {
+            let outcome = match track {
+                Track::Sessions => self.sessions(&mut sweep, &link, started).await,
+                Track::Events => self.events(&mut sweep, started).await,
+            };
+            // Where the one fails, the other goes on.
+            complete &= outcome.unwrap_or_else(|error| {
+                failed = Some(error);
+                false
+            });
+        }
+        self.done.complete = complete;
+        self.trouble.take().or(failed).map_or(Ok(()), Err)
     }
 
     fn may_ask(&self, requests: u32) -> bool {
@@ -239,6 +252,35 @@ impl Run<'_> {
             self.done.sessions += 1;
         }
         Ok(None)
+    }
+
+    /// Looks through events, newest first, and asks about what they are about; answers whether the pass came to its end.
+    async fn events(&mut self, sweep: &mut Sweep, started: i64) -> Result<bool> {
+        let (since, until) = sweep.window(Track::Events, started);
+        let (mut after, mut seen): (Option<String>, HashSet<String>) = (None, HashSet::new());
+        while self.may_ask(1) {
+            let page = self.api.events(since, until, after.as_deref()).await?;
+            let mut stop = None;
+            for event in &page.data {
+                if !seen.insert(event.object().to_owned()) {
+                    continue;
+                }
+                if !self.may_ask(2) {
+                    stop = Some(event.created);
+                    break;
+                }
+                let id = event.object().to_owned();
+                let task = if event.kind.starts_with("refund.") { Task::Refund(id) } else { Task::Dispute(id) };
+                let outcome = self.carry_out(&task, sweep.began).await;
+                self.note(&task, outcome).await?;
+            }
+            after = page.data.last().filter(|_| page.has_more).map(|last| last.id.clone());
+            let back_to = stop.or_else(|| page.data.last().filter(|_| page.has_more).map(|last| last.created));
+            if self.store(sweep, Track::Events, started, stop.is_some(), back_to).await? {
+                return Ok(back_to.is_none());
+            }
+        }
+        Ok(false)
     }
 
     /// Stores how far the run has come, after each page, so that nothing which fails later takes it back. Answers whether

@@ -61,6 +61,37 @@ pub(crate) struct Page<T> {
     pub(crate) has_more: bool,
 }
 
+/// An event as a pointer to what it is about: its own shape is of the webhook endpoint's version, not of ours.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Pointer {
+    pub(crate) id: String,
+    pub(crate) created: i64,
+    #[serde(rename = "type")]
+    pub(crate) kind: String,
+    data: PointerData,
+}
+
+#[derive(Debug, Deserialize)]
+struct PointerData {
+    object: Object,
+}
+
+#[derive(Debug, Deserialize)]
+struct Object {
+    id: String,
+}
+
+impl Pointer {
+    pub(crate) fn object(&self) -> &str {
+        &self.data.object.id
+    }
+}
+
+/// Of refunds and disputes.
+const EVENTS: &str = "types[]=refund.created&types[]=refund.updated&types[]=refund.failed\
+    &types[]=charge.dispute.created&types[]=charge.dispute.updated&types[]=charge.dispute.closed\
+    &types[]=charge.dispute.funds_withdrawn&types[]=charge.dispute.funds_reinstated";
+
 /// More refunds or disputes of one payment than so many pages of a hundred nobody has.
 const MAX_PAGES: u32 = 20;
 
@@ -104,6 +135,12 @@ impl Api<'_> {
         let page: Page<CheckoutSession> =
             self.get(&format!("/v1/checkout/sessions?payment_intent={payment_intent}&limit=1")).await?;
         Ok(page.data.into_iter().next())
+    }
+
+    /// Events of refunds and disputes between two seconds, both included. Stripe keeps them for thirty days.
+    pub(crate) async fn events(&self, since: i64, until: i64, after: Option<&str>) -> Result<Page<Pointer>, ApiError> {
+        let path = format!("/v1/events?{EVENTS}&created[gte]={since}&created[lte]={until}&limit=100");
+        self.page(&path, after).await
     }
 
     /// A refund as it stands.
