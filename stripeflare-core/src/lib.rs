@@ -6,6 +6,7 @@
 
 pub mod account;
 pub mod aggregate;
+pub mod bytes;
 pub mod clock;
 pub mod directory;
 pub mod error;

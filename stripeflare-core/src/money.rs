@@ -225,9 +225,12 @@ impl FromStr for Cents {
 const EXACT_AS_DOUBLE: i64 = (1 << 38) * SCALE;
 
 /// A JSON number in cents: `500`, `0.25`. A fraction so large that a double would not hold it is a decimal string.
+/// Where no person reads it, the raw count.
 impl Serialize for Cents {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if self.0 % SCALE == 0 {
+        if !serializer.is_human_readable() {
+            units::serialize(self, serializer)
+        } else if self.0 % SCALE == 0 {
             serializer.serialize_i64(self.0 / SCALE)
         } else if self.0.abs() < EXACT_AS_DOUBLE {
             serializer.serialize_f64(self.0 as f64 / SCALE as f64)
@@ -266,6 +269,9 @@ impl<'de> Deserialize<'de> for Cents {
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Cents, E> {
                 text.parse().map_err(E::custom)
             }
+        }
+        if !deserializer.is_human_readable() {
+            return units::deserialize(deserializer);
         }
         deserializer.deserialize_any(InCents)
     }

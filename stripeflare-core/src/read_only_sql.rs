@@ -20,8 +20,7 @@ pub struct Table {
 pub fn size(row: &Row) -> usize {
     let of = |value: &Value| match value {
         Value::Text(text) => text.len(),
-        // As a list of numbers.
-        Value::Blob(bytes) => bytes.len() * 4,
+        Value::Blob(bytes) => bytes.len(),
         _ => 16,
     };
     row.iter().map(of).sum()

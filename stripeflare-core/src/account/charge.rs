@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::account::refusal::Refusal;
+use crate::account::refusal::{NotCharged, Short};
 use crate::account::wallet::Wallet;
 use crate::error::WalletError;
 use crate::money::{Cents, units};
@@ -39,7 +39,7 @@ impl Wallet<'_> {
     /// Charges at once, without a hold.
     ///
     /// Checked in this order: the key, that the account is still there, the caps of the caller's token, the money.
-    pub fn charge(&mut self, charge: &Charge) -> Result<Result<Charged, Refusal>, WalletError> {
+    pub fn charge(&mut self, charge: &Charge) -> Result<Result<Charged, NotCharged>, WalletError> {
         assert!(charge.amount.is_positive(), "a charge is for more than nothing");
         let key = format!("charge:{}", charge.key);
         let available = self.available()?;
@@ -47,18 +47,18 @@ impl Wallet<'_> {
             return Ok(if amount == -charge.amount {
                 Ok(Charged { already: true, available })
             } else {
-                Err(Refusal::KeyReused)
+                Err(NotCharged::KeyReused)
             });
         }
-        if let Some(refusal) = self.cap_on(charge.amount)? {
-            return Ok(Err(refusal));
+        if let Some(short) = self.cap_on(charge.amount)? {
+            return Ok(Err(short.into()));
         }
         let enough = match charge.overdraft {
             Overdraft::Deny => available >= charge.amount,
             Overdraft::Allow => available.is_positive(),
         };
         if !enough {
-            return Ok(Err(Refusal::Insufficient { balance: self.spendable()?, available }));
+            return Ok(Err(Short::Insufficient { balance: self.spendable()?, available }.into()));
         }
         self.write("charge", &key, -charge.amount, Some(&charge.detail))?;
         self.count_spent(self.capped_token().as_ref(), charge.amount)?;

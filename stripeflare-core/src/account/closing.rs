@@ -1,6 +1,6 @@
 //! The end of an account.
 
-use crate::account::refusal::Refusal;
+use crate::account::refusal::NotClosed;
 use crate::account::wallet::Wallet;
 use crate::error::WalletError;
 use crate::money::Cents;
@@ -23,13 +23,13 @@ impl Wallet<'_> {
         schema: &Schema,
         key: &str,
         forfeit: bool,
-    ) -> Result<Result<(), Refusal>, WalletError> {
+    ) -> Result<Result<(), NotClosed>, WalletError> {
         if self.open_holds().next().is_some() {
-            return Ok(Err(Refusal::CallsRunning));
+            return Ok(Err(NotClosed::CallsRunning));
         }
         let left = self.available()?.max(Cents::ZERO);
         if left.is_positive() && !forfeit {
-            return Ok(Err(Refusal::MoneyLeft { amount: left }));
+            return Ok(Err(NotClosed::MoneyLeft { amount: left }));
         }
         self.write("close", &entry_key(key), -left, None)?;
         for token in self.tokens()? {
@@ -95,11 +95,11 @@ mod tests {
         at(&sql, |wallet| {
             wallet.authenticate(&first).unwrap().unwrap();
             wallet.reserve(&hold, Cents::new(1), 60).unwrap().unwrap();
-            assert_eq!(wallet.close_account(&SCHEMA, "k", true).unwrap(), Err(Refusal::CallsRunning));
+            assert_eq!(wallet.close_account(&SCHEMA, "k", true).unwrap(), Err(NotClosed::CallsRunning));
         });
         at(&sql, |wallet| {
             wallet.settle(&Ending { hold, outcome: Outcome::Release, key: None, token: None }).unwrap();
-            let refusal = Refusal::MoneyLeft { amount: Cents::new(10) };
+            let refusal = NotClosed::MoneyLeft { amount: Cents::new(10) };
             assert_eq!(wallet.close_account(&SCHEMA, "k", false).unwrap(), Err(refusal));
             assert!(!wallet.is_closed_by("k").unwrap());
             // The login that began to claim it is over.

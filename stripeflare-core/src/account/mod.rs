@@ -27,7 +27,7 @@ pub use fold::BATCH as FOLD_BATCH;
 pub use hold::{DELIVERY_MS, Ending, Hold, HoldId, MAX_HOLDS, Outcome, Report, Settled};
 pub use idempotency::{Claim, IdempotencyKey, KeptAnswer};
 pub use payment::Credit;
-pub use refusal::Refusal;
+pub use refusal::{LastToken, NotCharged, NotClosed, NotReserved, Rotated, Short, TooManyTokens};
 pub use reversal::{Kind, Reversal};
 pub use row::AccountRow;
 pub use snapshot::{SentPayment, Snapshot};

@@ -1,13 +1,14 @@
+//! Why an account does not do what it is asked: to each command its own.
+
 use serde::{Deserialize, Serialize};
 
+use crate::account::idempotency::Claim;
 use crate::account::tokens::Cap;
 use crate::money::{Cents, units};
 
-/// Why money was neither held nor charged.
+/// There is not enough to spend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Refusal {
-    /// Nobody has paid into this account yet.
-    Unregistered,
+pub enum Short {
     /// Less is available than asked for.
     Insufficient {
         /// Without what disputes freeze.
@@ -17,13 +18,6 @@ pub enum Refusal {
         #[serde(with = "units")]
         available: Cents,
     },
-    /// `MAX_HOLDS` are open.
-    TooManyHolds {
-        #[serde(with = "units")]
-        available: Cents,
-    },
-    /// The key was used before for another amount.
-    KeyReused,
     /// More than the caller's token may spend.
     TokenCap {
         cap: Cap,
@@ -33,12 +27,56 @@ pub enum Refusal {
         #[serde(with = "units")]
         left: Cents,
     },
-    /// The account has as many tokens as it may have.
-    TooManyTokens,
-    /// The caller's secret has a successor, and only that may have another one.
-    Rotated,
-    /// Without this token nobody could get at the account's money.
-    LastToken,
+}
+
+/// Why no money was set aside.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum NotReserved {
+    Short(Short),
+    /// `MAX_HOLDS` are open.
+    TooManyHolds {
+        #[serde(with = "units")]
+        available: Cents,
+    },
+    /// The caller's key stands for a call already.
+    Claimed(Claim),
+}
+
+impl From<Short> for NotReserved {
+    fn from(short: Short) -> Self {
+        Self::Short(short)
+    }
+}
+
+/// Why nothing was charged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum NotCharged {
+    Short(Short),
+    /// The key was used before for another amount.
+    KeyReused,
+}
+
+impl From<Short> for NotCharged {
+    fn from(short: Short) -> Self {
+        Self::Short(short)
+    }
+}
+
+/// The account has as many tokens as it may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TooManyTokens;
+
+/// The caller's secret has a successor, and only that may have another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rotated;
+
+/// Without this token nobody could get at the account's money.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastToken;
+
+/// Why an account was not closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum NotClosed {
     /// There is money left.
     MoneyLeft {
         #[serde(with = "units")]

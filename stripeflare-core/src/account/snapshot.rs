@@ -20,7 +20,7 @@ pub struct Snapshot {
     pub account: AccountRow,
     pub payments: Vec<SentPayment>,
     /// The revision up to which the message tells everything.
-    revision: i64,
+    pub(crate) revision: i64,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -79,6 +79,25 @@ impl<'a> Wallet<'a> {
 
     /// Writes the row, if anything changed, and answers what the caller may see of it.
     pub fn save(mut self) -> Result<AccountRow, WalletError> {
+        self.write_row()?;
+        if !self.may_manage() {
+            self.account.hide_person();
+        }
+        Ok(self.account)
+    }
+
+    /// The same, for a command that is not over.
+    pub fn show(&mut self) -> Result<AccountRow, WalletError> {
+        self.write_row()?;
+        let mut account = self.account.clone();
+        if !self.may_manage() {
+            account.hide_person();
+        }
+        Ok(account)
+    }
+
+    /// Writes the row, if anything changed since it was written.
+    pub(crate) fn write_row(&mut self) -> Result<(), WalletError> {
         if self.changed {
             self.expire()?;
             let now = self.now;
@@ -95,10 +114,8 @@ impl<'a> Wallet<'a> {
                     now.into(),
                 ],
             )?;
+            self.changed = false;
         }
-        if !self.may_manage() {
-            self.account.hide_person();
-        }
-        Ok(self.account)
+        Ok(())
     }
 }

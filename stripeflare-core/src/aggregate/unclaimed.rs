@@ -38,7 +38,7 @@ pub struct Assignment {
 
 /// What follows from it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Assigned {
+pub struct AssignedCredit {
     pub credit: Credit,
     /// What is known of refunds and disputes of the payment: to be taken from the credit.
     pub reversals: Vec<Reversal>,
@@ -117,12 +117,12 @@ fn reversals_where(sql: &dyn Sql, column: &'static str, value: &str) -> Result<V
 
 /// The credit with what is to be taken of it: all in the currency that it was paid in, of which a credit in another knows
 /// nothing.
-fn with_reversals(sql: &dyn Sql, credit: Credit) -> Result<Assigned, SqlError> {
+fn with_reversals(sql: &dyn Sql, credit: Credit) -> Result<AssignedCredit, SqlError> {
     let reversals = match &credit.payment_intent {
         Some(payment_intent) if credit.paid.is_some() => reversals_where(sql, "payment_intent", payment_intent)?,
         _ => Vec::new(),
     };
-    Ok(Assigned { credit, reversals })
+    Ok(AssignedCredit { credit, reversals })
 }
 
 /// Some that nobody was assigned and that another setting of the variables might credit: paid through this link in this currency,
@@ -160,7 +160,7 @@ pub fn to_judge(
 /// currency that it was paid in, it is at most what was paid.
 ///
 /// `Err` says to the operator why not.
-pub fn assign(sql: &dyn Sql, wish: &Assignment, now: Millis) -> Result<Result<Assigned, String>, SqlError> {
+pub fn assign(sql: &dyn Sql, wish: &Assignment, now: Millis) -> Result<Result<AssignedCredit, String>, SqlError> {
     let select =
         "SELECT amount, currency, payment_intent, went_back, assigned_to, assigned_amount FROM unclaimed WHERE key = ?";
     let Some(row) = sql.run(select, &[wish.key.as_str().into()])?.pop() else {
@@ -207,7 +207,7 @@ fn in_cents(amount: i64) -> Option<Cents> {
 }
 
 /// Assignments whose credit may not have arrived yet, in a deployment of this currency.
-pub fn assigned(sql: &dyn Sql, currency: &str, most: i64) -> Result<Vec<Assigned>, SqlError> {
+pub fn assigned(sql: &dyn Sql, currency: &str, most: i64) -> Result<Vec<AssignedCredit>, SqlError> {
     let select = "SELECT key, payment_intent, assigned_to, assigned_amount, amount, currency FROM unclaimed
         WHERE assigned_to IS NOT NULL AND done = 0 ORDER BY assigned_at LIMIT ?";
     let read = |row: Row| {
@@ -276,7 +276,7 @@ mod tests {
     #[test]
     fn money_is_assigned_once() {
         let sql = aggregate();
-        let Assigned { credit, reversals } = assign(&sql, &wish("dollars", 7, None), 3).unwrap().unwrap();
+        let AssignedCredit { credit, reversals } = assign(&sql, &wish("dollars", 7, None), 3).unwrap().unwrap();
         assert_eq!((credit.paid, reversals.len()), (Some(Cents::new(500)), 0));
         assert_eq!((credit.amount, credit.key.as_str()), (Cents::new(500), "dollars"));
         assert_eq!(credit.payment_intent.as_deref(), Some("pi_dollars"));

@@ -9,8 +9,8 @@ use proptest_state_machine::{ReferenceStateMachine, StateMachineTest, prop_state
 
 use super::histories;
 use crate::account::{
-    Cap, Caps, Charge, Credit, DELIVERY_MS, Ending, HoldId, Kind, MAX_HOLDS, NewToken, Outcome, Overdraft, Refusal,
-    Report, Reversal, Settled, Wallet,
+    Cap, Caps, Charge, Credit, DELIVERY_MS, Ending, HoldId, Kind, MAX_HOLDS, NewToken, NotCharged, NotReserved,
+    Outcome, Overdraft, Report, Reversal, Settled, Short, Wallet,
 };
 use crate::clock::{DAY_MS, Millis};
 use crate::error::WalletError;
@@ -83,7 +83,8 @@ enum Said {
     Held,
     Renewed(bool),
     HoldReused,
-    Refused(Refusal),
+    NotReserved(NotReserved),
+    NotCharged(NotCharged),
     Settled(Settled),
     Charged { already: bool },
     Reversed(bool),
@@ -154,7 +155,7 @@ impl Model {
         self.spent.iter().filter(|(by, _, at)| *by == token && of(*at)).map(|(_, units, _)| units).sum()
     }
 
-    fn cap_on(&self, token: u8, units: i64) -> Option<Said> {
+    fn cap_on(&self, token: u8, units: i64) -> Option<Short> {
         let held: i64 = self.open().filter(|hold| hold.token == token).map(|hold| hold.units).sum();
         let [day, total] = CAPS[usize::from(token)];
         let today = self.spent(token, |at| at / DAY_MS == self.now / DAY_MS);
@@ -163,7 +164,7 @@ impl Model {
             let left = (limit - spent).max(0);
             if left - held < units {
                 let (limit, left) = (Cents::from_units(limit), Cents::from_units(left));
-                return Some(Said::Refused(Refusal::TokenCap { cap, limit, left }));
+                return Some(Short::TokenCap { cap, limit, left });
             }
         }
         None
@@ -210,9 +211,9 @@ impl Model {
         self.spendable() - self.open().map(|hold| hold.units).sum::<i64>()
     }
 
-    fn insufficient(&self) -> Said {
+    fn insufficient(&self) -> Short {
         let (balance, available) = (Cents::from_units(self.spendable()), Cents::from_units(self.available()));
-        Said::Refused(Refusal::Insufficient { balance, available })
+        Short::Insufficient { balance, available }
     }
 
     fn step(&mut self, step: &Step) -> Said {
@@ -250,13 +251,13 @@ impl Model {
                 }
                 if self.open().count() >= MAX_HOLDS {
                     let available = Cents::from_units(self.available());
-                    return Said::Refused(Refusal::TooManyHolds { available });
+                    return Said::NotReserved(NotReserved::TooManyHolds { available });
                 }
-                if let Some(refused) = self.cap_on(token, units) {
-                    return refused;
+                if let Some(short) = self.cap_on(token, units) {
+                    return Said::NotReserved(short.into());
                 }
                 if self.available() < units {
-                    return self.insufficient();
+                    return Said::NotReserved(self.insufficient().into());
                 }
                 let expires_at = self.now + Millis::from(seconds) * 1_000 + DELIVERY_MS;
                 self.holds.insert(hold, Held { units, expires_at, reported: 0, ended: false, token });
@@ -304,14 +305,18 @@ impl Model {
             Step::Charge { key, units, overdraft, token } => {
                 if let Some(before) = self.charges.get(&key) {
                     let same = *before == units;
-                    return if same { Said::Charged { already: true } } else { Said::Refused(Refusal::KeyReused) };
+                    return if same {
+                        Said::Charged { already: true }
+                    } else {
+                        Said::NotCharged(NotCharged::KeyReused)
+                    };
                 }
-                if let Some(refused) = self.cap_on(token, units) {
-                    return refused;
+                if let Some(short) = self.cap_on(token, units) {
+                    return Said::NotCharged(short.into());
                 }
                 let available = self.available();
                 if if overdraft { available <= 0 } else { available < units } {
-                    return self.insufficient();
+                    return Said::NotCharged(self.insufficient().into());
                 }
                 self.charges.insert(key, units);
                 self.spent.push((token, units, self.now));
@@ -488,7 +493,7 @@ impl Real {
                         }
                         Said::Held
                     }
-                    Err(refusal) => Said::Refused(refusal),
+                    Err(refusal) => Said::NotReserved(refusal),
                 }
             }
             // `per_mille` holds the units by now, here and below: only the model knows what was held.
@@ -509,7 +514,7 @@ impl Real {
                 let (key, amount) = (key.to_string(), Cents::from_units(units));
                 match wallet.charge(&Charge { key, amount, overdraft, detail: "job".into() })? {
                     Ok(charged) => Said::Charged { already: charged.already },
-                    Err(refusal) => Said::Refused(refusal),
+                    Err(refusal) => Said::NotCharged(refusal),
                 }
             }
             Step::Reverse { payment, reversal, dispute, units, taken_per_mille, closed, moves, at } => {

@@ -7,10 +7,10 @@ use crate::sql::{Reader, Sql, SqlError};
 const PREFIX: &str = "currency ";
 
 /// Remembers, the first time, in which currency this database counts.
-pub fn keep_currency(sql: &dyn Sql, currency: &str) -> Result<(), WalletError> {
+pub fn keep_currency(sql: &dyn Sql, currency: &str) -> Result<(), SqlError> {
     match kept(sql)? {
-        None => Ok(remember(sql, &format!("{PREFIX}{currency}"), 1)?),
-        Some(kept) => compare(&kept, currency),
+        None => remember(sql, &format!("{PREFIX}{currency}"), 1),
+        Some(kept) => compare(&kept, currency).map_err(|error| SqlError(error.to_string())),
     }
 }
 
@@ -48,8 +48,8 @@ mod tests {
         keep_currency(&sql, "jpy").unwrap();
         keep_currency(&sql, "jpy").unwrap();
         check_currency(&sql, "jpy").unwrap();
-        for error in [check_currency(&sql, "usd").unwrap_err(), keep_currency(&sql, "usd").unwrap_err()] {
-            let text = error.to_string();
+        let errors = (check_currency(&sql, "usd").unwrap_err(), keep_currency(&sql, "usd").unwrap_err());
+        for text in [errors.0.to_string(), errors.1.to_string()] {
             assert!(text.contains("STRIPE_CURRENCY") && text.contains("jpy"), "{text}");
         }
     }

@@ -6,13 +6,11 @@ use syn::spanned::Spanned;
 
 use super::parse::RawMain;
 use super::validate::Entry;
-use crate::paths::Std;
 
 /// `recorded` is the user type that the schema lock is about.
 pub(super) fn expand(entry: &Entry<'_>, recorded: Option<&str>) -> TokenStream {
     let RawMain { private: p, function, .. } = entry.raw;
     let Entry { app, version, .. } = entry;
-    let string = Std::new().string;
     let build = &function.sig.ident;
     // Reported on the return type.
     let user = {
@@ -87,8 +85,8 @@ pub(super) fn expand(entry: &Entry<'_>, recorded: Option<&str>) -> TokenStream {
                 }
 
                 #[wasm_bindgen]
-                pub fn call(&self, command: #string) -> #string {
-                    self.0.call(&command)
+                pub fn call(&self, message: #p::js_sys::Uint8Array) -> #p::js_sys::Uint8Array {
+                    self.0.call(&message)
                 }
 
                 #[wasm_bindgen]

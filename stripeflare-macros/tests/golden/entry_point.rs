@@ -77,8 +77,11 @@ const _: () = {
             Self(::stripeflare::__private::Object::new("2", &state, &env))
         }
         #[wasm_bindgen]
-        pub fn call(&self, command: ::std::string::String) -> ::std::string::String {
-            self.0.call(&command)
+        pub fn call(
+            &self,
+            message: ::stripeflare::__private::js_sys::Uint8Array,
+        ) -> ::stripeflare::__private::js_sys::Uint8Array {
+            self.0.call(&message)
         }
         #[wasm_bindgen]
         pub fn alarm(&self) -> ::stripeflare::__private::js_sys::Promise {

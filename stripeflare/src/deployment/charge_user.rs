@@ -1,12 +1,11 @@
-use stripeflare_core::account::{Charge, Overdraft, Refusal};
+use stripeflare_core::account::{Charge, NotCharged, Overdraft, Short};
 use stripeflare_core::identity::{AccountId, Token};
 use stripeflare_core::money::Cents;
-use stripeflare_core::protocol::{AccountCommand, Reply};
 use worker::Env;
 
 use crate::deployment::{Deployment, version};
 use crate::error::{Error, Result};
-use crate::object::Address;
+use crate::object::ObjectError;
 
 /// What became of a charge by [`charge_user`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,19 +61,23 @@ pub async fn charge_user(
         return Err(invalid("charge_user: the amount is more than nothing, the key 1 to 255 bytes"));
     }
     let charge = Charge { key: format!("job:{key}"), amount, overdraft, detail: "charge_user".into() };
-    let token = token.map(|token| token.proof(deployment.version));
-    let command = AccountCommand::Charge { charge };
-    let reply = deployment.stubs.call_for(&Address::Account(account), token, command.into(), Vec::new()).await?;
-    match reply {
-        Reply::Denied(_) => Err(invalid("charge_user: this access token opens no account, or not any more")),
-        Reply::Refused(Refusal::TokenCap { left, .. }) => Ok(ChargeOutcome::TokenCap { left }),
-        Reply::Charged(charged) if charged.already => Ok(ChargeOutcome::AlreadyCharged),
-        Reply::Charged(charged) => Ok(ChargeOutcome::Charged { available: charged.available }),
-        Reply::Refused(Refusal::Unregistered) => Ok(ChargeOutcome::Unregistered),
-        Reply::Refused(Refusal::KeyReused) => Ok(ChargeOutcome::KeyReused),
-        Reply::Refused(Refusal::Insufficient { available, .. } | Refusal::TooManyHolds { available }) => {
-            Ok(ChargeOutcome::InsufficientFunds { available })
+    let sender = match &token {
+        Some(token) => deployment.stubs.as_caller(token),
+        None => deployment.stubs.as_system(&account),
+    };
+    let charged = match sender.send(charge).await {
+        Ok(charged) => charged,
+        Err(ObjectError::Unregistered) => return Ok(ChargeOutcome::Unregistered),
+        Err(ObjectError::Denied(_)) => {
+            return Err(invalid("charge_user: this access token opens no account, or not any more"));
         }
-        _ => Err(std::io::Error::other("the account answered a charge with something else").into()),
-    }
+        Err(error) => return Err(error.into()),
+    };
+    Ok(match charged {
+        Ok(charged) if charged.already => ChargeOutcome::AlreadyCharged,
+        Ok(charged) => ChargeOutcome::Charged { available: charged.available },
+        Err(NotCharged::KeyReused) => ChargeOutcome::KeyReused,
+        Err(NotCharged::Short(Short::TokenCap { left, .. })) => ChargeOutcome::TokenCap { left },
+        Err(NotCharged::Short(Short::Insufficient { available, .. })) => ChargeOutcome::InsufficientFunds { available },
+    })
 }

@@ -9,12 +9,13 @@ use std::time::Duration;
 
 use stripeflare_core::account::{Ending, HoldId};
 use stripeflare_core::clock::{Millis, now};
-use stripeflare_core::identity::{AccountId, Proof, Token};
-use stripeflare_core::protocol::{AccountCommand, Reply};
+use stripeflare_core::identity::AccountId;
+use stripeflare_core::protocol::Command;
+use stripeflare_core::protocol::account::Settle;
 use worker::Delay;
 
 use crate::deployment::Deployment;
-use crate::object::{Address, ObjectError};
+use crate::object::{ObjectError, Sender};
 
 /// How long an ending waits for company, and then between tries, in milliseconds.
 /// In all less than the 30 s a worker may live after its response.
@@ -41,35 +42,20 @@ pub(crate) fn decide(deployment: &Deployment, account: &AccountId, ending: Endin
     deliver(deployment.clone(), account.clone(), hold)
 }
 
-/// Sends a command of ours, and the endings that wait for its account along with it.
-pub(crate) async fn call(
-    deployment: &Deployment,
-    account: &AccountId,
-    command: AccountCommand,
-) -> Result<Reply, ObjectError> {
-    carry(deployment, account, None, command).await
-}
-
-/// The same on behalf of whoever has the token.
-pub(crate) async fn call_for(
-    deployment: &Deployment,
-    token: &Token,
-    command: AccountCommand,
-) -> Result<Reply, ObjectError> {
-    carry(deployment, token.account(), Some(token.proof(deployment.version)), command).await
-}
-
-async fn carry(
-    deployment: &Deployment,
-    account: &AccountId,
-    token: Option<Proof>,
-    command: AccountCommand,
-) -> Result<Reply, ObjectError> {
-    let carried = take(account);
-    let holds: Vec<HoldId> = carried.iter().map(|ending| ending.hold.clone()).collect();
-    let reply = deployment.stubs.call_for(&Address::Account(account.clone()), token, command.into(), carried).await;
-    report(account, &holds, reply.is_ok());
-    reply
+impl Sender<'_, AccountId> {
+    /// Sends a command, and the endings that wait for its account along with it.
+    pub(crate) async fn send_with_endings<C>(self, command: C) -> Result<C::Reply, ObjectError>
+    where
+        C: Command<To = AccountId>,
+    {
+        let account = self.to;
+        let carried = take(account);
+        let holds: Vec<HoldId> = carried.iter().map(|ending| ending.hold.clone()).collect();
+        let reply = self.send_along(command, carried).await;
+        let unknown = matches!(reply, Err(ObjectError::Failed(_) | ObjectError::Unreachable(_)));
+        report(account, &holds, !unknown);
+        reply
+    }
 }
 
 async fn deliver(deployment: Deployment, account: AccountId, hold: HoldId) {
@@ -79,7 +65,7 @@ async fn deliver(deployment: Deployment, account: AccountId, hold: HoldId) {
             return;
         }
         if is_waiting(&account)
-            && let Err(error) = call(&deployment, &account, AccountCommand::Settle).await
+            && let Err(error) = deployment.stubs.as_system(&account).send_with_endings(Settle).await
         {
             worker::console_error!("hold {hold} of account {account} could not be ended yet: {error}");
         }

@@ -1,11 +1,10 @@
 //! The worker's side without HTTP: what is configured, and what it asks of objects and of Stripe.
 
-use stripeflare_core::directory::Note;
-use stripeflare_core::protocol::{Command, DirectoryCommand, Reply, Stats};
+use stripeflare_core::protocol::account::ReadStats;
+use stripeflare_core::protocol::{Command, Shard, Stats};
 
 use crate::error::Result;
 use crate::js;
-use crate::object::Address;
 pub(crate) mod charge_user;
 pub(crate) mod config;
 pub(crate) mod deliveries;
@@ -48,12 +47,9 @@ impl Deployment {
         Ok(Self { version, config, stubs })
     }
 
-    /// Asks what holds for the deployment as a whole, or notes it.
-    pub(crate) async fn note(&self, command: DirectoryCommand) -> Result<Option<Note>> {
-        match self.stubs.call(&Address::Directory("deployment".to_owned()), command, Vec::new()).await? {
-            Reply::Noted(note) => Ok(note),
-            _ => Err(std::io::Error::other("a shard answered a note with something else").into()),
-        }
+    /// To the shard that knows what holds for the deployment as a whole.
+    pub(crate) async fn noted<C: Command<To = Shard>>(&self, command: C) -> Result<C::Reply> {
+        Ok(self.stubs.as_system(&Shard::of("deployment")).send(command).await?)
     }
 
     pub(crate) fn payment_link(&self, account: &AccountId) -> String {
@@ -80,8 +76,5 @@ pub(crate) fn run_as(version: &'static str) {
 /// When the object could not be asked.
 pub async fn stats(env: &Env, account: &str) -> Result<Stats> {
     let deployment = Deployment::new(env, version()).map_err(std::io::Error::other)?;
-    match deployment.stubs.call(&Address::Account(account.parse()?), Command::Stats, Vec::new()).await? {
-        Reply::Stats(stats) => Ok(stats),
-        _ => Err(std::io::Error::other("the object answered with something else").into()),
-    }
+    Ok(deployment.stubs.as_system(&account.parse::<AccountId>()?).send(ReadStats).await?)
 }

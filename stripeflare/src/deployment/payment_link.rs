@@ -6,7 +6,7 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use stripeflare_core::clock::{Millis, now};
 use stripeflare_core::directory::Note;
-use stripeflare_core::protocol::DirectoryCommand;
+use stripeflare_core::protocol::directory::{KeepNote, ReadNote};
 use stripeflare_core::stripe::{LinkRules, LinkVerdict};
 
 use crate::deployment::stripe_api::ApiError;
@@ -83,7 +83,7 @@ async fn verdict(deployment: &Deployment) -> Result<LinkVerdict> {
     if let Some((_, checked)) = LAST.with_borrow(|last| last.clone().filter(|(at, checked)| fits(*at, checked))) {
         return Ok(checked.verdict);
     }
-    let note = deployment.note(DirectoryCommand::Noted { name: NOTE.to_owned() }).await?;
+    let note = deployment.noted(ReadNote { name: NOTE.to_owned() }).await?;
     let before = note.and_then(|Note { at, text }| {
         let checked: Checked = serde_json::from_str(&text).ok()?;
         (checked.configured == configured).then_some((at, checked))
@@ -129,8 +129,8 @@ async fn ask(deployment: &Deployment) -> Result<LinkVerdict> {
     }
     let checked = Checked { configured: configured(deployment), verdict: verdict.clone() };
     let text = serde_json::to_string(&checked).expect("a verdict is plain JSON");
-    let note = deployment.note(DirectoryCommand::Note { name: NOTE.to_owned(), text, once: false }).await?;
-    LAST.set(note.map(|note| (note.at, checked)));
+    let note = deployment.noted(KeepNote { name: NOTE.to_owned(), text, once: false }).await?;
+    LAST.set(Some((note.at, checked)));
     Ok(verdict)
 }
 

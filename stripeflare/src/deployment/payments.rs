@@ -1,7 +1,6 @@
 //! What Stripe tells of money, carried to where it belongs. Each function may run any number of times for one fact.
 
 use std::cell::Cell;
-use std::io;
 
 use http::StatusCode;
 use stripeflare_core::account::Reversal;
@@ -9,7 +8,10 @@ use stripeflare_core::aggregate::{Assignment, Unclaimed};
 use stripeflare_core::directory::Note;
 use stripeflare_core::error::WalletError;
 use stripeflare_core::identity::AccountId;
-use stripeflare_core::protocol::{AccountCommand, AggregateCommand, DirectoryCommand, Reply};
+use stripeflare_core::protocol::account::Reverse;
+use stripeflare_core::protocol::aggregate::{Assign, RecordUnclaimed, Reversed};
+use stripeflare_core::protocol::directory::{Find, FindOrPark, KeepNote, Park, ReadNote, Waiting};
+use stripeflare_core::protocol::{Aggregate, Shard};
 use stripeflare_core::stripe::{CheckoutSession, ReversalFact, Rules, Verdict, session_key};
 
 use crate::deployment::Deployment;
@@ -17,7 +19,6 @@ use crate::deployment::config::Config;
 use crate::deployment::payment_link;
 use crate::deployment::stripe_api::Api;
 use crate::error::{Misconfigured, Result};
-use crate::object::Address;
 
 /// Credits a session, or records why not; then takes back what was refunded or disputed before it came.
 pub(crate) async fn credit(deployment: &Deployment, session: &CheckoutSession, connected: bool) -> Result<()> {
@@ -36,8 +37,8 @@ pub(crate) async fn credit(deployment: &Deployment, session: &CheckoutSession, c
 pub(crate) async fn keep_currency(deployment: &Deployment) -> Result<()> {
     if !KEPT.get() {
         let text = deployment.config.currency.clone();
-        let note = deployment.note(DirectoryCommand::Note { name: CURRENCY.to_owned(), text, once: true }).await?;
-        same_currency(deployment, note)?;
+        let note = deployment.noted(KeepNote { name: CURRENCY.to_owned(), text, once: true }).await?;
+        same_currency(deployment, Some(note))?;
         KEPT.set(true);
     }
     Ok(())
@@ -46,7 +47,7 @@ pub(crate) async fn keep_currency(deployment: &Deployment) -> Result<()> {
 /// Whether payments would be counted in the currency of the data that exists.
 pub(crate) async fn check_currency(deployment: &Deployment) -> Result<()> {
     if !KEPT.get() {
-        let note = deployment.note(DirectoryCommand::Noted { name: CURRENCY.to_owned() }).await?;
+        let note = deployment.noted(ReadNote { name: CURRENCY.to_owned() }).await?;
         let decided = note.is_some();
         same_currency(deployment, note)?;
         KEPT.set(decided);
@@ -93,10 +94,9 @@ pub(crate) async fn judge(deployment: &Deployment, session: &CheckoutSession, co
 pub(crate) async fn assign(deployment: &Deployment, assignment: Assignment) -> Result<Result<AccountId, String>> {
     let stubs = &deployment.stubs;
     keep_currency(deployment).await?;
-    match stubs.call(&Address::Aggregate, AggregateCommand::Assign { assignment }, Vec::new()).await? {
-        Reply::Assigned(Ok(assigned)) => Ok(Ok(stubs.credit_assigned(*assigned).await?)),
-        Reply::Assigned(Err(refusal)) => Ok(Err(refusal)),
-        _ => Err(unexpected()),
+    match stubs.as_system(&Aggregate).send(Assign { assignment }).await? {
+        Ok(assigned) => Ok(Ok(stubs.credit_assigned(assigned).await?)),
+        Err(refusal) => Ok(Err(refusal)),
     }
 }
 
@@ -111,18 +111,16 @@ pub(crate) async fn reverse(deployment: &Deployment, fact: ReversalFact) -> Resu
     // Payment links make PaymentIntents: without one, it was no payment of ours.
     let Some(payment_intent) = payment_intent else { return Ok(()) };
     let ours = fact.currency == config.currency;
-    let find = if ours {
-        DirectoryCommand::FindOrPark { payment_intent: payment_intent.clone(), reversal: fact.reversal.clone() }
+    let shard = Shard::of(&payment_intent);
+    let directory = deployment.stubs.as_system(&shard);
+    let found = if ours {
+        let reversal = fact.reversal.clone();
+        directory.send(FindOrPark { payment_intent: payment_intent.clone(), reversal }).await?
     } else {
         // It could never be taken from a credit, so it does not wait for one.
-        DirectoryCommand::Find { payment_intent: payment_intent.clone() }
+        directory.send(Find { payment_intent: payment_intent.clone() }).await?
     };
-    let directory = Address::Directory(payment_intent.clone());
-    let account = match deployment.stubs.call(&directory, find, Vec::new()).await? {
-        Reply::Found(Some(account)) => account,
-        Reply::Found(None) => return tell_unclaimed(deployment, payment_intent, fact.reversal).await,
-        _ => return Err(unexpected()),
-    };
+    let Some(account) = found else { return tell_unclaimed(deployment, payment_intent, fact.reversal).await };
     if !ours {
         let reason = "a refund or dispute in another currency than its credit; nothing was taken back";
         let unclaimed = Unclaimed {
@@ -136,14 +134,12 @@ pub(crate) async fn reverse(deployment: &Deployment, fact: ReversalFact) -> Resu
         };
         return record(deployment, unclaimed).await;
     }
-    let command = AccountCommand::Reverse { payment_intent, reversal: fact.reversal };
-    deployment.stubs.done(&Address::Account(account), command).await?;
-    Ok(())
+    let command = Reverse { payment_intent, reversal: fact.reversal };
+    Ok(deployment.stubs.as_system(&account).send(command).await?)
 }
 
 async fn tell_unclaimed(deployment: &Deployment, payment_intent: String, reversal: Reversal) -> Result<()> {
-    let command = AggregateCommand::Reversed { payment_intent, reversal };
-    Ok(deployment.stubs.done(&Address::Aggregate, command).await?)
+    Ok(deployment.stubs.as_system(&Aggregate).send(Reversed { payment_intent, reversal }).await?)
 }
 
 /// Keeps a fact about a refund or dispute for a payment that is about to be credited.
@@ -151,29 +147,21 @@ pub(crate) async fn park(deployment: &Deployment, payment_intent: &str, fact: Re
     if fact.currency != deployment.config.currency {
         return Ok(());
     }
-    let command = DirectoryCommand::Park { payment_intent: payment_intent.to_owned(), reversal: fact.reversal };
-    Ok(deployment.stubs.done(&Address::Directory(payment_intent.to_owned()), command).await?)
+    let command = Park { payment_intent: payment_intent.to_owned(), reversal: fact.reversal };
+    Ok(deployment.stubs.as_system(&Shard::of(payment_intent)).send(command).await?)
 }
 
 pub(crate) async fn record(deployment: &Deployment, unclaimed: Unclaimed) -> Result<()> {
     worker::console_warn!("money that the operator has to look at: {}", unclaimed.reason);
     let payment_intent = unclaimed.payment_intent.clone();
-    deployment.stubs.done(&Address::Aggregate, AggregateCommand::Unclaimed { unclaimed }).await?;
+    deployment.stubs.as_system(&Aggregate).send(RecordUnclaimed { unclaimed }).await?;
     // Its refunds may have come before it.
     let Some(payment_intent) = payment_intent else { return Ok(()) };
-    let parked = DirectoryCommand::Parked { payment_intent: payment_intent.clone() };
-    let directory = Address::Directory(payment_intent.clone());
-    let Reply::Parked(parked) = deployment.stubs.call(&directory, parked, Vec::new()).await? else {
-        return Err(unexpected());
-    };
-    for reversal in parked {
+    let waiting = Waiting { payment_intent: payment_intent.clone() };
+    for reversal in deployment.stubs.as_system(&Shard::of(&payment_intent)).send(waiting).await? {
         tell_unclaimed(deployment, payment_intent.clone(), reversal).await?;
     }
     Ok(())
-}
-
-fn unexpected() -> crate::error::Error {
-    io::Error::other("an object gave an answer that fits no question about money").into()
 }
 
 pub(crate) fn api(config: &Config) -> Api<'_> {

@@ -7,14 +7,15 @@ use std::str::FromStr;
 
 use stripeflare_core::aggregate::{Due, Sweep, Track};
 use stripeflare_core::clock::now;
-use stripeflare_core::protocol::{AggregateCommand, Reply};
+use stripeflare_core::protocol::aggregate::{NotAgain, ReadDue, ReadSweep, Swept, ToJudge, TryAgain, Unknown};
+use stripeflare_core::protocol::{Aggregate, Command};
 use stripeflare_core::stripe::{CheckoutSession, Verdict, session_key};
 use worker::Env;
 
 use crate::deployment::stripe_api::{Api, ApiError};
 use crate::deployment::{Deployment, payment_link, payments};
 use crate::error::{Error, Kind, Result};
-use crate::object::Address;
+use crate::object::ObjectError;
 
 /// Requests to Stripe that one run makes at most, which Cloudflare's free plan allows. The next run goes on where it ended.
 const MAX_REQUESTS: u32 = 40;
@@ -129,7 +130,7 @@ impl Run<'_> {
         // Its request is one of ours.
         let link = payment_link::check(self.deployment).await?;
         self.most -= 1;
-        let Reply::Sweep(mut sweep) = self.ask(AggregateCommand::Sweep).await? else { return Err(unexpected()) };
+        let mut sweep = self.ask(ReadSweep).await?;
 
         self.most -= FOR_NEW;
         self.again(sweep.began).await?;
@@ -157,9 +158,7 @@ impl Run<'_> {
     }
 
     async fn again(&mut self, began: i64) -> Result<()> {
-        let Reply::Due(Due { again, open }) = self.ask(AggregateCommand::Due { most: AGAIN }).await? else {
-            return Err(unexpected());
-        };
+        let Due { again, open } = self.ask(ReadDue { most: AGAIN }).await?;
         for what in again {
             if !self.may_ask(3) {
                 return Ok(());
@@ -167,7 +166,7 @@ impl Run<'_> {
             let task = what.parse()?;
             let outcome = self.carry_out(&task, began).await;
             if self.note(&task, outcome).await? {
-                self.tell(AggregateCommand::NotAgain { what }).await?;
+                self.ask(NotAgain { what }).await?;
             }
         }
         for payment_intent in open {
@@ -191,9 +190,7 @@ impl Run<'_> {
 
     async fn judge_again(&mut self, link: &str, began: i64) -> Result<()> {
         let (payment_link, currency) = (link.to_owned(), self.deployment.config.currency.clone());
-        let command = AggregateCommand::ToJudge { payment_link, currency, most: 100 };
-        let Reply::ToJudge(unclaimed) = self.ask(command).await? else { return Err(unexpected()) };
-        for unclaimed in unclaimed {
+        for unclaimed in self.ask(ToJudge { payment_link, currency, most: 100 }).await? {
             let reference = unclaimed.client_reference_id.unwrap_or_default();
             let (Some(_), Some(payment_intent)) =
                 (self.deployment.config.references.verify(&reference), unclaimed.payment_intent)
@@ -229,10 +226,7 @@ impl Run<'_> {
     /// Answers where the run had to stop, by the time of the session that comes next.
     async fn page(&mut self, sessions: &[CheckoutSession], began: i64) -> Result<Option<i64>> {
         let keys: Vec<String> = sessions.iter().map(|session| session_key(&session.id)).collect();
-        let Reply::Unknown(unknown) = self.ask(AggregateCommand::Unknown { keys: keys.clone() }).await? else {
-            return Err(unexpected());
-        };
-        let unknown: HashSet<String> = unknown.into_iter().collect();
+        let unknown: HashSet<String> = self.ask(Unknown { keys: keys.clone() }).await?.into_iter().collect();
         for (session, key) in sessions.iter().zip(&keys) {
             if unknown.contains(key) {
                 if !self.may_ask(2) {
@@ -294,7 +288,7 @@ impl Run<'_> {
         back_to: Option<i64>,
     ) -> Result<bool> {
         sweep.came_to(track, started, back_to);
-        self.tell(AggregateCommand::Swept { sweep: *sweep }).await?;
+        self.ask(Swept { sweep: *sweep }).await?;
         Ok(stopped || back_to.is_none())
     }
 
@@ -347,7 +341,7 @@ impl Run<'_> {
     async fn note(&mut self, task: &Task, outcome: Result<()>) -> Result<bool> {
         let done = self.see(outcome);
         if !done {
-            self.tell(AggregateCommand::Again { what: task.to_string() }).await?;
+            self.ask(TryAgain { what: task.to_string() }).await?;
         }
         Ok(done)
     }
@@ -365,15 +359,7 @@ impl Run<'_> {
         false
     }
 
-    async fn ask(&self, command: AggregateCommand) -> Result<Reply> {
-        Ok(self.deployment.stubs.call(&Address::Aggregate, command, Vec::new()).await?)
+    async fn ask<C: Command<To = Aggregate>>(&self, command: C) -> std::result::Result<C::Reply, ObjectError> {
+        self.deployment.stubs.as_system(&Aggregate).send(command).await
     }
-
-    async fn tell(&self, command: AggregateCommand) -> Result<()> {
-        Ok(self.deployment.stubs.done(&Address::Aggregate, command).await?)
-    }
-}
-
-fn unexpected() -> Error {
-    io::Error::other("the aggregate gave an answer that fits no question about the sweep").into()
 }

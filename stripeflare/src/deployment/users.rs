@@ -10,13 +10,13 @@ use stripeflare_core::account::AccountRow;
 use stripeflare_core::aggregate::Query;
 use stripeflare_core::identity::AccountId;
 use stripeflare_core::money::Cents;
-use stripeflare_core::protocol::{AggregateCommand, Reply};
+use stripeflare_core::protocol::aggregate::{CountUsers, FindUsers};
+use stripeflare_core::protocol::{Aggregate, Command};
 use stripeflare_core::schema::{ColumnReader, Field, Filter, Order, Schema, StripeUser, Timestamp};
 use worker::Env;
 
 use crate::deployment::Deployment;
-use crate::error::{Error, Result};
-use crate::object::Address;
+use crate::error::Result;
 
 /// Accounts fetched at once.
 const PAGE: u32 = 50;
@@ -106,10 +106,8 @@ impl<U: StripeUser> Users<U> {
     /// # Errors
     /// When the mirror of all accounts could not be asked.
     pub async fn count(self, env: &Env) -> Result<u64> {
-        match ask(env, AggregateCommand::CountUsers { query: self.query }).await? {
-            Reply::Count(count) => Ok(u64::try_from(count).unwrap_or_default()),
-            _ => Err(unexpected()),
-        }
+        let count = ask(env, CountUsers { query: self.query }).await?;
+        Ok(u64::try_from(count).unwrap_or_default())
     }
 
     /// One after the other. Pages are fetched as they are needed.
@@ -128,13 +126,9 @@ impl<U> fmt::Debug for Users<U> {
     }
 }
 
-async fn ask(env: &Env, command: AggregateCommand) -> Result<Reply> {
+async fn ask<C: Command<To = Aggregate>>(env: &Env, command: C) -> Result<C::Reply> {
     let deployment = Deployment::new(env, crate::deployment::version()).map_err(std::io::Error::other)?;
-    Ok(deployment.stubs.call(&Address::Aggregate, command, Vec::new()).await?)
-}
-
-fn unexpected() -> Error {
-    std::io::Error::other("the aggregate answered with something else").into()
+    Ok(deployment.stubs.as_system(&Aggregate).send(command).await?)
 }
 
 /// Users as they are found.
@@ -156,10 +150,7 @@ impl Pages {
     async fn next(&mut self) -> Result<Option<AccountRow>> {
         while self.page.is_empty() && self.more && self.left > 0 {
             self.query.limit = PAGE.min(u32::try_from(self.left).unwrap_or(PAGE));
-            let Reply::Page(page) = ask(&self.env, AggregateCommand::FindUsers { query: self.query.clone() }).await?
-            else {
-                return Err(unexpected());
-            };
+            let page = ask(&self.env, FindUsers { query: self.query.clone() }).await?;
             self.more = page.after.is_some();
             self.query.after = page.after;
             self.page = page.accounts.into();

@@ -4,9 +4,9 @@ use stripeflare_core::account::{CardRow, State, Wallet};
 use stripeflare_core::clock::now;
 use stripeflare_core::error::WalletError;
 use stripeflare_core::identity::AccountId;
-use stripeflare_core::protocol::DirectoryCommand;
+use stripeflare_core::protocol::directory::{ClaimCard, ForgetCard};
+use stripeflare_core::protocol::{Object, Shard};
 
-use crate::object::Address;
 use crate::object::alarm::plan::{FLUSH_MS, Next};
 use crate::object::class::Inner;
 
@@ -31,13 +31,12 @@ impl Inner {
     }
 
     async fn finish(&self, account: &AccountId, card: &CardRow) -> Result<(), String> {
-        let (id, claim, directory) = (card.id.clone(), card.claim, Address::Directory(card.id.clone()));
+        let (id, claim, directory) = (card.id.clone(), card.claim, Shard::of(&card.id));
         if card.state == State::Releasing {
-            self.stubs.done(&directory, DirectoryCommand::ForgetCard { id, account: account.clone(), claim }).await?;
+            self.stubs.as_system(&directory).send(ForgetCard { id, account: account.clone(), claim }).await?;
             return self.note(|wallet| wallet.released(&card.id, card.claim));
         }
-        let command = DirectoryCommand::ClaimCard { id, account: account.clone(), claim };
-        let owner = self.stubs.found(&directory, command).await?;
+        let owner = self.stubs.as_system(&directory).send(ClaimCard { id, account: account.clone(), claim }).await?;
         let owned = owner.as_ref() == Some(account);
         self.note(|wallet| wallet.claimed(&card.id, card.claim, owned))
     }

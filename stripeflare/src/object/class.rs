@@ -3,13 +3,15 @@ use std::marker::PhantomData;
 use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
 
-use js_sys::Promise;
-use stripeflare_core::account::{AccountRow, Wallet};
+use js_sys::{Promise, Uint8Array};
 use stripeflare_core::clock;
 use stripeflare_core::clock::Millis;
 use stripeflare_core::error::WalletError;
-use stripeflare_core::protocol::{Command, Envelope, Reply, Stats};
-use stripeflare_core::schema::{Schema, StripeUser, check_currency, migrate, remember, remembered, role_of};
+use stripeflare_core::protocol::codec::PROTOCOL;
+use stripeflare_core::protocol::{self, Envelope, NotDone, Stats, codec, is_live_name, kept_livemode};
+use stripeflare_core::read_only_sql::Table;
+use stripeflare_core::schema::{Schema, StripeUser};
+use stripeflare_core::sql::{Sql, SqlError, Value};
 use stripeflare_core::stripe::configured;
 use stripeflare_core::tables::Role;
 use wasm_bindgen::prelude::*;
@@ -21,7 +23,6 @@ use crate::js;
 use crate::object::Stubs;
 use crate::object::alarm::plan::Alarm;
 use crate::object::storage::Storage;
-use crate::object::stubs::is_live;
 
 #[wasm_bindgen(inline_js = r#"
 import { DurableObject } from "cloudflare:workers";
@@ -38,9 +39,6 @@ extern "C" {
 pub fn extend_durable_object(instance: &JsValue) {
     extend(instance);
 }
-
-/// Under which an object remembers its mode.
-const LIVEMODE: &str = "livemode";
 
 /// What the exported class `DORM` holds: one account, a directory shard or the aggregate, as its name says.
 pub struct Object<U> {
@@ -76,11 +74,11 @@ impl<U: StripeUser> Object<U> {
         js::set_clock();
         let storage = Storage::new(state).expect("a Durable Object with SQLite storage");
         let schema = Schema::of::<U>();
-        let livemode = state.id().ok().and_then(|id| id.name()).map(|name| is_live(&name));
+        let livemode = state.id().ok().and_then(|id| id.name()).map(|name| is_live_name(&name));
         // Not the mode of the keys that are there now: what test mode left to do is none of live mode's business.
-        let kept = || remembered(&storage, LIVEMODE).ok().flatten().map(|live| live != 0);
+        let known = livemode.or_else(|| kept_livemode(&storage));
         let inner = Inner {
-            stubs: Stubs::new(env.clone(), version, livemode.or_else(kept)),
+            stubs: Stubs::new(env.clone(), version, known),
             currency: configured(js::variable(env, "STRIPE_CURRENCY").as_deref()),
             livemode,
             storage,
@@ -92,15 +90,16 @@ impl<U: StripeUser> Object<U> {
         Self { inner: Some(AssertUnwindSafe(Rc::new(inner))), user: PhantomData }
     }
 
-    /// One command, JSON in and out.
+    /// One command and its answer, as bytes.
     #[must_use]
-    pub fn call(&self, command: &str) -> String {
+    pub fn call(&self, message: &Uint8Array) -> Uint8Array {
         let inner = self.inner.as_ref().expect("an attached object");
-        let reply = match serde_json::from_str::<Envelope>(command) {
-            Ok(envelope) => inner.answer(envelope),
-            Err(error) => Reply::Failed(format!("a command nobody understands: {error}")),
+        let answer = match PROTOCOL.read_message(&message.to_vec()) {
+            Ok((envelope, number)) => PROTOCOL.answer(number, &envelope.command, inner.answer(&envelope)),
+            Err(cannot_read) => cannot_read,
         };
-        serde_json::to_string(&reply).expect("replies are plain JSON")
+        // A copy: a view would send all of our memory along.
+        Uint8Array::from(answer.as_slice())
     }
 
     /// What is due later: it never fails, because the runtime gives up on an alarm that does.
@@ -114,11 +113,11 @@ impl<U: StripeUser> Object<U> {
 }
 
 impl Inner {
-    fn answer(&self, envelope: Envelope) -> Reply {
+    fn answer(&self, envelope: &Envelope) -> Vec<u8> {
         let before = self.stats.get();
-        let result = self.transaction(|| self.run(envelope, clock::now()));
+        let result = self.transaction(|| protocol::answer(self, envelope, clock::now()));
         self.stats.set(Stats { commands: before.commands + 1, rows_written: self.storage.rows_written() });
-        result.unwrap_or_else(Reply::Failed)
+        result.unwrap_or_else(|cause| codec::not_done(NotDone::Failed(cause)))
     }
 
     /// Runs `act` in one transaction; an error leaves nothing of it, in memory neither.
@@ -131,62 +130,42 @@ impl Inner {
             error.to_string()
         })
     }
+}
 
-    fn run(&self, envelope: Envelope, now: Millis) -> Result<Reply, WalletError> {
-        let Envelope { endings, token, command } = envelope;
-        let reply = match command {
-            Command::Account(command) => self.answer_as_account(&endings, token.as_ref(), command, now),
-            Command::Directory(command) => self.answer_as_directory(command, now),
-            Command::Aggregate(command) => self.answer_as_aggregate(command, now),
-            Command::Stats => Ok(Reply::Stats(self.stats.get())),
-        };
-        match reply {
-            Err(problem @ WalletError::Currency { .. }) => Ok(Reply::Misconfigured(problem.to_string())),
-            reply => reply,
-        }
+impl protocol::Object for Inner {
+    fn sql(&self) -> &dyn Sql {
+        &self.storage
     }
 
-    /// Writes the row, and sees to it that the aggregate will hear of it and that reports of dead streams are charged.
-    pub(super) fn save(&self, wallet: Wallet<'_>) -> Result<AccountRow, WalletError> {
-        let account = wallet.save()?;
-        if account.is_unsent() {
-            self.alarm.set_soon(&self.storage)?;
-        }
-        if let Some(at) = account.next_expiry() {
-            self.alarm.set(&self.storage, at)?;
-        }
-        Ok(account)
+    fn schema(&self) -> &Schema {
+        &self.schema
     }
 
-    /// The account, unless nobody has paid yet: then nothing is written, no table either.
-    pub(super) fn existing(&self, now: Millis) -> Result<Option<Wallet<'_>>, WalletError> {
-        if self.role()? != Some(Role::Account) {
-            return Ok(None);
-        }
-        Wallet::load(&self.storage, &self.schema, now)
+    fn currency(&self) -> &str {
+        &self.currency
     }
 
-    /// What this object is, with its tables brought up to date; `None` before it was ever written to.
-    pub(super) fn role(&self) -> Result<Option<Role>, WalletError> {
-        if self.role.get().is_none()
-            && let Some(role) = role_of(&self.storage)?
-        {
-            self.set_up(role)?;
-        }
-        Ok(self.role.get())
+    fn livemode(&self) -> Option<bool> {
+        self.livemode
     }
 
-    pub(super) fn set_up(&self, role: Role) -> Result<(), WalletError> {
-        if self.role.get().is_none() {
-            migrate(&self.storage, role, &self.schema)?;
-            check_currency(&self.storage, &self.currency)?;
-            if let Some(livemode) = self.livemode
-                && remembered(&self.storage, LIVEMODE)?.is_none()
-            {
-                remember(&self.storage, LIVEMODE, livemode.into())?;
-            }
-            self.role.set(Some(role));
-        }
-        Ok(())
+    fn known_role(&self) -> &Cell<Option<Role>> {
+        &self.role
+    }
+
+    fn look(&self, statement: &str, parameters: &[Value], most: u32) -> Result<Table, String> {
+        self.storage.look(statement, parameters, most)
+    }
+
+    fn ring_by(&self, at: Millis) -> Result<(), SqlError> {
+        self.alarm.set(&self.storage, at)
+    }
+
+    fn ring_soon(&self) -> Result<(), SqlError> {
+        self.alarm.set_soon(&self.storage)
+    }
+
+    fn stats(&self) -> Stats {
+        self.stats.get()
     }
 }

@@ -4,11 +4,12 @@ use std::time::Duration;
 use futures_util::future::{Either, select};
 use futures_util::pin_mut;
 use http::StatusCode;
-use js_sys::Promise;
-use sha2::{Digest, Sha256};
-use stripeflare_core::account::Ending;
-use stripeflare_core::identity::{AccountId, Proof};
-use stripeflare_core::protocol::{Command, Envelope, Reply};
+use js_sys::{Promise, Uint8Array};
+use stripeflare_core::account::{Denied, Ending};
+use stripeflare_core::bytes::Unreadable;
+use stripeflare_core::identity::{AccountId, Proof, Token};
+use stripeflare_core::protocol::codec::{Back, PROTOCOL};
+use stripeflare_core::protocol::{Address, Command, Envelope, NotDone, codec};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use worker::{Delay, Env};
@@ -27,16 +28,7 @@ const BACKOFF_MS: [u64; 2] = [40, 250];
 extern "C" {
     type JsStub;
     #[wasm_bindgen(method, catch)]
-    fn call(this: &JsStub, command: &str) -> Result<Promise, JsValue>;
-}
-
-/// Which object.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Address {
-    Account(AccountId),
-    Aggregate,
-    /// The shard that knows this key.
-    Directory(String),
+    fn call(this: &JsStub, message: &Uint8Array) -> Result<Promise, JsValue>;
 }
 
 /// The objects of one deployment, version and mode.
@@ -48,18 +40,13 @@ pub(crate) struct Stubs {
     livemode: Option<bool>,
 }
 
-/// Test money is no live money: in test mode every object's name has this in it, before its role.
-const TEST: &str = "test_";
-
-/// The mode of an object, by its name.
-pub(super) fn is_live(name: &str) -> bool {
-    // Neither an account's id nor a shard's number has a hyphen, so the role stands between the last two.
-    !name.rsplit('-').nth(1).is_some_and(|role| role.starts_with(TEST))
-}
-
-/// An object could not be asked, or failed; whether the command was carried out is unknown unless it says so.
+/// A command was not carried out, or nobody knows whether it was.
 #[derive(Debug)]
 pub(crate) enum ObjectError {
+    /// The caller's token does not do.
+    Denied(Denied),
+    /// Nobody has paid into the account yet.
+    Unregistered,
     /// Nothing was done.
     Failed(String),
     /// Every try ended without an answer.
@@ -74,9 +61,24 @@ impl ObjectError {
     }
 }
 
+impl From<NotDone> for ObjectError {
+    fn from(why: NotDone) -> Self {
+        match why {
+            NotDone::Denied(why) => Self::Denied(why),
+            NotDone::Unregistered => Self::Unregistered,
+            NotDone::Failed(cause) => Self::Failed(cause),
+            NotDone::Misconfigured(problem) => {
+                Self::Misconfigured(Misconfigured(StatusCode::INTERNAL_SERVER_ERROR, problem))
+            }
+        }
+    }
+}
+
 impl fmt::Display for ObjectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Denied(why) => write!(f, "the token does not do: {why:?}"),
+            Self::Unregistered => f.write_str("nobody has paid into this account yet"),
             Self::Failed(cause) => write!(f, "the Durable Object failed: {cause}"),
             Self::Unreachable(cause) => write!(f, "the Durable Object did not answer: {cause}"),
             Self::Misconfigured(problem) => problem.fmt(f),
@@ -93,26 +95,6 @@ impl From<ObjectError> for String {
     }
 }
 
-/// Shards of the directory. The number is part of the data: it never changes.
-const SHARDS: u8 = 64;
-
-fn shard(key: &str) -> u8 {
-    Sha256::digest(key.as_bytes())[0] % SHARDS
-}
-
-fn name(version: &str, livemode: bool, to: &Address) -> String {
-    let test = if livemode { "" } else { TEST };
-    match to {
-        Address::Account(account) => format!("{version}-{test}user-{account}"),
-        Address::Aggregate => format!("{version}-{test}admin-readonly"),
-        Address::Directory(key) => format!("{version}-{test}directory-{}", shard(key)),
-    }
-}
-
-fn unexpected() -> ObjectError {
-    ObjectError::Failed("an answer that does not fit its question".into())
-}
-
 impl Stubs {
     pub(crate) fn new(env: Env, version: &'static str, livemode: Option<bool>) -> Self {
         Self { env, version, livemode }
@@ -122,65 +104,38 @@ impl Stubs {
         &self.env
     }
 
-    /// Sends a command of ours.
-    pub(crate) async fn call(
-        &self,
-        to: &Address,
-        command: impl Into<Command>,
-        endings: Vec<Ending>,
-    ) -> Result<Reply, ObjectError> {
-        self.call_for(to, None, command.into(), endings).await
+    /// To the account of a token, with the rights of whoever has it.
+    pub(crate) fn as_caller<'a>(&'a self, token: &'a Token) -> Sender<'a, AccountId> {
+        Sender { stubs: self, to: token.account(), token: Some(token.proof(self.version)) }
     }
 
-    /// A command of ours that is simply to be done.
-    pub(crate) async fn done(&self, to: &Address, command: impl Into<Command>) -> Result<(), ObjectError> {
-        match self.call(to, command, Vec::new()).await? {
-            Reply::Done => Ok(()),
-            _ => Err(unexpected()),
+    /// To any object, with all rights.
+    pub(crate) fn as_system<'a, A>(&'a self, to: &'a A) -> Sender<'a, A> {
+        Sender { stubs: self, to, token: None }
+    }
+
+    /// Sends again in the form of the release before, if the object still runs that.
+    async fn deliver(&self, name: &str, envelope: &Envelope) -> Result<Vec<u8>, ObjectError> {
+        let mut number = PROTOCOL.number();
+        for _ in 0..2 {
+            let Some(message) = PROTOCOL.message(number, envelope) else { break };
+            let back = self.insist(name, &message).await?;
+            match PROTOCOL.read_back(number, &envelope.command, &back) {
+                Ok(Back::Answer(answer)) => return Ok(answer),
+                Ok(Back::Again(highest)) => number = highest,
+                Err(Unreadable) => return Err(unreadable()),
+            }
         }
+        // Whoever cannot read a message has done nothing.
+        Err(ObjectError::Failed(format!("it is of another release and reads number {number} of the protocol")))
     }
 
-    /// A question of ours that is answered by yes or no.
-    pub(crate) async fn is(&self, to: &Address, command: impl Into<Command>) -> Result<bool, ObjectError> {
-        match self.call(to, command, Vec::new()).await? {
-            Reply::Is(answer) => Ok(answer),
-            _ => Err(unexpected()),
-        }
-    }
-
-    /// A question of ours that is answered by an account.
-    pub(crate) async fn found(
-        &self,
-        to: &Address,
-        command: impl Into<Command>,
-    ) -> Result<Option<AccountId>, ObjectError> {
-        match self.call(to, command, Vec::new()).await? {
-            Reply::Found(account) => Ok(account),
-            _ => Err(unexpected()),
-        }
-    }
-
-    /// Sends a command on behalf of a caller, if there is one. Every command is idempotent, so a dead stub is replaced and
-    /// asked again.
-    pub(crate) async fn call_for(
-        &self,
-        to: &Address,
-        token: Option<Proof>,
-        command: Command,
-        endings: Vec<Ending>,
-    ) -> Result<Reply, ObjectError> {
-        let livemode = self.livemode.ok_or_else(|| ObjectError::Failed("an object that forgot its mode".into()))?;
-        let name = name(self.version, livemode, to);
-        let envelope = serde_json::to_string(&Envelope { endings, token, command }).expect("commands are plain JSON");
+    /// Every command is idempotent, so a dead stub is replaced and asked again.
+    async fn insist(&self, name: &str, message: &[u8]) -> Result<Vec<u8>, ObjectError> {
         let mut backoff = BACKOFF_MS.into_iter();
         loop {
-            let cause = match self.ask(&name, &envelope).await {
-                Ok(Reply::Failed(cause)) => return Err(ObjectError::Failed(cause)),
-                Ok(Reply::Misconfigured(problem)) => {
-                    let problem = Misconfigured(StatusCode::INTERNAL_SERVER_ERROR, problem);
-                    return Err(ObjectError::Misconfigured(problem));
-                }
-                Ok(reply) => return Ok(reply),
+            let cause = match self.ask(name, message).await {
+                Ok(answer) => return Ok(answer),
                 Err(cause) => cause,
             };
             let Some(pause) = backoff.next() else { return Err(ObjectError::Unreachable(cause)) };
@@ -188,44 +143,53 @@ impl Stubs {
         }
     }
 
-    async fn ask(&self, name: &str, envelope: &str) -> Result<Reply, String> {
+    async fn ask(&self, name: &str, message: &[u8]) -> Result<Vec<u8>, String> {
         let stub: JsStub = self
             .env
             .durable_object(BINDING)
             .and_then(|namespace| namespace.get_by_name(name))
             .map_err(|error| error.to_string())?
             .into_rpc();
-        let answer = JsFuture::from(stub.call(envelope).map_err(|exception| describe(&exception))?);
+        // A copy: a view would send all of our memory along.
+        let message = Uint8Array::from(message);
+        let answer = JsFuture::from(stub.call(&message).map_err(|exception| describe(&exception))?);
         let deadline = Delay::from(TRY_FOR);
         pin_mut!(deadline);
         let answer = match select(answer, deadline).await {
             Either::Left((answer, _)) => answer.map_err(|exception| describe(&exception))?,
             Either::Right(_) => return Err(format!("no answer within {} s", TRY_FOR.as_secs())),
         };
-        let answer = answer.as_string().ok_or("an answer that is no text")?;
-        serde_json::from_str(&answer).map_err(|error| format!("an answer nobody understands: {error}"))
+        Ok(answer.dyn_ref::<Uint8Array>().ok_or("an answer that is no bytes")?.to_vec())
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// Sends commands to one object.
+pub(crate) struct Sender<'a, A> {
+    stubs: &'a Stubs,
+    pub(crate) to: &'a A,
+    /// Of the caller on whose behalf; `None`: they are ours.
+    token: Option<Proof>,
+}
 
-    #[test]
-    fn objects_of_test_mode_have_other_names_than_those_of_live_mode() {
-        let account = AccountId::from_hash(&[7; 32]);
-        let addresses = [Address::Account(account), Address::Aggregate, Address::Directory("pi_1".into())];
-        let mut names = Vec::new();
-        for version in ["1", "2", "1-test", "test_1", "1-test_user", ""] {
-            for livemode in [true, false] {
-                for address in &addresses {
-                    let name = name(version, livemode, address);
-                    assert_eq!(is_live(&name), livemode, "{name}");
-                    assert!(!names.contains(&name), "{name}");
-                    names.push(name);
-                }
-            }
-        }
-        assert_eq!(names[1], "1-admin-readonly", "live data has the names that users of the original know");
+impl<A: Address> Sender<'_, A> {
+    pub(crate) async fn send<C: Command<To = A>>(self, command: C) -> Result<C::Reply, ObjectError> {
+        self.send_along(command, Vec::new()).await
     }
+
+    /// With endings, which are carried out before the command, if only the object can be asked.
+    pub(crate) async fn send_along<C: Command<To = A>>(
+        self,
+        command: C,
+        endings: Vec<Ending>,
+    ) -> Result<C::Reply, ObjectError> {
+        let Self { stubs, to, token } = self;
+        let livemode = stubs.livemode.ok_or_else(|| ObjectError::Failed("an object that forgot its mode".into()))?;
+        let envelope = Envelope { endings, token, command: command.into() };
+        let answer = stubs.deliver(&to.name(stubs.version, livemode), &envelope).await?;
+        Ok(codec::read_answer(&answer).map_err(|Unreadable| unreadable())??)
+    }
+}
+
+fn unreadable() -> ObjectError {
+    ObjectError::Unreachable("an answer nobody understands".into())
 }

@@ -1,5 +1,5 @@
 use crate::account::hold::{DELIVERY_MS, Ending, Hold, HoldId, MAX_HOLDS, Outcome, Report, Settled};
-use crate::account::refusal::Refusal;
+use crate::account::refusal::{NotReserved, Short};
 use crate::account::tokens::TokenId;
 use crate::account::wallet::Wallet;
 use crate::clock::Millis;
@@ -60,20 +60,25 @@ impl Wallet<'_> {
     ///
     /// Checked in this order: the id, the number of holds, the caps of the caller's token, the
     /// money.
-    pub fn reserve(&mut self, id: &HoldId, amount: Cents, seconds: u32) -> Result<Result<(), Refusal>, WalletError> {
+    pub fn reserve(
+        &mut self,
+        id: &HoldId,
+        amount: Cents,
+        seconds: u32,
+    ) -> Result<Result<(), NotReserved>, WalletError> {
         assert!(amount.is_positive(), "a hold is for more than nothing");
         if let Some(hold) = self.open_holds().find(|hold| hold.id == *id) {
             return if hold.amount == amount { Ok(Ok(())) } else { Err(WalletError::HoldReused) };
         }
         let available = self.available()?;
         if self.open_holds().count() >= MAX_HOLDS {
-            return Ok(Err(Refusal::TooManyHolds { available }));
+            return Ok(Err(NotReserved::TooManyHolds { available }));
         }
-        if let Some(refusal) = self.cap_on(amount)? {
-            return Ok(Err(refusal));
+        if let Some(short) = self.cap_on(amount)? {
+            return Ok(Err(short.into()));
         }
         if available < amount {
-            return Ok(Err(Refusal::Insufficient { balance: self.spendable()?, available }));
+            return Ok(Err(Short::Insufficient { balance: self.spendable()?, available }.into()));
         }
         let (expires_at, token) = (expiry(self.now, seconds), self.capped_token());
         self.account.holds.push(Hold { id: id.clone(), amount, expires_at, token, reported: None });
@@ -153,6 +158,7 @@ mod tests {
     use super::*;
     use crate::account::charge::{Charge, Charged, Overdraft};
     use crate::account::payment::Credit;
+    use crate::account::refusal::NotCharged;
     use crate::identity::AccountId;
     use crate::schema::{Schema, migrate};
     use crate::sql::{Sql, Value};
@@ -272,11 +278,11 @@ mod tests {
         }
         let available = Cents::new(300 - MAX_HOLDS as i64);
         let one_more = at(&sql, NOW, |wallet| wallet.reserve(&HoldId::generate(NOW), Cents::new(1), 60).unwrap());
-        assert_eq!(one_more, Err(Refusal::TooManyHolds { available }));
+        assert_eq!(one_more, Err(NotReserved::TooManyHolds { available }));
 
         let sql = account(3);
         let too_much = at(&sql, NOW, |wallet| wallet.reserve(&HoldId::generate(NOW), Cents::new(4), 60).unwrap());
-        assert_eq!(too_much, Err(Refusal::Insufficient { balance: Cents::new(3), available: Cents::new(3) }));
+        assert_eq!(too_much, Err(Short::Insufficient { balance: Cents::new(3), available: Cents::new(3) }.into()));
     }
 
     fn report(cents: i64) -> Report {
@@ -300,7 +306,7 @@ mod tests {
         assert_eq!((account.balance(), account.available().unwrap()), (Cents::new(10), Cents::new(7)));
         assert_eq!(account.account.next_expiry(), Some(last + 1));
         let too_much = at(&sql, last + 1, |wallet| wallet.reserve(&HoldId::generate(NOW), Cents::new(8), 60).unwrap());
-        assert_eq!(too_much, Err(Refusal::Insufficient { balance: Cents::new(7), available: Cents::new(7) }));
+        assert_eq!(too_much, Err(Short::Insufficient { balance: Cents::new(7), available: Cents::new(7) }.into()));
         // Whatever writes first writes it; nothing that comes later adds to it or takes it back.
         assert_eq!(
             at(&sql, last + 1, |wallet| wallet.settle(&capture(&id, 5, true)).unwrap()),
@@ -389,7 +395,7 @@ mod tests {
         let act = |charge: &Charge| at(&sql, NOW, |wallet| wallet.charge(charge).unwrap());
         assert_eq!(act(&charge("job", 4, Overdraft::Deny)), Ok(Charged { already: false, available: Cents::new(6) }));
         assert_eq!(act(&charge("job", 4, Overdraft::Deny)), Ok(Charged { already: true, available: Cents::new(6) }));
-        assert_eq!(act(&charge("job", 5, Overdraft::Deny)), Err(Refusal::KeyReused));
+        assert_eq!(act(&charge("job", 5, Overdraft::Deny)), Err(NotCharged::KeyReused));
     }
 
     #[test]
@@ -397,7 +403,7 @@ mod tests {
         let sql = account(1);
         let act = |charge: &Charge| at(&sql, NOW, |wallet| wallet.charge(charge).unwrap());
         let refused =
-            |balance| Err(Refusal::Insufficient { balance: Cents::new(balance), available: Cents::new(balance) });
+            |balance| Err(Short::Insufficient { balance: Cents::new(balance), available: Cents::new(balance) }.into());
         assert_eq!(act(&charge("a", 5, Overdraft::Deny)), refused(1));
         assert_eq!(act(&charge("a", 5, Overdraft::Allow)), Ok(Charged { already: false, available: Cents::new(-4) }));
         assert_eq!(act(&charge("b", 5, Overdraft::Allow)), refused(-4));

@@ -43,10 +43,8 @@ pub struct Hold {
     /// From this moment on the hold counts as released; with a report, as captured at that.
     pub expires_at: Millis,
     /// The token with a cap that it counts against.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<TokenId>,
     /// Of a streamed answer, once its hold was renewed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reported: Option<Report>,
 }
 
@@ -68,7 +66,6 @@ pub struct Ending {
     /// The caller's idempotency key, if it sent one.
     pub key: Option<String>,
     /// As in its [`Hold`], for when that is gone.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<TokenId>,
 }
 

@@ -1,4 +1,4 @@
-use crate::account::refusal::Refusal;
+use crate::account::refusal::Short;
 use crate::account::tokens::{Cap, Caps, TokenId, TokenInfo};
 use crate::account::wallet::Wallet;
 use crate::error::WalletError;
@@ -13,7 +13,7 @@ impl Wallet<'_> {
     }
 
     /// Whether a cap of the caller's token stands against so much more; what it has held counts as spent.
-    pub(crate) fn cap_on(&self, amount: Cents) -> Result<Option<Refusal>, WalletError> {
+    pub(crate) fn cap_on(&self, amount: Cents) -> Result<Option<Short>, WalletError> {
         self.caller.as_ref().map_or(Ok(None), |caller| self.cap_of(&caller.token, amount))
     }
 
@@ -24,7 +24,7 @@ impl Wallet<'_> {
         Ok(known.map_or(Ok(None), |stored| self.cap_of(&stored.token, amount))?.is_none())
     }
 
-    pub(super) fn cap_of(&self, token: &TokenInfo, amount: Cents) -> Result<Option<Refusal>, WalletError> {
+    pub(super) fn cap_of(&self, token: &TokenInfo, amount: Cents) -> Result<Option<Short>, WalletError> {
         let mut mine = self.open_holds().filter(|hold| hold.token.as_ref() == Some(&token.id));
         let held = mine.try_fold(Cents::ZERO, |sum, hold| sum.checked_add(hold.amount)).ok_or(WalletError::Overflow)?;
         let caps = [(Cap::Day, token.caps.day, token.spent_day), (Cap::Total, token.caps.total, token.spent_total)];
@@ -32,7 +32,7 @@ impl Wallet<'_> {
             let Some(limit) = limit else { continue };
             let left = limit.checked_sub(spent).ok_or(WalletError::Overflow)?.max(Cents::ZERO);
             if left.checked_sub(held).is_none_or(|free| free < amount) {
-                return Ok(Some(Refusal::TokenCap { cap, limit, left }));
+                return Ok(Some(Short::TokenCap { cap, limit, left }));
             }
         }
         Ok(None)

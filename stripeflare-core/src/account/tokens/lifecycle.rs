@@ -1,6 +1,6 @@
 use super::{FIRST, OLD_MS};
 use crate::account::cards::CardRow;
-use crate::account::refusal::Refusal;
+use crate::account::refusal::{LastToken, Rotated, TooManyTokens};
 use crate::account::tokens::{Caller, MAX_TOKENS, NewToken, TokenId, TokenInfo};
 use crate::account::wallet::Wallet;
 use crate::error::WalletError;
@@ -12,7 +12,7 @@ impl Wallet<'_> {
     ///
     /// Where there are too many, those whose time is over make room; for a login so does the one of an earlier login that
     /// was not used for the longest time.
-    pub fn mint(&self, token: &NewToken) -> Result<Result<(), Refusal>, WalletError> {
+    pub fn mint(&self, token: &NewToken) -> Result<Result<(), TooManyTokens>, WalletError> {
         if let Some(known) = self.stored("WHERE id = ?", &[token.id.as_str().into()])?.pop() {
             let same = known.hash.as_ref() == Some(&token.hash);
             return if same { Ok(Ok(())) } else { Err(SqlError("an id was used for two tokens".into()).into()) };
@@ -25,7 +25,7 @@ impl Wallet<'_> {
             self.sql.run(&format!("DELETE FROM tokens WHERE id IN ({oldest})"), &[])?;
         }
         if self.is_full()? {
-            return Ok(Err(Refusal::TooManyTokens));
+            return Ok(Err(TooManyTokens));
         }
         self.sql.run(
             "INSERT INTO tokens (id, hash, label, manage, login, made_by, cap_day, cap_total, created_at, expires_at)
@@ -58,10 +58,10 @@ impl Wallet<'_> {
     ///
     /// # Panics
     /// Without a caller.
-    pub fn rotate(&self, hash: &str) -> Result<Result<(), Refusal>, SqlError> {
+    pub fn rotate(&self, hash: &str) -> Result<Result<(), Rotated>, SqlError> {
         let caller = self.caller.as_ref().expect("whoever has a token");
         if caller.by_old {
-            return Ok(if self.has_hash(hash)? { Ok(()) } else { Err(Refusal::Rotated) });
+            return Ok(if self.has_hash(hash)? { Ok(()) } else { Err(Rotated) });
         }
         self.sql.run(
             "UPDATE tokens SET old_hash = hash, old_until = ?, hash = ? WHERE id = ?",
@@ -72,7 +72,7 @@ impl Wallet<'_> {
 
     /// Ends a token and those that were made with it, which may be in the same wrong hands; the caller's is not among these.
     /// Refused, when it is the caller's own and the last way to the account's money.
-    pub fn revoke(&mut self, id: &TokenId) -> Result<Result<(), Refusal>, WalletError> {
+    pub fn revoke(&mut self, id: &TokenId) -> Result<Result<(), LastToken>, WalletError> {
         let mut living = self.tokens()?;
         let mut ending = vec![id.clone()];
         let mut next = 0;
@@ -83,7 +83,7 @@ impl Wallet<'_> {
             next += 1;
         }
         if self.caller_id() == Some(id) && self.locks_out(&ending, false)? {
-            return Ok(Err(Refusal::LastToken));
+            return Ok(Err(LastToken));
         }
         for id in &ending {
             self.end_token(id)?;
@@ -94,10 +94,10 @@ impl Wallet<'_> {
     /// A browser forgets the caller's token. One that a login gave ends with it; others may be kept elsewhere, too.
     ///
     /// Refused, unless `forget`, when it is the last way to the account's money.
-    pub fn log_out(&mut self, forget: bool) -> Result<Result<(), Refusal>, WalletError> {
+    pub fn log_out(&mut self, forget: bool) -> Result<Result<(), LastToken>, WalletError> {
         let Some(Caller { token, .. }) = &self.caller else { return Ok(Ok(())) };
         if !forget && token.manage && self.locks_out(std::slice::from_ref(&token.id), true)? {
-            return Ok(Err(Refusal::LastToken));
+            return Ok(Err(LastToken));
         }
         if token.login {
             // The cards it claimed stay: nobody says that it was in the wrong hands.
@@ -110,10 +110,10 @@ impl Wallet<'_> {
     ///
     /// # Panics
     /// Without a caller.
-    pub fn log_out_everywhere(&mut self, hash: &str) -> Result<Result<(), Refusal>, WalletError> {
+    pub fn log_out_everywhere(&mut self, hash: &str) -> Result<Result<(), Rotated>, WalletError> {
         let caller = self.caller.as_ref().expect("whoever has a token");
         if caller.by_old {
-            return Ok(Err(Refusal::Rotated));
+            return Ok(Err(Rotated));
         }
         let caller = caller.token.id.clone();
         for token in self.tokens()?.into_iter().filter(|token| !token.this) {
@@ -155,6 +155,7 @@ mod tests {
     use crate::account::hold::{DELIVERY_MS, Ending, HoldId, Outcome, Report, Settled};
     use crate::account::idempotency::IdempotencyKey;
     use crate::account::payment::Credit;
+    use crate::account::refusal::{NotCharged, NotReserved, Short};
     use crate::account::row::AccountRow;
     use crate::account::tokens::{Cap, Caps, Denied};
     use crate::clock::{DAY_MS, Millis};
@@ -223,7 +224,7 @@ mod tests {
         at(sql, now, |wallet| wallet.authenticate(proof).unwrap())
     }
 
-    fn reserve(sql: &rusqlite::Connection, now: Millis, name: &str, cents: i64) -> Result<HoldId, Refusal> {
+    fn reserve(sql: &rusqlite::Connection, now: Millis, name: &str, cents: i64) -> Result<HoldId, NotReserved> {
         at(sql, now, |wallet| {
             wallet.authenticate(&proof(name)).unwrap().unwrap();
             let hold = HoldId::generate(now);
@@ -299,7 +300,7 @@ mod tests {
             for number in 1..MAX_TOKENS {
                 wallet.mint(&token(&number.to_string())).unwrap().unwrap();
             }
-            assert_eq!(wallet.mint(&token("one more")).unwrap(), Err(Refusal::TooManyTokens));
+            assert_eq!(wallet.mint(&token("one more")).unwrap(), Err(TooManyTokens));
             assert_eq!(wallet.mint(&token("a")).unwrap(), Ok(()), "it is there already");
         });
         assert_eq!(number(&sql, "SELECT COUNT(*) FROM tokens"), MAX_TOKENS as i64);
@@ -309,7 +310,7 @@ mod tests {
     fn a_cap_counts_what_is_held_and_what_was_captured_late_too() {
         let sql = account(1_000, &[capped("day", Some(10), None), capped("total", Some(50), Some(15)), token("free")]);
         let refused =
-            |cap, limit, left| Err(Refusal::TokenCap { cap, limit: Cents::new(limit), left: Cents::new(left) });
+            |cap, limit, left| Err(Short::TokenCap { cap, limit: Cents::new(limit), left: Cents::new(left) }.into());
         let held = reserve(&sql, NOW, "day", 6).unwrap();
         assert_eq!(reserve(&sql, NOW, "day", 5).map(drop), refused(Cap::Day, 10, 10), "it is held");
         assert_eq!(reserve(&sql, NOW, "total", 15).map(drop), Ok(()), "each token for itself");
@@ -340,7 +341,7 @@ mod tests {
         let after = NOW + 60_000 + DELIVERY_MS;
         at(&sql, after, |wallet| wallet.expire().unwrap());
         let (limit, left) = (Cents::new(10), Cents::new(6));
-        let refused = Err(Refusal::TokenCap { cap: Cap::Day, limit, left });
+        let refused = Err(Short::TokenCap { cap: Cap::Day, limit, left }.into());
         assert_eq!(reserve(&sql, after, "day", 7).map(drop), refused);
     }
 
@@ -354,7 +355,9 @@ mod tests {
                 wallet.charge(&charge).unwrap().map(|charged| charged.already)
             })
         };
-        let cap = |left| Err(Refusal::TokenCap { cap: Cap::Total, limit: Cents::new(8), left: Cents::new(left) });
+        let cap = |left| {
+            Err(NotCharged::Short(Short::TokenCap { cap: Cap::Total, limit: Cents::new(8), left: Cents::new(left) }))
+        };
         assert_eq!(charge("a", 9, Overdraft::Allow), cap(8));
         assert_eq!(charge("a", 8, Overdraft::Allow), Ok(false));
         assert_eq!(charge("a", 8, Overdraft::Allow), Ok(true), "the same charge is no second one");
@@ -396,8 +399,8 @@ mod tests {
         assert_eq!(opens(&sql, NOW, &proof("c")), Ok(()));
         assert_eq!(opens(&sql, NOW, &proof("d")), Ok(()));
         assert_eq!(opens(&sql, NOW, &proof("c")), Err(Denied::Wrong), "the new one was used");
-        let left = Refusal::TokenCap { cap: Cap::Total, limit: Cents::new(8), left: Cents::new(3) };
-        assert_eq!(reserve(&sql, NOW, "d", 4).map(drop), Err(left), "caps and what was spent stay");
+        let left = Short::TokenCap { cap: Cap::Total, limit: Cents::new(8), left: Cents::new(3) };
+        assert_eq!(reserve(&sql, NOW, "d", 4).map(drop), Err(left.into()), "caps and what was spent stay");
 
         rotate(NOW, &first(), "e").unwrap();
         assert_eq!(opens(&sql, NOW, &proof("e")), Ok(()));
@@ -407,15 +410,15 @@ mod tests {
     #[test]
     fn the_holder_of_an_old_secret_rotates_after_the_owner() {
         let sql = account(10, &[NewToken { manage: true, ..token("a") }]);
-        let as_old = |act: fn(&mut Wallet<'_>) -> Result<(), Refusal>| {
+        let as_old = |act: fn(&mut Wallet<'_>) -> Result<(), Rotated>| {
             at(&sql, NOW, |wallet| {
                 wallet.authenticate(&proof("a")).unwrap().unwrap();
                 act(wallet)
             })
         };
         assert_eq!(as_old(|wallet| wallet.rotate("owner").unwrap()), Ok(()));
-        assert_eq!(as_old(|wallet| wallet.rotate("thief").unwrap()), Err(Refusal::Rotated));
-        assert_eq!(as_old(|wallet| wallet.log_out_everywhere("thief").unwrap()), Err(Refusal::Rotated));
+        assert_eq!(as_old(|wallet| wallet.rotate("thief").unwrap()), Err(Rotated));
+        assert_eq!(as_old(|wallet| wallet.log_out_everywhere("thief").unwrap()), Err(Rotated));
         assert_eq!(as_old(|wallet| wallet.rotate("owner").unwrap()), Ok(()), "the same again");
         assert_eq!(opens(&sql, NOW, &proof("thief")), Err(Denied::Wrong));
         assert_eq!(opens(&sql, NOW, &proof("owner")), Ok(()));
@@ -437,7 +440,7 @@ mod tests {
         assert_eq!(opens(&sql, NOW, &proof("spends")), Err(Denied::Wrong));
         assert_eq!(revoke(&proof("manages"), "first"), Ok(()));
         assert_eq!(opens(&sql, NOW, &first()), Err(Denied::Wrong));
-        assert_eq!(revoke(&proof("manages"), "id-manages"), Err(Refusal::LastToken));
+        assert_eq!(revoke(&proof("manages"), "id-manages"), Err(LastToken));
         assert_eq!(opens(&sql, NOW, &proof("manages")), Ok(()));
     }
 
@@ -478,19 +481,22 @@ mod tests {
     #[test]
     fn no_token_ends_itself_with_all_that_could_take_its_place() {
         let sql = account(10, &[]);
-        let first_does = |act: fn(&mut Wallet<'_>) -> Result<Result<(), Refusal>, WalletError>| {
+        let first_does = |act: fn(&mut Wallet<'_>) -> Result<Result<(), LastToken>, WalletError>| {
             at(&sql, NOW, |wallet| {
                 wallet.authenticate(&first()).unwrap().unwrap();
                 act(wallet).unwrap()
             })
         };
         let revoke = |wallet: &mut Wallet<'_>| wallet.revoke(&TokenId(FIRST.into()));
-        first_does(|wallet| wallet.mint(&NewToken { manage: true, ..token("made") })).unwrap();
-        assert_eq!(first_does(revoke), Err(Refusal::LastToken), "what it made would end with it");
+        at(&sql, NOW, |wallet| {
+            wallet.authenticate(&first()).unwrap().unwrap();
+            wallet.mint(&NewToken { manage: true, ..token("made") }).unwrap().unwrap();
+        });
+        assert_eq!(first_does(revoke), Err(LastToken), "what it made would end with it");
         let insert = "INSERT INTO cards (id, identity, label, token, payment, claim, state, at)
             VALUES ('c', 'c', 'visa', 'first', 'p', 1, 'owned', 1)";
         sql.execute(insert, []).unwrap();
-        assert_eq!(first_does(revoke), Err(Refusal::LastToken), "and so would its card");
+        assert_eq!(first_does(revoke), Err(LastToken), "and so would its card");
         sql.execute("UPDATE tokens SET hash = NULL WHERE id = 'id-made'", []).unwrap();
         assert_eq!(first_does(|wallet| wallet.log_out(false)), Ok(()), "its card stays, and logs in");
         sql.execute("UPDATE cards SET token = 'another'", []).unwrap();
@@ -512,7 +518,7 @@ mod tests {
         assert_eq!(opens(&sql, NOW, &proof("spends")), Ok(()), "no login gave it");
         assert_eq!(log_out(&proof("login"), false), Ok(()));
         assert_eq!(opens(&sql, NOW, &proof("login")), Err(Denied::Wrong));
-        assert_eq!(log_out(&first(), false), Err(Refusal::LastToken));
+        assert_eq!(log_out(&first(), false), Err(LastToken));
         assert_eq!(log_out(&first(), true), Ok(()));
         assert_eq!(opens(&sql, NOW, &first()), Ok(()), "somebody may have kept it");
 
@@ -538,12 +544,12 @@ mod tests {
                 let login = number == 50 || number == 60;
                 wallet.mint(&NewToken { login, ..token(&number.to_string()) }).unwrap().unwrap();
             }
-            assert_eq!(wallet.mint(&token("more")).unwrap(), Err(Refusal::TooManyTokens));
+            assert_eq!(wallet.mint(&token("more")).unwrap(), Err(TooManyTokens));
         });
         opens(&sql, NOW, &proof("50")).unwrap();
         at(&sql, NOW + 1, |wallet| {
             wallet.mint(&token("more")).unwrap().unwrap();
-            assert_eq!(wallet.mint(&token("and more")).unwrap(), Err(Refusal::TooManyTokens));
+            assert_eq!(wallet.mint(&token("and more")).unwrap(), Err(TooManyTokens));
             wallet.mint(&NewToken { login: true, ..token("login") }).unwrap().unwrap();
         });
         assert_eq!(opens(&sql, NOW, &proof("50")), Ok(()));

@@ -7,11 +7,10 @@ use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::request::Parts;
-use stripeflare_core::account::{AccountRow, Change, HoldId, Overdraft, Refusal, Update};
+use stripeflare_core::account::{AccountRow, Change, HoldId, Overdraft, Update};
 use stripeflare_core::clock::now;
 use stripeflare_core::identity::AccountId;
 use stripeflare_core::money::Cents;
-use stripeflare_core::protocol::{AccountCommand, Reply};
 use stripeflare_core::schema::{ColumnDef, ColumnReader, ColumnWriter, Schema, StripeUser};
 use stripeflare_core::sql::Value;
 use worker::send::{SendFuture, SendWrapper};
@@ -209,23 +208,17 @@ impl super::context::Inner {
     ) -> Result<bool, Response> {
         let token = match self.spending_token()? {
             Some(token) if row.is_registered() => token,
-            _ => return Err(self.refused(Cents::ZERO, Refusal::Unregistered)),
+            _ => return Err(self.unregistered(Cents::ZERO)),
         };
         let account = token.account();
         self.claim_values(account, columns, &changes).await?;
         let update = Update { id: HoldId::generate(now()).as_str().to_owned(), changes: changes.clone() };
-        match self.ask(token, AccountCommand::Update { update }).await? {
-            Some(Reply::Updated { made, row: stored }) => {
-                *row = *stored;
-                if made {
-                    self.free_values(account, columns, &changes).await;
-                }
-                Ok(made)
-            }
-            Some(Reply::Refused(refusal)) => Err(self.refused(Cents::ZERO, refusal)),
-            None => Err(self.refused(Cents::ZERO, Refusal::Unregistered)),
-            Some(_) => Err(Answer::unavailable("the account answered an update with something else")),
+        let Some(updated) = self.ask(token, update).await? else { return Err(self.unregistered(Cents::ZERO)) };
+        *row = updated.row;
+        if updated.made {
+            self.free_values(account, columns, &changes).await;
         }
+        Ok(updated.made)
     }
 }
 

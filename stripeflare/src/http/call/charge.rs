@@ -5,18 +5,18 @@ use axum::response::Response;
 use http::StatusCode;
 use http::request::Parts;
 use http_body::Body as _;
-use stripeflare_core::account::{Charge as ChargeCommand, HoldId, IdempotencyKey, Outcome, Overdraft, Refusal};
+use stripeflare_core::account::{Charge as ChargeCommand, HoldId, IdempotencyKey, Outcome, Overdraft};
 use stripeflare_core::clock::now;
 use stripeflare_core::identity::AccountId;
 use stripeflare_core::money::Cents;
-use stripeflare_core::protocol::{AccountCommand, Reply};
+use stripeflare_core::protocol::account::Reserve;
 
-use crate::deployment::deliveries;
 use crate::http::call::context::{Context, Inner};
 use crate::http::call::held_money::HeldMoney;
 use crate::http::call::price::{Kind, Price, Said, Settlement};
 use crate::http::call::{idempotency, stream};
 use crate::http::reply::answer::{Answer, X_BALANCE, X_ENTRY, X_PAYMENT_LINK, X_PRICE, header};
+use crate::object::ObjectError;
 
 /// A call of a priced route, before its extractors ran.
 pub struct Call {
@@ -46,7 +46,7 @@ impl Call {
     pub async fn reserve(self) -> Result<Charge, Response> {
         let Self { context, price, key } = self;
         let Some(token) = context.spending_token()?.cloned() else {
-            return Err(context.refused(price.amount, Refusal::Unregistered));
+            return Err(context.unregistered(price.amount));
         };
         let meter = context.slot.meter_in_use().cloned();
         if meter.is_some() && key.is_some() {
@@ -55,7 +55,7 @@ impl Call {
         }
         let begun_at = now();
         let hold = HoldId::generate(begun_at);
-        let command = AccountCommand::Reserve {
+        let command = Reserve {
             hold: hold.clone(),
             amount: price.amount,
             seconds: price.hold_s,
@@ -77,29 +77,24 @@ impl Call {
             open: true,
             streams: false,
         };
-        match deliveries::call_for(&held.context.deployment, &token, command).await? {
-            Reply::Reserved { available, token, key, row } => {
-                (held.token, held.key) = (token, key);
-                if let Some(row) = row {
-                    held.context.slot.fill(&row).map_err(Answer::unavailable)?;
-                }
-                Ok(Charge { held, available })
-            }
-            Reply::Refused(refusal) => {
+        let reserved = match held.context.ask_raw(&token, command).await {
+            Ok(Ok(reserved)) => reserved,
+            Ok(Err(refusal)) => {
                 held.open = false;
-                Err(held.context.refused(price.amount, refusal))
+                return Err(held.context.not_reserved(price.amount, refusal));
             }
-            Reply::Denied(why) => {
+            Err(error @ (ObjectError::Denied(_) | ObjectError::Unregistered)) => {
                 held.open = false;
-                held.context.deny(why)?;
-                Err(held.context.refused(price.amount, Refusal::Unregistered))
+                held.context.not_done(error)?;
+                return Err(held.context.unregistered(price.amount));
             }
-            Reply::Claimed(claim) => {
-                held.open = false;
-                Err(idempotency::claimed(claim))
-            }
-            _ => Err(Answer::unavailable("the account answered a reserve with something else")),
+            Err(error) => return Err(error.into()),
+        };
+        (held.token, held.key) = (reserved.token, reserved.key);
+        if let Some(row) = reserved.row {
+            held.context.slot.fill(&row).map_err(Answer::unavailable)?;
         }
+        Ok(Charge { held, available: reserved.available })
     }
 }
 
@@ -260,16 +255,15 @@ impl Inner {
         detail: &str,
     ) -> Result<(AccountId, Cents, String), Response> {
         self.refuse_head()?;
-        let Some(token) = self.spending_token()? else { return Err(self.refused(amount, Refusal::Unregistered)) };
+        let Some(token) = self.spending_token()? else { return Err(self.unregistered(amount)) };
         let account = token.account().clone();
         let key = HoldId::generate(now()).as_str().to_owned();
         let entry = format!("charge:{key}");
         let charge = ChargeCommand { key, amount, overdraft, detail: detail.to_owned() };
-        match self.ask(token, AccountCommand::Charge { charge }).await? {
-            Some(Reply::Charged(charged)) => Ok((account, charged.available, entry)),
-            Some(Reply::Refused(refusal)) => Err(self.refused(amount, refusal)),
-            None => Err(self.refused(amount, Refusal::Unregistered)),
-            Some(_) => Err(Answer::unavailable("the account answered a charge with something else")),
+        match self.ask(token, charge).await? {
+            Some(Ok(charged)) => Ok((account, charged.available, entry)),
+            Some(Err(refusal)) => Err(self.not_charged(amount, &refusal)),
+            None => Err(self.unregistered(amount)),
         }
     }
 }

@@ -10,20 +10,22 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use stripeflare_core::account::{AccountRow, Denied};
 use stripeflare_core::identity::{AccountId, Token};
-use stripeflare_core::protocol::{AccountCommand, Reply};
+use stripeflare_core::protocol::Command;
+use stripeflare_core::protocol::account::Read;
 use stripeflare_core::schema::Schema;
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::future_to_promise;
 use worker::send::SendWrapper;
 use worker::worker_sys::Context as JsContext;
 
-use crate::deployment::{Deployment, deliveries};
+use crate::deployment::Deployment;
 use crate::http::call::credentials::{Caller, Manner, cookies};
 use crate::http::call::meter::Meter;
 use crate::http::call::slot::Slot;
 use crate::http::reply::answer::Answer;
 use crate::http::reply::refusals::denied;
 use crate::js::describe;
+use crate::object::ObjectError;
 
 /// What the parts of one request share: it travels in the request's extensions.
 #[derive(Clone)]
@@ -133,20 +135,36 @@ impl Inner {
 
     /// Asks the account of the token that came, on its behalf.
     ///
-    /// `None`: the cookie opens it no more, and the caller is a visitor from here on.
+    /// `None`: nobody has paid into it, or the cookie opens it no more, and the caller is a visitor from here on.
     ///
     /// # Errors
     /// The answer to a token that does not do, or when the account could not be asked.
-    pub(crate) async fn ask(&self, token: &Token, command: AccountCommand) -> Result<Option<Reply>, Response> {
-        match self.ask_raw(token, command).await? {
-            Reply::Denied(why) => self.deny(why).map(|()| None),
-            reply => Ok(Some(reply)),
+    pub(crate) async fn ask<C>(&self, token: &Token, command: C) -> Result<Option<C::Reply>, Response>
+    where
+        C: Command<To = AccountId>,
+    {
+        match self.ask_raw(token, command).await {
+            Ok(reply) => Ok(Some(reply)),
+            Err(error) => self.not_done(error).map(|()| None),
         }
     }
 
-    /// The same, for callers to whom a token that does not do says something.
-    pub(crate) async fn ask_raw(&self, token: &Token, command: AccountCommand) -> Result<Reply, Response> {
-        Ok(deliveries::call_for(&self.deployment, token, command).await?)
+    /// The same, for callers to whom it says something why there is no reply.
+    pub(crate) async fn ask_raw<C>(&self, token: &Token, command: C) -> Result<C::Reply, ObjectError>
+    where
+        C: Command<To = AccountId>,
+    {
+        self.deployment.stubs.as_caller(token).send_with_endings(command).await
+    }
+
+    /// # Errors
+    /// As [`Inner::ask`].
+    pub(crate) fn not_done(&self, error: ObjectError) -> Result<(), Response> {
+        match error {
+            ObjectError::Unregistered => Ok(()),
+            ObjectError::Denied(why) => self.deny(why),
+            error => Err(error.into()),
+        }
     }
 
     /// The account says that the token does not do: a person with an old cookie becomes a visitor.
@@ -169,10 +187,8 @@ impl Inner {
     pub(crate) async fn row(&self, schema: &Schema) -> Result<AccountRow, Response> {
         if let Some((token, _)) = self.token()? {
             let account = token.account().clone();
-            match self.ask(token, AccountCommand::Read { account }).await? {
-                Some(Reply::Row(row)) => return Ok(*row),
-                Some(_) => return Err(Answer::unavailable("the account answered a read with something else")),
-                None => {}
+            if let Some(row) = self.ask(token, Read { account }).await? {
+                return Ok(row);
             }
         }
         Ok(AccountRow::unregistered(self.account()?, schema))

@@ -6,14 +6,14 @@ use stripeflare_core::account::{Ending, HoldId, KeptAnswer, Outcome, Report, Set
 use stripeflare_core::clock::{Millis, now};
 use stripeflare_core::identity::AccountId;
 use stripeflare_core::money::Cents;
-use stripeflare_core::protocol::{AccountCommand, Reply};
+use stripeflare_core::protocol::account::{End, Renew};
 
 use crate::deployment::deliveries;
 use crate::http::call::context::Context;
 use crate::http::call::meter::Meter;
 use crate::http::call::price::Price;
 use crate::http::reply::answer::Answer;
-use crate::object::{Address, ObjectError};
+use crate::object::ObjectError;
 
 /// Money set aside for a running handler. Dropped while it is open, by a panic or a cancelled request, it is released;
 /// once the answer streams, what was metered is captured.
@@ -52,12 +52,10 @@ impl HeldMoney {
     pub(super) async fn renew(&self) -> Result<bool, ObjectError> {
         let amount = self.meter.as_ref().map_or(Cents::ZERO, Meter::used);
         let report = Report { amount, detail: self.price.route.to_owned() };
-        let command = AccountCommand::Renew { hold: self.id.clone(), report, seconds: self.price.hold_s };
+        let command = Renew { hold: self.id.clone(), report, seconds: self.price.hold_s };
         let asked_at = now();
         // It carries no endings: whoever waits for it may be gone before its answer.
-        let address = Address::Account(self.account.clone());
-        let renewed = self.context.deployment.stubs.call(&address, command, Vec::new()).await?;
-        let renewed = matches!(renewed, Reply::Renewed(true));
+        let renewed = self.context.deployment.stubs.as_system(&self.account).send(command).await?;
         if renewed {
             self.since.set(asked_at);
         }
@@ -84,11 +82,10 @@ impl HeldMoney {
     /// Captures before the answer leaves: a handler that took longer than its hold is answered only if the money is
     /// still there.
     pub(super) async fn end(&self, used: Cents, late: bool, answer: Option<KeptAnswer>) -> Result<(), Response> {
-        let command = AccountCommand::End { ending: self.ending(self.capture(used, late)), answer };
-        match deliveries::call(&self.context.deployment, &self.account, command).await? {
-            Reply::Ended { settled: Settled::Captured | Settled::AlreadyCaptured, .. } => Ok(()),
-            Reply::Ended { .. } | Reply::Refused(_) => Err(self.expired()),
-            _ => Err(Answer::unavailable("the account answered a capture with something else")),
+        let command = End { ending: self.ending(self.capture(used, late)), answer };
+        match self.context.deployment.stubs.as_system(&self.account).send_with_endings(command).await? {
+            Settled::Captured | Settled::AlreadyCaptured => Ok(()),
+            Settled::Released | Settled::Gone => Err(self.expired()),
         }
     }
 

@@ -1,14 +1,34 @@
 use axum::response::Response;
-use stripeflare_core::account::Refusal;
+use stripeflare_core::account::{NotCharged, NotReserved, Short};
 use stripeflare_core::money::Cents;
 
 use crate::http::call::context::Inner;
+use crate::http::call::idempotency;
 use crate::http::reply::refusals::{self, PaymentRequired};
 
 impl Inner {
-    /// The answer to a call that its account could not pay for.
-    pub(crate) fn refused(&self, price: Cents, refusal: Refusal) -> Response {
-        refusals::refused(price, &refusal).unwrap_or_else(|balance| self.payment_required(price, balance))
+    /// The answer where nobody has paid yet.
+    pub(crate) fn unregistered(&self, price: Cents) -> Response {
+        self.payment_required(price, Cents::ZERO)
+    }
+
+    pub(super) fn not_reserved(&self, price: Cents, refusal: NotReserved) -> Response {
+        match refusal {
+            NotReserved::Short(short) => self.short(price, &short),
+            NotReserved::TooManyHolds { .. } => refusals::too_many_holds(),
+            NotReserved::Claimed(claim) => idempotency::claimed(claim),
+        }
+    }
+
+    pub(super) fn not_charged(&self, price: Cents, refusal: &NotCharged) -> Response {
+        match refusal {
+            NotCharged::Short(short) => self.short(price, short),
+            NotCharged::KeyReused => refusals::key_reused(),
+        }
+    }
+
+    fn short(&self, price: Cents, short: &Short) -> Response {
+        refusals::short(price, short).unwrap_or_else(|balance| self.payment_required(price, balance))
     }
 
     fn payment_required(&self, price: Cents, balance: Cents) -> Response {

@@ -5,13 +5,15 @@ use http::StatusCode;
 use sha2::{Digest, Sha256};
 use stripeflare_core::account::Change;
 use stripeflare_core::identity::AccountId;
-use stripeflare_core::protocol::{AccountCommand, DirectoryCommand, Reply};
+use stripeflare_core::protocol::Shard;
+use stripeflare_core::protocol::account::Read;
+use stripeflare_core::protocol::directory::{ClaimValue, FreeValue};
 use stripeflare_core::schema::ColumnDef;
 use stripeflare_core::sql::Value;
 
 use crate::http::call::context::Inner;
 use crate::http::reply::answer::Answer;
-use crate::object::{Address, ObjectError};
+use crate::object::ObjectError;
 
 /// Names a value at the directory; `None` for `NULL`, which everybody may have.
 fn key(column: &str, value: &Value) -> Option<String> {
@@ -66,23 +68,16 @@ impl Inner {
         let mut instead_of = None;
         // Once more, if the owner turns out not to have it.
         for _ in 0..2 {
-            let command = DirectoryCommand::ClaimValue { key: key.to_owned(), account: account.clone(), instead_of };
-            let owner = match stubs.call(&Address::Directory(key.to_owned()), command, Vec::new()).await? {
-                Reply::Owner(None) => return Ok(true),
-                Reply::Owner(Some(owner)) => owner,
-                _ => return Err(ObjectError::Failed("it answered a claim with something else".into())),
-            };
+            let command = ClaimValue { key: key.to_owned(), account: account.clone(), instead_of };
+            let Some(owner) = stubs.as_system(&Shard::of(key)).send(command).await? else { return Ok(true) };
             if owner.pending {
                 return Ok(false);
             }
-            let read = AccountCommand::Read { account: owner.account.clone() };
-            match stubs.call(&Address::Account(owner.account.clone()), read, Vec::new()).await? {
-                Reply::Row(row) if row.columns.get(place) == Some(value) => {
-                    return Ok(false);
-                }
-                Reply::Row(_) => instead_of = Some(owner),
-                _ => return Err(ObjectError::Failed("it answered a read with something else".into())),
+            let row = stubs.as_system(&owner.account).send(Read { account: owner.account.clone() }).await?;
+            if row.columns.get(place) == Some(value) {
+                return Ok(false);
             }
+            instead_of = Some(owner);
         }
         Ok(false)
     }
@@ -91,8 +86,9 @@ impl Inner {
     pub(crate) async fn free_values(&self, account: &AccountId, columns: &[ColumnDef], changes: &[Change]) {
         for (_, Change { column, old, .. }) in unique(columns, changes) {
             let Some(key) = key(column, old) else { continue };
-            let command = DirectoryCommand::FreeValue { key: key.clone(), account: account.clone() };
-            if let Err(error) = self.deployment.stubs.call(&Address::Directory(key), command, Vec::new()).await {
+            let shard = Shard::of(&key);
+            let command = FreeValue { key, account: account.clone() };
+            if let Err(error) = self.deployment.stubs.as_system(&shard).send(command).await {
                 worker::console_warn!("a value of `{column}` is not free for others yet: {error}");
             }
         }

@@ -6,7 +6,7 @@ use http::HeaderValue;
 use http::StatusCode;
 use http::header::RETRY_AFTER;
 use serde::Serialize;
-use stripeflare_core::account::{Cap, Denied, MAX_TOKENS, Refusal};
+use stripeflare_core::account::{Cap, Denied, MAX_TOKENS, NotClosed, Short};
 use stripeflare_core::money::Cents;
 use stripeflare_core::stripe::unit;
 
@@ -69,22 +69,17 @@ impl PaymentRequired<'_> {
 
 /// # Errors
 /// The balance that a payment has to raise: [`PaymentRequired`] is the answer.
-pub(crate) fn refused(price: Cents, refusal: &Refusal) -> Result<Response, Cents> {
-    let answer = match refusal {
-        Refusal::Unregistered => return Err(Cents::ZERO),
-        Refusal::Insufficient { balance, available } if *balance >= price && *available < price => held(&format!(
+pub(crate) fn short(price: Cents, short: &Short) -> Result<Response, Cents> {
+    let answer = match short {
+        Short::Insufficient { balance, available } if *balance >= price && *available < price => held(&format!(
             "{price} cents are needed; {balance} are there, and {} of them held by calls that still run.",
             *balance - *available
         )),
-        Refusal::Insufficient { balance, .. } => return Err(*balance),
-        Refusal::TooManyHolds { .. } => held("This account has as many calls running as it may have at once."),
-        Refusal::KeyReused => {
-            Answer::new(StatusCode::CONFLICT, "key_reused", "This key was used for another amount.").into()
-        }
-        Refusal::TokenCap { left, .. } if *left >= price => {
+        Short::Insufficient { balance, .. } => return Err(*balance),
+        Short::TokenCap { left, .. } if *left >= price => {
             held(&format!("This token may spend {left} cents more, held by calls that still run."))
         }
-        Refusal::TokenCap { cap, limit, left } => {
+        Short::TokenCap { cap, limit, left } => {
             let (per, cap) = match cap {
                 Cap::Day => (" a day", "today"),
                 Cap::Total => ("", "in all"),
@@ -96,28 +91,44 @@ pub(crate) fn refused(price: Cents, refusal: &Refusal) -> Result<Response, Cents
             response.headers_mut().insert(X_PRICE, header(0));
             response
         }
-        Refusal::Rotated => {
-            let message = "This access token has a new secret already, and the old one asks for no other. Use the new one, or \
-                 repeat the call that made it, with its Idempotency-Key.";
-            Answer::new(StatusCode::CONFLICT, "rotated", message).into()
-        }
-        Refusal::LastToken => {
-            let message = "This is the last way to the account's money. Make another access token that manages first, or spend the money.";
-            Answer::new(StatusCode::CONFLICT, "last_token", message).into()
-        }
-        Refusal::MoneyLeft { amount } => {
+    };
+    Ok(answer)
+}
+
+pub(crate) fn too_many_holds() -> Response {
+    held("This account has as many calls running as it may have at once.")
+}
+
+pub(crate) fn key_reused() -> Response {
+    Answer::new(StatusCode::CONFLICT, "key_reused", "This key was used for another amount.").into()
+}
+
+pub(crate) fn too_many_tokens() -> Response {
+    let message = format!("An account has at most {MAX_TOKENS} access tokens. End one that is not used.");
+    Answer::new(StatusCode::CONFLICT, "too_many_tokens", message).into()
+}
+
+pub(crate) fn rotated() -> Response {
+    let message = "This access token has a new secret already, and the old one asks for no other. Use the new one, or \
+         repeat the call that made it, with its Idempotency-Key.";
+    Answer::new(StatusCode::CONFLICT, "rotated", message).into()
+}
+
+pub(crate) fn last_token() -> Response {
+    let message = "This is the last way to the account's money. Make another access token that manages first, or spend the money.";
+    Answer::new(StatusCode::CONFLICT, "last_token", message).into()
+}
+
+pub(crate) fn not_closed(why: &NotClosed) -> Response {
+    match why {
+        NotClosed::MoneyLeft { amount } => {
             let message = format!(
                 "{amount} cents are left. Spend them, or say that you give them up: ?forfeit=true, or the box above the button."
             );
             Answer::new(StatusCode::CONFLICT, "money_left", message).into()
         }
-        Refusal::CallsRunning => held("Calls of this account still run."),
-        Refusal::TooManyTokens => {
-            let message = format!("An account has at most {MAX_TOKENS} access tokens. End one that is not used.");
-            Answer::new(StatusCode::CONFLICT, "too_many_tokens", message).into()
-        }
-    };
-    Ok(answer)
+        NotClosed::CallsRunning => held("Calls of this account still run."),
+    }
 }
 
 /// Money is there but held: the same call works when others have ended.

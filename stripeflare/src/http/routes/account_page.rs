@@ -7,10 +7,10 @@ use axum::response::{IntoResponse, Response};
 use http::header::LOCATION;
 use http::{HeaderValue, StatusCode};
 use serde::Deserialize;
-use stripeflare_core::account::{AccountRow, CardRow, Denied, Line, Place, Refusal, TokenId, TokenInfo};
+use stripeflare_core::account::{AccountRow, CardRow, Denied, Line, Place, TokenId, TokenInfo};
 use stripeflare_core::identity::random_text;
 use stripeflare_core::money::Cents;
-use stripeflare_core::protocol::{AccountCommand, Reply};
+use stripeflare_core::protocol::account::Tokens;
 use stripeflare_core::schema::Schema;
 
 use crate::http::call::context::{Context, Inner};
@@ -19,6 +19,7 @@ use crate::http::reply::date::{day_text, moment_text};
 use crate::http::reply::html::{Escaped, page};
 use crate::http::routes::statement::{Wanted as WantedLines, what_for};
 use crate::http::routes::tokens::Wanted;
+use crate::object::ObjectError;
 
 /// Lines of the statement on one page.
 const LINES: usize = 20;
@@ -59,12 +60,10 @@ impl Inner {
     /// The account's tokens, if the caller's may see them.
     async fn tokens(&self) -> Result<Option<Vec<TokenInfo>>, Response> {
         let Some((token, _)) = self.token()? else { return Ok(None) };
-        match self.ask_raw(token, AccountCommand::Tokens).await? {
-            Reply::Tokens(tokens) => Ok(Some(tokens)),
-            Reply::Denied(Denied::Rights) => Ok(None),
-            Reply::Denied(why) => self.deny(why).map(|()| None),
-            Reply::Refused(Refusal::Unregistered) => Ok(None),
-            _ => Err(Answer::unavailable("the account answered with something else")),
+        match self.ask_raw(token, Tokens).await {
+            Err(ObjectError::Denied(Denied::Rights)) => Ok(None),
+            Err(error) => self.not_done(error).map(|()| None),
+            Ok(tokens) => Ok(Some(tokens)),
         }
     }
 }

@@ -5,14 +5,16 @@ use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use serde::Serialize;
-use stripeflare_core::account::{CardRow, Refusal};
+use stripeflare_core::account::CardRow;
 use stripeflare_core::identity::AccountId;
-use stripeflare_core::protocol::{AccountCommand, DirectoryCommand, Reply};
+use stripeflare_core::protocol::Shard;
+use stripeflare_core::protocol::account::{CardReleased, Cards as ReadCards, ReleaseCard};
+use stripeflare_core::protocol::directory::ForgetCard;
 
 use crate::http::call::context::Context;
 use crate::http::reply::answer::Answer;
 use crate::http::reply::date::moment_text;
-use crate::object::{Address, ObjectError};
+use crate::object::ObjectError;
 
 #[derive(Serialize)]
 struct Cards {
@@ -59,7 +61,7 @@ async fn show(request: Request) -> Result<Response, Response> {
 /// The cards of the caller's account.
 pub(crate) async fn owned(context: &Context) -> Result<Vec<CardRow>, Response> {
     match context.token()? {
-        Some((token, _)) => cards(context.ask(token, AccountCommand::Cards).await?),
+        Some((token, _)) => Ok(context.ask(token, ReadCards).await?.unwrap_or_default()),
         None => Ok(Vec::new()),
     }
 }
@@ -76,8 +78,7 @@ async fn release(request: Request) -> Result<Response, Response> {
 pub(crate) async fn give_up(context: &Context, id: String) -> Result<(), Response> {
     let missing = || Response::from(Answer::new(StatusCode::NOT_FOUND, "no_card", "This account has no such card."));
     let Some(token) = context.spending_token()? else { return Err(missing()) };
-    let reply = context.ask(token, AccountCommand::ReleaseCard { id }).await?;
-    let card = cards(reply)?.pop().ok_or_else(missing)?;
+    let card = context.ask(token, ReleaseCard { id }).await?.flatten().ok_or_else(missing)?;
     // The account remembers that it is to be released: what fails from here on, its alarm makes up for.
     if let Err(error) = forget(context, token.account(), card).await {
         worker::console_error!("a card is released later: {error}");
@@ -89,17 +90,7 @@ pub(crate) async fn give_up(context: &Context, id: String) -> Result<(), Respons
 async fn forget(context: &Context, account: &AccountId, card: CardRow) -> Result<(), ObjectError> {
     let stubs = &context.deployment.stubs;
     let (id, claim) = (card.id.clone(), card.claim);
-    let command = DirectoryCommand::ForgetCard { id: card.id.clone(), account: account.clone(), claim };
-    stubs.call(&Address::Directory(card.id), command, Vec::new()).await?;
-    stubs.call(&Address::Account(account.clone()), AccountCommand::CardReleased { id, claim }, Vec::new()).await?;
-    Ok(())
-}
-
-fn cards(reply: Option<Reply>) -> Result<Vec<CardRow>, Response> {
-    match reply {
-        Some(Reply::Cards(cards)) => Ok(cards),
-        // A cookie that opens nothing any more, or an account that nobody has paid for.
-        None | Some(Reply::Refused(Refusal::Unregistered)) => Ok(Vec::new()),
-        Some(_) => Err(Answer::unavailable("the account answered something else than cards")),
-    }
+    let command = ForgetCard { id: card.id.clone(), account: account.clone(), claim };
+    stubs.as_system(&Shard::of(&card.id)).send(command).await?;
+    stubs.as_system(account).send(CardReleased { id, claim }).await
 }

@@ -8,10 +8,10 @@ use axum::response::{IntoResponse, Response};
 use http::header::{ACCEPT, CONTENT_DISPOSITION, CONTENT_TYPE, LINK};
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
-use stripeflare_core::account::{Line, MAX_PAGE, Place, Refusal};
+use stripeflare_core::account::{Line, MAX_PAGE, Place};
 use stripeflare_core::identity::Token;
 use stripeflare_core::money::Cents;
-use stripeflare_core::protocol::{AccountCommand, Reply};
+use stripeflare_core::protocol::account::Lines;
 
 use crate::http::call::context::{Context, Inner};
 use crate::http::reply::answer::{Answer, header};
@@ -95,11 +95,7 @@ impl Inner {
         let count = limit + 1;
         let mut lines = match token {
             None => Vec::new(),
-            Some(token) => match self.ask(token, AccountCommand::Lines { before, count }).await? {
-                Some(Reply::Lines(lines)) => lines,
-                Some(Reply::Refused(Refusal::Unregistered)) | None => Vec::new(),
-                Some(_) => return Err(Answer::unavailable("the account answered with something else")),
-            },
+            Some(token) => self.ask(token, Lines { before, count }).await?.unwrap_or_default(),
         };
         let more = lines.len() > limit;
         lines.truncate(limit);

@@ -6,16 +6,21 @@ use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
-use stripeflare_core::account::{Caps, NewToken, Refusal, TokenId, TokenInfo};
+use stripeflare_core::account::{Caps, LastToken, NewToken, Rotated, TokenId, TokenInfo, TooManyTokens};
 use stripeflare_core::clock::now;
-use stripeflare_core::identity::{Token, random_text};
+use stripeflare_core::identity::{AccountId, Token, random_text};
 use stripeflare_core::money::Cents;
-use stripeflare_core::protocol::{AccountCommand, Reply};
+use stripeflare_core::protocol::Command;
+use stripeflare_core::protocol::account::{
+    Close, LogOut, LogOutEverywhere, Mint, Revoke, Rotate, Tokens as ReadTokens,
+};
 
 use crate::http::call::context::{Context, Inner};
 use crate::http::call::idempotency;
 use crate::http::reply::answer::Answer;
 use crate::http::reply::date::{day_text, moment, moment_text};
+use crate::http::reply::refusals;
+use crate::object::ObjectError;
 
 /// A JSON body that describes a token is small.
 const MAX_BODY: usize = 16 * 1024;
@@ -76,69 +81,51 @@ impl From<TokenInfo> for Shown {
     }
 }
 
-fn unexpected() -> Response {
-    Answer::unavailable("the account answered with something else")
-}
-
 impl Inner {
     /// Asks the caller's account for what only its owner may ask for.
     ///
     /// # Errors
-    /// The answer to a visitor, to a token that does not do, and to a refusal.
-    pub(crate) async fn ask_as_owner(&self, token: Option<&Token>, command: AccountCommand) -> Result<Reply, Response> {
+    /// The answer to a visitor, to a token that does not do, and where nobody has paid.
+    async fn change<C: Command<To = AccountId>>(&self, command: C) -> Result<C::Reply, Response> {
+        let token = self.spending_token()?;
         self.mark_personal();
-        let reply = match token {
-            Some(token) => self.ask(token, command).await?,
-            None => None,
-        };
-        match reply {
-            Some(Reply::Refused(Refusal::Unregistered)) => {
+        let Some(token) = token else { return Err(no_token()) };
+        match self.ask_raw(token, command).await {
+            Err(ObjectError::Unregistered) => {
                 let message = "Nobody has paid into this account yet: there is nothing to change.";
                 Err(Answer::new(StatusCode::CONFLICT, "unregistered", message).into())
             }
-            Some(Reply::Refused(refusal)) => Err(self.refused(Cents::ZERO, refusal)),
-            Some(reply) => Ok(reply),
-            None => {
-                let message = "This takes an access token, as a cookie or as Authorization: Bearer.";
-                Err(Answer::new(StatusCode::UNAUTHORIZED, "no_token", message).into())
-            }
-        }
-    }
-
-    async fn change(&self, command: AccountCommand) -> Result<(), Response> {
-        match self.ask_as_owner(self.spending_token()?, command).await? {
-            Reply::Done => Ok(()),
-            _ => Err(unexpected()),
+            Err(error) => self.not_done(error).and_then(|()| Err(no_token())),
+            Ok(reply) => Ok(reply),
         }
     }
 
     pub(crate) async fn make_token(&self, wanted: Wanted) -> Result<(Token, NewToken), Response> {
-        let Some(caller) = self.spending_token()? else { return Err(self.refused(Cents::ZERO, Refusal::Unregistered)) };
+        let Some(caller) = self.spending_token()? else { return Err(self.unregistered(Cents::ZERO)) };
         self.mark_personal();
         let token = Token::further(caller.account().clone());
         let hash = token.proof(self.deployment.version).hash;
         let new =
             wanted.check(hash).map_err(|problem| Answer::new(StatusCode::UNPROCESSABLE_ENTITY, "token", problem))?;
-        match self.ask(caller, AccountCommand::Mint { token: Box::new(new.clone()) }).await? {
-            Some(Reply::Done) => Ok((token, new)),
-            Some(Reply::Refused(refusal)) => Err(self.refused(Cents::ZERO, refusal)),
-            None => Err(self.refused(Cents::ZERO, Refusal::Unregistered)),
-            Some(_) => Err(unexpected()),
+        match self.ask(caller, Mint { token: new.clone() }).await? {
+            Some(Ok(())) => Ok((token, new)),
+            Some(Err(TooManyTokens)) => Err(refusals::too_many_tokens()),
+            None => Err(self.unregistered(Cents::ZERO)),
         }
     }
 
     /// A new secret for the caller's token; `command` gets its hash. The same one again for the same key, lest an answer that
     /// is lost takes the account along.
-    async fn renew(
-        &self,
-        key: Option<String>,
-        command: fn(String) -> AccountCommand,
-    ) -> Result<Option<Token>, Response> {
+    async fn renew<C>(&self, key: Option<String>, command: fn(String) -> C) -> Result<Option<Token>, Response>
+    where
+        C: Command<To = AccountId, Reply = Result<(), Rotated>>,
+    {
         let token = match (self.spending_token()?, key) {
             (Some(token), Some(key)) => self.deployment.config.seals.successor(token, &key),
             _ => Token::further(self.account()?),
         };
-        self.change(command(token.proof(self.deployment.version).hash)).await?;
+        let command = command(token.proof(self.deployment.version).hash);
+        self.change(command).await?.map_err(|Rotated| refusals::rotated())?;
         // A cookie's scripts never see its token.
         if self.is_by_cookie() {
             self.replace_cookie(token);
@@ -148,24 +135,24 @@ impl Inner {
     }
 
     pub(crate) async fn rotate(&self, key: Option<&str>) -> Result<Option<Token>, Response> {
-        self.renew(key.map(|key| format!("rotate {key}")), |hash| AccountCommand::Rotate { hash }).await
+        self.renew(key.map(|key| format!("rotate {key}")), |hash| Rotate { hash }).await
     }
 
     pub(crate) async fn log_out_everywhere(&self, key: Option<&str>) -> Result<Option<Token>, Response> {
-        self.renew(key.map(|key| format!("everywhere {key}")), |hash| AccountCommand::LogOutEverywhere { hash }).await
+        self.renew(key.map(|key| format!("everywhere {key}")), |hash| LogOutEverywhere { hash }).await
     }
 
     pub(crate) async fn end_token(&self, id: TokenId) -> Result<(), Response> {
-        self.change(AccountCommand::Revoke { id }).await
+        self.change(Revoke { id }).await?.map_err(|LastToken| refusals::last_token())
     }
 
     /// A token that has ended is forgotten like any other: it may have ended by this very request.
     pub(crate) async fn log_out(&self, forget: bool) -> Result<(), Response> {
         if let Some(token) = self.spending_token()? {
-            match self.ask_raw(token, AccountCommand::LogOut { forget }).await? {
-                Reply::Done | Reply::Refused(Refusal::Unregistered) | Reply::Denied(_) => {}
-                Reply::Refused(refusal) => return Err(self.refused(Cents::ZERO, refusal)),
-                _ => return Err(unexpected()),
+            match self.ask_raw(token, LogOut { forget }).await {
+                Ok(Ok(())) | Err(ObjectError::Unregistered | ObjectError::Denied(_)) => {}
+                Ok(Err(LastToken)) => return Err(refusals::last_token()),
+                Err(error) => return Err(error.into()),
             }
         }
         self.drop_cookie();
@@ -173,10 +160,16 @@ impl Inner {
     }
 
     pub(crate) async fn close_account(&self, forfeit: bool) -> Result<(), Response> {
-        self.change(AccountCommand::Close { key: random_text::<16>(), forfeit }).await?;
+        let closed = self.change(Close { key: random_text::<16>(), forfeit }).await?;
+        closed.map_err(|refusal| refusals::not_closed(&refusal))?;
         self.drop_cookie();
         Ok(())
     }
+}
+
+fn no_token() -> Response {
+    let message = "This takes an access token, as a cookie or as Authorization: Bearer.";
+    Answer::new(StatusCode::UNAUTHORIZED, "no_token", message).into()
 }
 
 impl Wanted {
@@ -230,13 +223,14 @@ pub(super) async fn list(request: Request) -> Result<Response, Response> {
         tokens: Vec<Shown>,
     }
     let context = Context::from(&request.into_parts().0)?;
-    let token = context.token()?.map(|(token, _)| token);
-    let tokens = match context.ask_as_owner(token, AccountCommand::Tokens).await {
-        Ok(Reply::Tokens(tokens)) => tokens,
-        Ok(_) => return Err(unexpected()),
+    let token = context.token()?;
+    context.mark_personal();
+    let Some((token, _)) = token else { return Err(no_token()) };
+    let tokens = match context.ask_raw(token, ReadTokens).await {
+        Ok(tokens) => tokens,
         // Nobody has paid yet: there is nothing to list.
-        Err(refused) if refused.status() == StatusCode::CONFLICT => Vec::new(),
-        Err(answer) => return Err(answer),
+        Err(ObjectError::Unregistered) => Vec::new(),
+        Err(error) => return context.not_done(error).and_then(|()| Err(no_token())),
     };
     Ok(Json(Tokens { tokens: tokens.into_iter().map(Shown::from).collect() }).into_response())
 }

@@ -5,13 +5,14 @@ pub(super) mod plan;
 use stripeflare_core::account::{Snapshot, Wallet};
 use stripeflare_core::clock::now;
 use stripeflare_core::error::WalletError;
-use stripeflare_core::protocol::{AccountCommand, AggregateCommand, Reply};
+use stripeflare_core::protocol::account::Reverse;
+use stripeflare_core::protocol::aggregate::Mirror;
+use stripeflare_core::protocol::{Aggregate, Object};
 use stripeflare_core::schema::remember;
 use stripeflare_core::sql::SqlError;
 use stripeflare_core::tables::Role;
 use stripeflare_core::{aggregate, directory};
 
-use crate::object::Address;
 use crate::object::alarm::plan::{FLUSH_MS, Next, Plan, Work};
 use crate::object::class::Inner;
 
@@ -79,12 +80,7 @@ impl Inner {
     async fn mirror(&self) -> Result<Next, String> {
         let unsent = self.transaction(|| self.unsent())?;
         let Some(snapshot) = unsent else { return Ok(None) };
-        let command = AggregateCommand::Mirror { snapshot: snapshot.clone() };
-        match self.stubs.call(&Address::Aggregate, command, Vec::new()).await {
-            Ok(Reply::Done) => {}
-            Ok(_) => return Err("the aggregate answered with something else".into()),
-            Err(error) => return Err(error.to_string()),
-        }
+        self.stubs.as_system(&Aggregate).send(Mirror { snapshot: snapshot.clone() }).await?;
         let acknowledge = || -> Result<Next, WalletError> {
             let Some(mut wallet) = self.existing(now())? else { return Ok(None) };
             wallet.sent(&snapshot)?;
@@ -99,9 +95,9 @@ impl Inner {
         let mut next = Ok(next_batch(waiting.len()));
         for left in waiting {
             let (payment_intent, reversal) = (left.payment_intent.clone(), left.reversal.clone());
-            let command = AccountCommand::Reverse { payment_intent, reversal };
+            let command = Reverse { payment_intent, reversal };
             // One that fails keeps no other waiting.
-            if let Err(error) = self.stubs.done(&Address::Account(left.account.clone()), command).await {
+            if let Err(error) = self.stubs.as_system(&left.account).send(command).await {
                 next = Err(error.to_string());
                 continue;
             }

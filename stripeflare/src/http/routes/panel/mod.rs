@@ -19,7 +19,8 @@ use stripeflare_core::account::Denied;
 use stripeflare_core::aggregate::Assignment;
 use stripeflare_core::identity::{AccountId, Token};
 use stripeflare_core::money::Cents;
-use stripeflare_core::protocol::{AccountCommand, AggregateCommand, DirectoryCommand, Reply};
+use stripeflare_core::protocol::directory::Guess;
+use stripeflare_core::protocol::{Aggregate, Shard, account, aggregate};
 use stripeflare_core::read_only_sql::Table;
 use stripeflare_core::schema::Schema;
 use stripeflare_core::sql::Value;
@@ -33,7 +34,7 @@ use crate::http::reply::answer::{Answer, header};
 use crate::http::reply::csv::is_formula;
 use crate::http::reply::date::{day_text, moment_text};
 use crate::http::reply::html::{Escaped, page};
-use crate::object::Address;
+use crate::object::ObjectError;
 
 /// The user name of an operator who reads, and the address of the operator's panel.
 const OPERATOR: &str = "admin-readonly";
@@ -199,12 +200,9 @@ async fn operators(context: &Context, mut wish: Wish, headers: &HeaderMap) -> Re
     } else {
         wish.statement(shown, shown.from)
     };
-    let command = AggregateCommand::Look { statement, parameters, most: wish.most(headers) };
-    let table = match context.deployment.stubs.call(&Address::Aggregate, command, Vec::new()).await? {
-        Reply::Looked(Ok(table)) => table,
-        Reply::Looked(Err(problem)) => return Err(refused(&problem)),
-        _ => return Err(Answer::unavailable("the aggregate answered a look with something else")),
-    };
+    let command = aggregate::Look { statement, parameters, most: wish.most(headers) };
+    let looked = context.deployment.stubs.as_system(&Aggregate).send(command).await?;
+    let table = looked.map_err(|problem| refused(&problem))?;
     let table = if own_sql { table } else { readable(table, shown) };
     let view = View { title: "All accounts", tables: OPERATORS, operator: true, own_sql, wish: &wish };
     let link = |account: &str| {
@@ -226,19 +224,20 @@ async fn owners(
     let shown = wish.shown(OWNERS)?;
     let from = if token.is_some() && shown.from == "users" { own_row(schema) } else { shown.from.to_owned() };
     let (statement, parameters) = wish.statement(shown, &from);
-    let command = AccountCommand::Look { statement, parameters, most: wish.most(headers) };
-    let proof = token.map(|token| token.proof(deployment.version));
-    let to = Address::Account(account.clone());
-    let table = match deployment.stubs.call_for(&to, proof, command.into(), Vec::new()).await? {
-        Reply::Looked(Ok(table)) => table,
-        Reply::Looked(Err(problem)) => return Err(refused(&problem)),
-        Reply::Refused(_) => Table::default(),
-        Reply::Denied(Denied::Rights) => {
+    let command = account::Look { statement, parameters, most: wish.most(headers) };
+    let sender = match token {
+        Some(token) => deployment.stubs.as_caller(token),
+        None => deployment.stubs.as_system(account),
+    };
+    let table = match sender.send(command).await {
+        Ok(looked) => looked.map_err(|problem| refused(&problem))?,
+        Err(ObjectError::Unregistered) => Table::default(),
+        Err(ObjectError::Denied(Denied::Rights)) => {
             let message = "This token spends; the panel takes one that manages the account.";
             return Err(Answer::new(StatusCode::FORBIDDEN, "rights", message).into());
         }
-        Reply::Denied(_) => return Err(challenge()),
-        _ => return Err(Answer::unavailable("the account answered a look with something else")),
+        Err(ObjectError::Denied(_)) => return Err(challenge()),
+        Err(error) => return Err(error.into()),
     };
     let table = readable(table, shown);
     let title = format!("Account {account}");
@@ -554,11 +553,8 @@ async fn decide(request: Request) -> Result<Response, Response> {
 async fn registered(context: &Context, account: &str) -> Result<AccountId, Response> {
     let none = || refused("No such account. Take its client_reference_id, which its owner sees at /me.");
     let account: AccountId = account.parse().map_err(|_| none())?;
-    let to = Address::Account(account.clone());
-    match context.deployment.stubs.call(&to, AccountCommand::Read { account: account.clone() }, Vec::new()).await? {
-        Reply::Row(row) if row.is_registered() => Ok(account),
-        _ => Err(none()),
-    }
+    let row = context.deployment.stubs.as_system(&account).send(account::Read { account: account.clone() }).await?;
+    if row.is_registered() { Ok(account) } else { Err(none()) }
 }
 
 /// A name and a password.
@@ -627,13 +623,7 @@ async fn check_operator(
         Ok(limiter) if limiter.is_object() => {
             limited(limiter.unchecked_ref(), &source).await.map_err(Answer::unavailable)?
         }
-        _ => {
-            let shard = Address::Directory("guesses".into());
-            match deployment.stubs.call(&shard, DirectoryCommand::Guess { source, right }, Vec::new()).await? {
-                Reply::Guess(wait) => wait,
-                _ => return Err(Answer::unavailable("a shard answered a guess with something else")),
-            }
-        }
+        _ => deployment.stubs.as_system(&Shard::of("guesses")).send(Guess { source, right }).await?,
     };
     match wait {
         Some(seconds) => {

@@ -11,15 +11,17 @@ use serde::{Deserialize, Serialize};
 use stripeflare_core::account::{Card, Consent, Denied, Login, LoginOutcome, TokenId};
 use stripeflare_core::clock::{Millis, now};
 use stripeflare_core::identity::{AccountId, Token};
-use stripeflare_core::protocol::{AccountCommand, DirectoryCommand, Reply};
+use stripeflare_core::protocol::Shard;
+use stripeflare_core::protocol::account::{CardClaimed, LoggedIn};
+use stripeflare_core::protocol::directory::{Bind, ClaimCard, OwnerOf};
 use stripeflare_core::stripe::{PaidSession, Verdict, is_session_id, session_key};
 
 use crate::deployment::stripe_api::ApiError;
-use crate::deployment::{Deployment, deliveries, payments};
+use crate::deployment::{Deployment, payments};
 use crate::http::call::context::Context;
 use crate::http::reply::answer::{Answer, header};
 use crate::http::reply::html::{Escaped, page};
-use crate::object::Address;
+use crate::object::ObjectError;
 
 /// How long after its charge a session logs in.
 const SESSION_MS: Millis = 60 * 60 * 1_000;
@@ -92,11 +94,9 @@ async fn arrive(request: Request) -> Result<Response, Response> {
         return Ok(Said::Old.page());
     }
     let session = session_key(&id);
-    let bind = DirectoryCommand::Bind {
-        session: session.clone(),
-        cookie: token.map(|token| hash(&context, token)).unwrap_or_default(),
-    };
-    if !deployment.stubs.is(&Address::Directory(session.clone()), bind).await? {
+    let cookie = token.map(|token| hash(&context, token)).unwrap_or_default();
+    let bind = Bind { session: session.clone(), cookie };
+    if !deployment.stubs.as_system(&Shard::of(&session)).send(bind).await? {
         return Ok(Said::OtherBrowser.page());
     }
     let account = deployment.stubs.credit(credit.into()).await?;
@@ -123,23 +123,21 @@ fn hash(context: &Context, token: &Token) -> String {
 async fn log_in(context: &Context, token: &Token, login: Login) -> Result<Response, Response> {
     let deployment = &context.deployment;
     let mine = token.account();
-    let command = AccountCommand::Login { login: Box::new(login.clone()) };
-    let (outcome, token_id) = match deliveries::call_for(deployment, token, command).await? {
-        Reply::Login { outcome, token } => (outcome, token),
-        Reply::Denied(why) => return denied(context, why),
-        _ => return Err(unexpected()),
+    let LoggedIn { outcome, token: token_id } = match context.ask_raw(token, login.clone()).await {
+        Ok(logged_in) => logged_in,
+        Err(ObjectError::Denied(why)) => return denied(context, why),
+        Err(error) => return Err(error.into()),
     };
     let Some(card) = &login.card else { return Ok(back(deployment)) };
-    let directory = Address::Directory(card.id());
+    let shard = Shard::of(&card.id());
+    let directory = deployment.stubs.as_system(&shard);
     let owner = match outcome {
         LoginOutcome::Done => return Ok(back(deployment)),
-        LoginOutcome::Ask => deployment.stubs.found(&directory, DirectoryCommand::OwnerOf { id: card.id() }).await?,
+        LoginOutcome::Ask => directory.send(OwnerOf { id: card.id() }).await?,
         LoginOutcome::Claiming { claim } => {
-            let command = DirectoryCommand::ClaimCard { id: card.id(), account: mine.clone(), claim };
-            let owner = deployment.stubs.found(&directory, command).await?;
+            let owner = directory.send(ClaimCard { id: card.id(), account: mine.clone(), claim }).await?;
             let owned = owner.as_ref() == Some(mine);
-            let command = AccountCommand::CardClaimed { id: card.id(), claim, owned };
-            deployment.stubs.done(&Address::Account(mine.clone()), command).await?;
+            deployment.stubs.as_system(mine).send(CardClaimed { id: card.id(), claim, owned }).await?;
             // `None`: it was given up meanwhile.
             if owned || owner.is_none() {
                 return Ok(back(deployment));
@@ -312,8 +310,4 @@ impl Said {
         let _ = context.deny(why);
         self.page()
     }
-}
-
-fn unexpected() -> Response {
-    Answer::unavailable("an object gave an answer that fits no question about a login")
 }
