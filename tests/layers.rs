@@ -79,6 +79,7 @@ static HOUSES: [House; 3] = [
             ("testing.rs", "a database in memory"),
             ("error.rs", "an error of ours"),
             ("sql.rs", "values, rows, `trait Sql`"),
+            ("bytes.rs", "values as bytes"),
             ("clock.rs", "time"),
             ("identity", "account ids, tokens, references, seals"),
             ("money.rs", "`Cents`"),

@@ -1,17 +1,8 @@
 //! What native tests share.
 
-use std::cell::Cell;
-
 use rusqlite::types::ValueRef;
 
-use crate::clock::Millis;
-use crate::error::WalletError;
-use crate::protocol::{self, Envelope, Object, Stats};
-use crate::read_only_sql;
-use crate::read_only_sql::Table;
-use crate::schema::Schema;
 use crate::sql::{Row, Sql, SqlError, Value};
-use crate::tables::Role;
 
 /// A database in memory.
 pub fn database() -> rusqlite::Connection {
@@ -46,90 +37,5 @@ impl Sql for rusqlite::Connection {
             rows.collect::<rusqlite::Result<Vec<Row>>>()
         };
         run().map_err(|error| SqlError(error.to_string()))
-    }
-}
-
-/// An object without a runtime around it.
-pub struct NativeObject {
-    pub sql: rusqlite::Connection,
-    schema: Schema,
-    currency: &'static str,
-    role: Cell<Option<Role>>,
-    /// When its alarm was last asked to ring; 0 for soon.
-    pub rings_at: Cell<Option<Millis>>,
-}
-
-impl NativeObject {
-    pub fn new(schema: Schema) -> Self {
-        Self { sql: database(), schema, currency: "usd", role: Cell::default(), rings_at: Cell::default() }
-    }
-
-    /// Woken up by a deployment of this currency.
-    #[must_use]
-    pub fn in_currency(self, currency: &'static str) -> Self {
-        Self { currency, role: Cell::default(), ..self }
-    }
-
-    /// Answers in one transaction, as an object does.
-    pub fn answer(&self, envelope: &Envelope, now: Millis) -> Result<Vec<u8>, WalletError> {
-        let role = self.role.get();
-        self.sql.execute_batch("BEGIN").unwrap();
-        let answer = protocol::answer(self, envelope, now);
-        if answer.is_err() {
-            self.role.set(role);
-        }
-        self.sql.execute_batch(if answer.is_ok() { "COMMIT" } else { "ROLLBACK" }).unwrap();
-        answer
-    }
-}
-
-impl Object for NativeObject {
-    fn sql(&self) -> &dyn Sql {
-        &self.sql
-    }
-
-    fn schema(&self) -> &Schema {
-        &self.schema
-    }
-
-    fn currency(&self) -> &str {
-        self.currency
-    }
-
-    fn livemode(&self) -> Option<bool> {
-        Some(false)
-    }
-
-    fn known_role(&self) -> &Cell<Option<Role>> {
-        &self.role
-    }
-
-    fn look(&self, statement: &str, parameters: &[Value], most: u32) -> Result<Table, String> {
-        let statement = read_only_sql::reads(statement)?;
-        self.sql.execute_batch("SAVEPOINT look").unwrap();
-        let columns = self
-            .sql
-            .prepare(statement)
-            .map_err(|error| error.to_string())
-            .map(|prepared| prepared.column_names().map(str::to_owned).collect::<Vec<_>>());
-        let rows = self.sql.run(statement, parameters).map_err(|error| error.to_string());
-        self.sql.execute_batch("ROLLBACK TO look; RELEASE look").unwrap();
-        let (columns, mut rows) = (columns?, rows?);
-        let more = rows.len() > most as usize;
-        rows.truncate(most as usize);
-        Ok(Table { columns, rows, more })
-    }
-
-    fn ring_by(&self, at: Millis) -> Result<(), SqlError> {
-        self.rings_at.set(Some(at));
-        Ok(())
-    }
-
-    fn ring_soon(&self) -> Result<(), SqlError> {
-        self.ring_by(0)
-    }
-
-    fn stats(&self) -> Stats {
-        Stats::default()
     }
 }

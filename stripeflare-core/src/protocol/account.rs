@@ -120,9 +120,9 @@ pub(super) fn answer(
     let Some(mut wallet) = opened else {
         // Only a first token can be one of an account that nobody has paid for.
         if token.is_some_and(|token| !token.first) {
-            return Ok(codec::not_done(NotDone::Denied(Denied::Wrong)));
+            return Ok(codec::not_done(&NotDone::Denied(Denied::Wrong)));
         }
-        return Ok(command.before_anybody_paid(object).unwrap_or_else(|| codec::not_done(NotDone::Unregistered)));
+        return Ok(command.before_anybody_paid(object).unwrap_or_else(|| codec::not_done(&NotDone::Unregistered)));
     };
     wallet.expire()?;
     for ending in endings {
@@ -145,7 +145,7 @@ fn carry_out(
     if let Some(token) = token
         && let Err(why) = wallet.authenticate(token)?
     {
-        return Ok(codec::not_done(NotDone::Denied(why)));
+        return Ok(codec::not_done(&NotDone::Denied(why)));
     }
     let allowed = match command.right() {
         Right::Spend => true,
@@ -153,7 +153,7 @@ fn carry_out(
         Right::Ours => token.is_none(),
     };
     if !allowed {
-        return Ok(codec::not_done(NotDone::Denied(Denied::Rights)));
+        return Ok(codec::not_done(&NotDone::Denied(Denied::Rights)));
     }
     command.run(wallet, object)
 }

@@ -37,7 +37,7 @@ pub(super) trait Sampled: Command {
 
 pub(super) fn add<C: Sampled>(name: &'static str, all: &mut Vec<Sample>) {
     fn again<R: serde::Serialize + DeserializeOwned>(bytes: &[u8]) -> Vec<u8> {
-        super::codec::reply(&super::codec::read_answer::<R>(bytes).unwrap().unwrap())
+        super::codec::reply(&crate::bytes::read::<R>(super::codec::read_answer(bytes).unwrap().unwrap()).unwrap())
     }
     all.push(Sample {
         name,

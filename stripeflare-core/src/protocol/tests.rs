@@ -1,14 +1,15 @@
 use super::account::{Close, LogOutEverywhere, Read, Reserve, Reserved, Settle};
+use super::native::NativeObject;
 use super::samples::{self, Sample};
 use super::{AccountCommand, Answer, AnyCommand, Command, Envelope, NotDone, Right, codec};
 use crate::account::{Caps, Credit, Denied, Ending, NewToken, TokenId};
+use crate::bytes;
 use crate::clock::Millis;
 use crate::error::WalletError;
 use crate::identity::Proof;
 use crate::money::Cents;
 use crate::protocol::account::Mint;
 use crate::schema::Schema;
-use crate::testing::NativeObject;
 
 const NOW: Millis = 1_800_000_000_000;
 
@@ -26,7 +27,7 @@ fn proof(name: &str) -> Proof {
 
 fn send<C: Command>(object: &NativeObject, token: Option<Proof>, endings: Vec<Ending>, command: C) -> Answer<C::Reply> {
     let answer = object.answer(&Envelope { endings, token, command: command.into() }, NOW).unwrap();
-    codec::read_answer(&answer).unwrap()
+    codec::read_answer(&answer).unwrap().map(|reply| bytes::read(reply).unwrap())
 }
 
 fn ask<C: Command>(object: &NativeObject, token: Option<Proof>, command: C) -> Answer<C::Reply> {
@@ -60,7 +61,7 @@ fn balance(object: &NativeObject) -> Cents {
 
 /// Why a command was not carried out, whatever is answered if it was.
 fn why_not(answer: Result<Vec<u8>, WalletError>) -> Option<NotDone> {
-    codec::read_answer::<()>(&answer.ok()?).ok()?.err()
+    codec::read_answer(&answer.ok()?).unwrap().err()
 }
 
 #[test]

@@ -10,12 +10,12 @@ use std::time::Duration;
 use stripeflare_core::account::{Ending, HoldId};
 use stripeflare_core::clock::{Millis, now};
 use stripeflare_core::identity::AccountId;
-use stripeflare_core::protocol::Command;
 use stripeflare_core::protocol::account::Settle;
+use stripeflare_core::protocol::{AnyCommand, Command};
 use worker::Delay;
 
 use crate::deployment::Deployment;
-use crate::object::{ObjectError, Sender};
+use crate::object::{ObjectError, Sender, read};
 
 /// How long an ending waits for company, and then between tries, in milliseconds.
 /// In all less than the 30 s a worker may live after its response.
@@ -48,10 +48,14 @@ impl Sender<'_, AccountId> {
     where
         C: Command<To = AccountId>,
     {
+        read(&self.ask_with_endings(command.into()).await?)
+    }
+
+    async fn ask_with_endings(self, command: AnyCommand) -> Result<Vec<u8>, ObjectError> {
         let account = self.to;
         let carried = take(account);
         let holds: Vec<HoldId> = carried.iter().map(|ending| ending.hold.clone()).collect();
-        let reply = self.send_along(command, carried).await;
+        let reply = self.ask(command, carried).await;
         let unknown = matches!(reply, Err(ObjectError::Failed(_) | ObjectError::Unreachable(_)));
         report(account, &holds, !unknown);
         reply

@@ -117,7 +117,7 @@ impl Inner {
         let before = self.stats.get();
         let result = self.transaction(|| protocol::answer(self, envelope, clock::now()));
         self.stats.set(Stats { commands: before.commands + 1, rows_written: self.storage.rows_written() });
-        result.unwrap_or_else(|cause| codec::not_done(NotDone::Failed(cause)))
+        result.unwrap_or_else(|cause| codec::not_done(&NotDone::Failed(cause)))
     }
 
     /// Runs `act` in one transaction; an error leaves nothing of it, in memory neither.

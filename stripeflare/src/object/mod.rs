@@ -8,4 +8,4 @@ mod storage;
 mod stubs;
 
 pub use class::{Object, extend_durable_object};
-pub(crate) use stubs::{ObjectError, Sender, Stubs};
+pub(crate) use stubs::{ObjectError, Sender, Stubs, read};

@@ -5,11 +5,12 @@ use futures_util::future::{Either, select};
 use futures_util::pin_mut;
 use http::StatusCode;
 use js_sys::{Promise, Uint8Array};
+use serde::de::DeserializeOwned;
 use stripeflare_core::account::{Denied, Ending};
-use stripeflare_core::bytes::Unreadable;
+use stripeflare_core::bytes::{self, Unreadable};
 use stripeflare_core::identity::{AccountId, Proof, Token};
 use stripeflare_core::protocol::codec::{Back, PROTOCOL};
-use stripeflare_core::protocol::{Address, Command, Envelope, NotDone, codec};
+use stripeflare_core::protocol::{Address, AnyCommand, Command, Envelope, NotDone, codec};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use worker::{Delay, Env};
@@ -173,21 +174,23 @@ pub(crate) struct Sender<'a, A> {
 
 impl<A: Address> Sender<'_, A> {
     pub(crate) async fn send<C: Command<To = A>>(self, command: C) -> Result<C::Reply, ObjectError> {
-        self.send_along(command, Vec::new()).await
+        read(&self.ask(command.into(), Vec::new()).await?)
     }
 
-    /// With endings, which are carried out before the command, if only the object can be asked.
-    pub(crate) async fn send_along<C: Command<To = A>>(
-        self,
-        command: C,
-        endings: Vec<Ending>,
-    ) -> Result<C::Reply, ObjectError> {
+    /// A command and endings that go with it; answers the reply's bytes.
+    pub(crate) async fn ask(self, command: AnyCommand, endings: Vec<Ending>) -> Result<Vec<u8>, ObjectError> {
         let Self { stubs, to, token } = self;
         let livemode = stubs.livemode.ok_or_else(|| ObjectError::Failed("an object that forgot its mode".into()))?;
-        let envelope = Envelope { endings, token, command: command.into() };
+        let envelope = Envelope { endings, token, command };
         let answer = stubs.deliver(&to.name(stubs.version, livemode), &envelope).await?;
-        Ok(codec::read_answer(&answer).map_err(|Unreadable| unreadable())??)
+        let reply = codec::read_answer(&answer).map_err(|Unreadable| unreadable())??;
+        Ok(reply.to_vec())
     }
+}
+
+/// What a command's reply is.
+pub(crate) fn read<R: DeserializeOwned>(reply: &[u8]) -> Result<R, ObjectError> {
+    bytes::read(reply).map_err(|Unreadable| unreadable())
 }
 
 fn unreadable() -> ObjectError {
