@@ -36,10 +36,17 @@ async fn a_priced_call_is_one_command_and_few_rows() -> Result<()> {
 #[tokio::test]
 async fn a_visitor_touches_no_object() -> Result<()> {
     let world = World::start().await?;
-    for path in ["/free", "/ok", "/me", "/topup", "/whoami", "/dynamic?cents=1", "/missing"] {
+    let objects = || -> Result<usize> {
+        Ok(world.workerd.object_files()?.iter().filter(|file| !file.ends_with("metadata.sqlite")).count())
+    };
+    for path in ["/free", "/ok", "/me", "/whoami", "/dynamic?cents=1", "/missing"] {
         world.visit(path).await;
     }
-    assert_eq!(world.workerd.object_files()?.iter().filter(|file| !file.ends_with("metadata.sqlite")).count(), 0);
+    assert_eq!(objects()?, 0);
+    for _ in 0..2 {
+        assert_eq!(world.visit("/topup").await.status, 303);
+        assert_eq!(objects()?, 1, "the shard that knows whether payments are possible");
+    }
     Ok(())
 }
 

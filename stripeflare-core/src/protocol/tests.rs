@@ -95,7 +95,13 @@ fn before_anybody_paid_nothing_is_written() {
             let object = object();
             let answers = matches!(
                 command,
-                AnyCommand::Account(AccountCommand::Settle(_) | AccountCommand::Read(_) | AccountCommand::ReadStats(_))
+                AnyCommand::Account(
+                    AccountCommand::Settle(_)
+                        | AccountCommand::Read(_)
+                        | AccountCommand::ReadStats(_)
+                        | AccountCommand::MovedPayment(_)
+                        | AccountCommand::Disown(_)
+                )
             );
             let opens = matches!(command, AnyCommand::Account(AccountCommand::Credit(_)));
             let mut envelope = Envelope { endings: vec![samples::ending()], token: Some(proof("any")), command };
