@@ -64,7 +64,7 @@ async fn guessed_and_truncated_tokens_and_other_spellings_of_one() -> Result<()>
         }
     }
     for elsewhere in [format!("/ok?access_token={token}"), format!("/ok?token={token}")] {
-        assert_eq!(world.visit(&elsewhere).await.status, 402, "an address is no place for a token");
+        assert_eq!(world.visit(&elsewhere).await.status, 401, "an address is no place for a token");
     }
     assert_eq!(world.balance(&victim).await, 500.0);
     Ok(())
@@ -310,7 +310,7 @@ async fn live(world: &World, secrets: &mut Secrets, switches: bool) -> Result<(V
 
 #[tokio::test]
 async fn secrets_and_session_ids_are_in_no_log_error_page_or_file() -> Result<()> {
-    let world = World::start().await?;
+    let world = at_once().await?;
     let mut secrets = Secrets::of(&world);
     for switches in [false, true] {
         let (answers, intent) = live(&world, &mut secrets, switches).await?;
@@ -543,7 +543,7 @@ async fn a_spend_only_token_that_claims_a_card_raises_its_own_cap_mints_or_revok
     // As a cookie of a browser that pays into the account with a card of its own.
     let mut thief = Visitor::with(&agent.token);
     let returned = thief.log_in(&world, 50, Pay::Card(MASTERCARD.into())).await?;
-    assert_eq!(returned.status, 403, "{returned:?}");
+    assert!(returned.body.contains("<h1>Thank you</h1>"), "{returned:?}");
     // Of all that, one thing changed: the owner is richer.
     let after = state(&world, &customer).await;
     assert_eq!((&after.0, &after.1), (&before.0, &before.1));
@@ -566,8 +566,7 @@ async fn a_stolen_token_after_it_was_revoked() -> Result<()> {
     // The thief does all that its owner could: makes another token, and adds a card.
     let (further, _) = mint(&world, &stolen, json!({"label": "backdoor", "manage": true})).await;
     let mut thief = Visitor::with(&stolen.token);
-    let asked = thief.log_in(&world, 50, Pay::Card(MASTERCARD.into())).await?;
-    assert_eq!(thief.press(&world, &asked, "add").await?.status, 303);
+    assert_eq!(thief.log_in(&world, 50, Pay::Card(MASTERCARD.into())).await?.status, 303);
     assert!(cards(&world, &owner).await?.contains("4444"));
 
     // One token ends: it stops at once, and its card opens nothing any more.
@@ -693,7 +692,13 @@ async fn a_relayed_session_with_the_attacker_polling() -> Result<()> {
         audit_at_rest(world.disk(), DEADLINE).await?;
         assert_eq!(attacker.token(), token, "{round}");
         assert_eq!(opens(&world, &victim).await, before, "{round}");
-        assert_eq!(victim.me(&world).await["pending_logins"], json!(0), "{round}");
+        // What began before the victim came back ends as soon as the account hears of it.
+        let ended = async {
+            while victim.me(&world).await["pending_logins"] != json!(0) {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        tokio::time::timeout(DEADLINE, ended).await?;
     }
     Ok(())
 }

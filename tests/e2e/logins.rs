@@ -106,6 +106,7 @@ async fn an_honest_login_waits_matures_and_moves_its_payment_alone() -> Result<(
     let found = rest(&world).await?;
     assert_eq!(found.accounts[owner.account()].count("moved"), 1);
 
+    second.balance(&world).await;
     // Whoever presses again before the token's first use would have got it again; it was used.
     let mut again = Visitor::with(&before);
     let again = again.press(&world, &ready, "switch").await?;

@@ -39,7 +39,7 @@ fn with_cookie(world: &World, method: Method, path: &str, token: &str) -> reqwes
 
 /// The value of the cookie that a reply sets.
 fn cookie_of(reply: &Reply) -> String {
-    let cookie = reply.header("set-cookie");
+    let cookie = reply.cookie("__Host-access_token");
     let value = cookie.strip_prefix("__Host-access_token=").and_then(|rest| rest.split(';').next());
     value.unwrap_or_default().to_owned()
 }

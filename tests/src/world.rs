@@ -70,6 +70,14 @@ impl Reply {
         self.headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).unwrap_or_default()
     }
 
+    /// The whole `Set-Cookie` of a cookie, empty when it is not there.
+    #[must_use]
+    pub fn cookie(&self, name: &str) -> String {
+        let cookies = self.headers.get_all("set-cookie").iter().filter_map(|cookie| cookie.to_str().ok());
+        let mut ours = cookies.filter(|cookie| cookie.split_once('=').is_some_and(|(known, _)| known == name));
+        ours.next().unwrap_or_default().to_owned()
+    }
+
     /// The body as JSON.
     ///
     /// # Panics

@@ -27,6 +27,7 @@ const ACCOUNT: &str = "CREATE TABLE meta (key, value);
 const DIRECTORY: &str = "CREATE TABLE meta (key, value);
     CREATE TABLE places (payment_intent TEXT, account TEXT);
     CREATE TABLE parked (payment_intent TEXT, at INTEGER, fact TEXT);
+    CREATE TABLE sessions (session TEXT, other_mark TEXT, account TEXT, told INTEGER);
     CREATE TABLE owners (identity TEXT, account TEXT, claim INTEGER);";
 const AGGREGATE: &str = "CREATE TABLE meta (key, value);
     CREATE TABLE all_payments (key TEXT, account_id TEXT, payment_intent TEXT, amount INTEGER, taken INTEGER,
@@ -363,6 +364,7 @@ fn what_is_under_way_is_unfinished_and_no_violation() {
         ("aggregate", "UPDATE unclaimed SET assigned_to = 'ada' WHERE key = '{d}'", "assigned and not credited"),
         ("aggregate", "UPDATE unclaimed SET done = 0 WHERE key = '{c}'", "not yet done with"),
         ("aggregate", "INSERT INTO users VALUES ('eve', 1, 0, 0, 0, '[]', '[]', 1)", "no object is it"),
+        ("shard", "INSERT INTO sessions VALUES ('s', 'mark', 'ada', 0)", "have yet to hear of it"),
         ("cyd", "UPDATE payments SET told = 7", "has yet to hear of the payment"),
         ("bob", "UPDATE cards SET state = 'claiming'", "visa is claiming still"),
         ("bob", "UPDATE cards SET claim = 2", "the directory has it at bob"),

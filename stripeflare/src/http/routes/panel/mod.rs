@@ -73,12 +73,7 @@ const OWNERS: &[Shown] = &[
         order: "created_at DESC, id",
         money: &["cap_day", "cap_total", "spent_day", "spent_total"],
     },
-    Shown {
-        name: "cards",
-        from: "(SELECT id, label, name, email, state, at FROM cards)",
-        order: "at DESC, id",
-        money: &[],
-    },
+    Shown { name: "cards", from: "(SELECT id, label, state, at FROM cards)", order: "at DESC, id", money: &[] },
 ];
 
 /// The wallet's own columns in its row. Of yours an owner sees what `/me` shows: those that are public.
