@@ -16,8 +16,6 @@ pub mod identity;
 pub mod money;
 pub mod protocol;
 pub mod read_only_sql;
-#[cfg(test)]
-mod scene;
 pub mod schema;
 pub mod sql;
 pub mod stripe;

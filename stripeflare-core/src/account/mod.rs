@@ -17,6 +17,8 @@ mod refusal;
 mod reversal;
 mod revoking;
 mod row;
+#[cfg(test)]
+pub(crate) mod scene;
 mod snapshot;
 mod statement;
 mod tokens;

@@ -2,12 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::account::moved::Share;
+use crate::account::payment::{Payment, Share};
 use crate::account::wallet::Wallet;
 use crate::error::WalletError;
-use crate::identity::AccountId;
 use crate::money::{Cents, units};
-use crate::sql::{Reader, Row, SqlError, Value};
+use crate::sql::{Reader, Value};
 
 /// How Stripe told that one refund or dispute stands. Of two facts about the same one the newer holds, whichever came first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,63 +61,6 @@ impl Reversal {
     }
 }
 
-/// A payment as far as it may go back.
-pub(crate) struct Payment {
-    pub(crate) key: String,
-    /// What was credited.
-    pub(crate) amount: Cents,
-    /// What was paid, with tax and shipping.
-    paid: Cents,
-    /// By refunds and disputes, wherever the money is by now.
-    pub(crate) taken: Cents,
-    pub(crate) frozen: Cents,
-    pub(crate) revision: i64,
-    /// The account that a login by it began in.
-    pub(crate) to: Option<AccountId>,
-    /// So much of it went there.
-    pub(crate) moved: Cents,
-    /// What was taken and frozen when it moved; `None`: it has not moved.
-    pub(crate) reversed_before: Option<Cents>,
-}
-
-impl Payment {
-    pub(crate) const COLUMNS: &str = "key, amount, paid, taken, frozen, revision, to_account, moved, reversed_before";
-
-    pub(crate) fn read(row: Row) -> Result<Self, SqlError> {
-        let mut row = Reader::new(row);
-        Ok(Self {
-            key: row.text()?,
-            amount: row.cents()?,
-            paid: row.cents()?,
-            taken: row.cents()?,
-            frozen: row.cents()?,
-            revision: row.integer()?,
-            to: row.optional_account()?,
-            moved: row.cents()?,
-            reversed_before: row.optional_cents()?,
-        })
-    }
-
-    pub(crate) fn reversed(&self) -> Share {
-        Share { taken: self.taken, frozen: self.frozen }
-    }
-
-    /// What goes back of the credit when so many ten-thousandths of a cent of the payment do: the same part of it, in whole
-    /// cents, halves up.
-    fn part(&self, back: i128) -> Cents {
-        let (credited, paid) = (i128::from(self.amount.units()), i128::from(self.paid.units()));
-        let part = if back >= paid {
-            credited
-        } else if paid == credited {
-            back
-        } else {
-            let cent = i128::from(Cents::new(1).units());
-            (2 * credited * back + paid * cent) / (2 * paid * cent) * cent
-        };
-        i64::try_from(part.min(credited)).map_or(self.amount, Cents::from_units)
-    }
-}
-
 impl Wallet<'_> {
     /// Takes money back, gives it back again, or freezes it, as a fact about a refund or dispute says.
     /// All that is taken of one payment together is the part of its credit that its refunds and disputes are of what was paid.
@@ -169,16 +111,6 @@ impl Wallet<'_> {
     /// The revision that saving this wallet makes.
     pub(crate) fn next_revision(&self) -> i64 {
         self.account.revision + 1
-    }
-
-    fn payment(&self, payment_intent: &str) -> Result<Option<Payment>, WalletError> {
-        self.payment_where("payment_intent", payment_intent)
-    }
-
-    /// `column` is one of ours, never a stranger's text.
-    pub(crate) fn payment_where(&self, column: &'static str, value: &str) -> Result<Option<Payment>, WalletError> {
-        let select = format!("SELECT {} FROM payments WHERE {column} = ?", Payment::COLUMNS);
-        Ok(self.sql.run(&select, &[value.into()])?.pop().map(Payment::read).transpose()?)
     }
 
     /// What is known of the same refund or dispute.

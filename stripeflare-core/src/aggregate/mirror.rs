@@ -89,11 +89,11 @@ pub fn mirror(sql: &dyn Sql, schema: &Schema, snapshot: &Snapshot) -> Result<(),
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::account::scene::{Scene, dispute, refund};
     use crate::account::{Charge, Credit, Overdraft, Wallet};
     use crate::clock::{DAY_MS, Millis};
     use crate::identity::AccountId;
     use crate::money::Cents;
-    use crate::scene::{Scene, dispute, refund};
     use crate::schema::{Schema, migrate};
     use crate::sql::Row;
     use crate::tables::Role;

@@ -65,7 +65,6 @@ pub mod codec;
 pub mod directory;
 #[cfg(test)]
 mod golden;
-mod logins;
 #[cfg(test)]
 mod native;
 mod object;

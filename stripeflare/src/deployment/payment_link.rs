@@ -9,8 +9,8 @@ use stripeflare_core::directory::Note;
 use stripeflare_core::protocol::directory::{KeepNote, ReadNote};
 use stripeflare_core::stripe::{LinkRules, LinkVerdict};
 
-use crate::deployment::stripe_api::ApiError;
-use crate::deployment::{Deployment, payments};
+use crate::deployment::Deployment;
+use crate::deployment::stripe_api::{ApiError, api};
 use crate::error::{Misconfigured, Result};
 
 const NOTE: &str = "payment link";
@@ -110,7 +110,7 @@ async fn verdict(deployment: &Deployment) -> Result<LinkVerdict> {
 
 async fn ask(deployment: &Deployment) -> Result<LinkVerdict> {
     let config = &deployment.config;
-    let api = payments::api(config);
+    let api = api(config);
     let link = match &config.payment_link_id {
         Some(id) => match api.payment_link(id).await {
             Ok(link) => Some(link),

@@ -15,9 +15,8 @@ use stripeflare_core::protocol::{Aggregate, Shard};
 use stripeflare_core::stripe::{CheckoutSession, CreditTo, ReversalFact, Rules, Verdict, session_key};
 
 use crate::deployment::Deployment;
-use crate::deployment::config::Config;
 use crate::deployment::payment_link;
-use crate::deployment::stripe_api::Api;
+use crate::deployment::stripe_api::api;
 use crate::error::{Misconfigured, Result};
 
 /// Credits a session, or records why not; then takes back what was refunded or disputed before it came.
@@ -170,8 +169,4 @@ pub(crate) async fn record(deployment: &Deployment, unclaimed: Unclaimed) -> Res
         tell_unclaimed(deployment, payment_intent.clone(), reversal).await?;
     }
     Ok(())
-}
-
-pub(crate) fn api(config: &Config) -> Api<'_> {
-    Api { base: &config.stripe_api, secret: &config.stripe_secret, asked: Cell::new(0) }
 }

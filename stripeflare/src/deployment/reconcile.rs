@@ -12,7 +12,7 @@ use stripeflare_core::protocol::{Aggregate, Command};
 use stripeflare_core::stripe::{CheckoutSession, Verdict, session_key};
 use worker::Env;
 
-use crate::deployment::stripe_api::{Api, ApiError};
+use crate::deployment::stripe_api::{Api, ApiError, api};
 use crate::deployment::{Deployment, payment_link, payments};
 use crate::error::{Error, Kind, Result};
 use crate::object::ObjectError;
@@ -69,7 +69,7 @@ pub struct Reconciled {
 pub async fn reconcile(env: &Env) -> Result<Reconciled> {
     let deployment = Deployment::new(env, crate::deployment::version()).map_err(io::Error::other)?;
     let mut run = Run {
-        api: payments::api(&deployment.config),
+        api: api(&deployment.config),
         deployment: &deployment,
         most: MAX_REQUESTS,
         errors: 0,

@@ -14,6 +14,7 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::{Request, Response};
 use worker::Delay;
 
+use crate::deployment::config::Config;
 use crate::js::describe;
 
 #[wasm_bindgen]
@@ -33,6 +34,10 @@ pub(crate) struct Api<'a> {
     pub(crate) secret: &'a str,
     /// Requests made so far.
     pub(crate) asked: Cell<u32>,
+}
+
+pub(crate) fn api(config: &Config) -> Api<'_> {
+    Api { base: &config.stripe_api, secret: &config.stripe_secret, asked: Cell::new(0) }
 }
 
 /// Stripe did not answer what was asked; the text never holds a key.

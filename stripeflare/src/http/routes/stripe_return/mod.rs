@@ -28,7 +28,7 @@ use stripeflare_core::protocol::directory::{Arrive, BeginAt, ClaimCard, MayTake}
 use stripeflare_core::stripe::{PaidSession, Verdict, is_session_id, session_key};
 
 use self::pages::{Said, moment, question, switch, switched, waiting};
-use crate::deployment::stripe_api::ApiError;
+use crate::deployment::stripe_api::{ApiError, api};
 use crate::deployment::{Deployment, payments};
 use crate::http::call::context::Context;
 use crate::http::reply::answer::{Answer, header};
@@ -134,7 +134,7 @@ async fn arrive(request: Request) -> Result<Response, Response> {
 /// Asks Stripe about a session, and credits its payment; or what there is to say instead.
 async fn learn(context: &Context, id: &str) -> Result<Result<PaidSession, Said>, Response> {
     let deployment = &context.deployment;
-    let paid = match payments::api(&deployment.config).session(id).await {
+    let paid = match api(&deployment.config).session(id).await {
         Ok(paid) => paid,
         Err(ApiError::NotFound) => return Ok(Err(Said::NoSession)),
         Err(error) => return Err(Answer::unavailable(error)),

@@ -18,7 +18,9 @@ use crate::schema::keep_currency;
 use crate::sql::Value;
 use crate::tables::Role;
 
-pub use super::logins::{
+mod logins;
+
+pub use logins::{
     BeginLogin, CameHome, ComeHome, DecideLogin, Disown, FindCardOwner, HeadFor, Lock, MovePayment, PendingLogins,
     ReadLogin, TakeLogin,
 };
