@@ -132,7 +132,7 @@ pub(super) fn question(label: &str, owner: &CardOwner, fields: &str) -> Response
              {cards} and {tokens} open it.</p>\
              <p>If it is yours, you can use it in this browser. Whoever is logged in there sees that you ask, and can \
              approve or refuse it; what is left of this payment then moves there. If you are not sure, keep them separate.</p>\
-             <form method=\"post\" action=\"/stripe/return\">{fields}\
+             <form method=\"post\">{fields}\
              <p><button name=\"answer\" value=\"keep\">Keep separate</button> \
              <button name=\"answer\" value=\"use\">Use that account</button></p></form>",
             Escaped(label),
@@ -165,7 +165,7 @@ pub(super) fn switch(fields: &str) -> Response {
         "You can switch now",
         &format!(
             "<p>This browser can use that account from now on. What is left of your payment moves there.</p>\
-             <form method=\"post\" action=\"/stripe/return\">{fields}\
+             <form method=\"post\">{fields}\
              <p><button name=\"answer\" value=\"switch\">Switch to that account</button> \
              <button name=\"answer\" value=\"keep\">Stay here</button></p></form>"
         ),
