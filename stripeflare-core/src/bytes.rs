@@ -26,7 +26,7 @@ pub fn write<T: Serialize>(value: &T) -> Vec<u8> {
 /// The same behind what is there already.
 ///
 /// # Panics
-/// As [`write`].
+/// As [`write()`].
 pub fn write_after<T: Serialize>(head: Vec<u8>, value: &T) -> Vec<u8> {
     postcard::to_extend(value, head).expect("plain data")
 }

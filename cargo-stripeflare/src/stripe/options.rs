@@ -41,7 +41,7 @@ pub struct StandInOptions {
     pub currency: String,
     /// Where that link sends the payer afterwards, with `{CHECKOUT_SESSION_ID}` in it; `None`: a page that says thanks.
     pub after_payment: Option<String>,
-    /// How long a bank debit takes; `None`: until [`StandIn::settle_delayed`].
+    /// How long a bank debit takes; `None`: until `StandIn::settle_delayed` is called.
     pub settle_after: Option<Duration>,
     /// How long the payer waits for the webhook's answer before being sent on.
     pub redirect_wait: Duration,

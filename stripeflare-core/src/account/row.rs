@@ -33,7 +33,7 @@ pub struct AccountRow {
     pub locked: bool,
     /// Its owner has ended it.
     pub closed: bool,
-    /// Logins that wait for the owner, or for their time; counted where the row is [read](Wallet::read) alone.
+    /// Logins that wait for the owner, or for their time; counted where the row alone is read.
     pub pending_logins: usize,
     /// The owner's columns.
     pub columns: Row,
