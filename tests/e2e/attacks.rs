@@ -792,6 +792,28 @@ async fn browsers_that_logged_in_by_a_card_that_its_owner_removes() -> Result<()
 }
 
 #[tokio::test]
+async fn the_next_person_at_a_browser_that_waits_with_a_made_up_token() -> Result<()> {
+    let world = at_once().await?;
+    let (mut owner, mut second) = (Visitor::arrive(&world).await, Visitor::arrive(&world).await);
+    owner.log_in(&world, 500, Pay::visa()).await?;
+    let session = second.paid(&world, 50, Pay::visa()).await?;
+    let asked = second.come_back(&world, &session).await;
+    second.press(&world, &asked, "use").await?;
+    // The mark is still in the browser, and whose account it was is public.
+    let made_up = format!("{}.{}", second.account(), "a".repeat(52));
+    let mut next = second.as_if_with(&made_up);
+    let page = next.look(&world, &session).await;
+    assert!(page.body.contains("<h1>Thank you</h1>"), "{page:?}");
+    // Nor does it help whoever had a token that was ended meanwhile.
+    let renewed = world.post(&second.customer(&world).await, "/logout-everywhere", "").await;
+    assert_eq!(renewed.status, 200, "{renewed:?}");
+    let page = second.look(&world, &session).await;
+    assert!(page.body.contains("<h1>Thank you</h1>"), "{page:?}");
+    assert_eq!(owner.balance(&world).await, 500.0);
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_charge_dated_ahead() -> Result<()> {
     let world = World::start().await?;
     let mut petra = Visitor::arrive(&world).await;

@@ -36,6 +36,12 @@ impl Visitor {
         Self { token: Some(token.to_owned()), paying: Arc::default() }
     }
 
+    /// The same browser, with another token in its cookie.
+    #[must_use]
+    pub fn as_if_with(&self, token: &str) -> Self {
+        Self { token: Some(token.to_owned()), paying: Arc::clone(&self.paying) }
+    }
+
     /// The cookie's token, and what a payment for its account carries.
     ///
     /// # Panics

@@ -221,12 +221,13 @@ impl Wallet<'_> {
     /// Taken again before the token was used, it is the same token with a new secret.
     pub fn take_login(&mut self, payment: &str, token: &NewToken) -> Result<Taken, WalletError> {
         let Some(login) = self.login(payment)? else { return Ok(Taken::Ended) };
-        let owned = self.owned_card(&login.card)?.is_some_and(|card| card.claim == login.claim);
+        let card = self.owned_card(&login.card)?.filter(|card| card.claim == login.claim);
         let late = login.state != LoginState::Taken && login.expires_at <= self.now;
-        if login.state == LoginState::Ended || late || !owned || self.account.locked || self.account.closed {
+        let closed = late || self.account.locked || self.account.closed;
+        let Some(card) = card.filter(|_| login.state != LoginState::Ended && !closed) else {
             self.end_login(payment)?;
             return Ok(Taken::Ended);
-        }
+        };
         if let (LoginState::Taken, Some(given)) = (login.state, &login.token) {
             let unused =
                 "UPDATE tokens SET hash = ? WHERE id = ? AND hash IS NOT NULL AND last_used_day IS NULL RETURNING 1";
@@ -239,6 +240,9 @@ impl Wallet<'_> {
         if self.mint(token)?.is_err() {
             return Ok(Taken::TooManyTokens);
         }
+        // It comes from whoever claimed the card, also when the card is gone.
+        let made_by = "UPDATE tokens SET made_by = ? WHERE id = ?";
+        self.sql.run(made_by, &[card.token.as_str().into(), token.id.as_str().into()])?;
         let update = "UPDATE logins SET state = 'taken', token = ? WHERE payment = ?";
         self.sql.run(update, &[token.id.as_str().into(), payment.into()])?;
         self.touch();

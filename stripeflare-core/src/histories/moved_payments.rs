@@ -842,7 +842,9 @@ impl World {
             Some(_) => Taken::Used,
             None if login.state == LoginState::Pending && login.since + WAIT > now => Taken::NotYet,
             None => {
-                let token = self.remember(account, new, None);
+                // It comes from whoever claimed the card.
+                let by = self.accounts[account].card.as_ref().map(|card| card.by);
+                let token = self.remember(account, new, by);
                 if let Some(login) = self.accounts[account].logins.get_mut(&payment) {
                     (login.state, login.token) = (LoginState::Taken, Some(token));
                 }

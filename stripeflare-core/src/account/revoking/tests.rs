@@ -134,3 +134,16 @@ fn nobody_cuts_what_it_hangs_on_by_ending_what_is_between() {
         }
     }
 }
+
+#[test]
+fn a_login_does_not_outlive_the_token_whose_card_it_came_by_when_it_removes_that_card() {
+    let b = Scene::with_card(2, 10);
+    // The thief's token claimed the card of the scene; a second browser of the thief matures, and cuts what it hangs on.
+    b.begin("p").unwrap();
+    b.wait(WAIT);
+    b.take("p", "second");
+    b.by("second", |wallet| wallet.release_card(&visa().id()));
+    b.mint("second", "lasting");
+    b.revoke("first", "laptop").unwrap();
+    assert_eq!(b.tokens(), ["first"]);
+}

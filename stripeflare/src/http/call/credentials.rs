@@ -117,6 +117,8 @@ pub(crate) fn cookies<'a>(headers: &'a HeaderMap, name: &'a str) -> impl Iterato
 pub(crate) struct Manner {
     /// A person follows a link or types an address.
     pub(crate) navigation: bool,
+    /// The same, or a frame is loaded.
+    pub(crate) navigates: bool,
     /// A browser sent it.
     pub(crate) browser: bool,
     /// The browser sent our cookie along if it has one. Of what other sites cause, `SameSite=Lax` lets it do so only where
@@ -141,9 +143,11 @@ impl Manner {
             headers.get(ORIGIN).map(|origin| is_origin_of(origin.as_bytes(), headers))
         };
         let foreign = ours == Some(false);
-        let navigation = is(&FETCH_MODE, "navigate") && is(&FETCH_DEST, "document") && !prefetch;
+        let navigates = is(&FETCH_MODE, "navigate") && !prefetch;
+        let navigation = navigates && is(&FETCH_DEST, "document");
         Self {
             navigation,
+            navigates,
             browser: headers.contains_key(&FETCH_SITE) || headers.contains_key(&FETCH_MODE),
             brings_cookies: !foreign || (navigation && method == Method::GET),
             foreign,

@@ -83,7 +83,7 @@ async fn arrive(request: Request) -> Result<Response, Response> {
     let id = Query::<Return>::try_from_uri(&parts.uri).ok().map(|Query(query)| query.session_id);
     let Some(id) = id.filter(|id| is_session_id(id)) else { return Ok(Said::NoSession.page()) };
     // What no person asked for is no arrival, and learns nothing. A browser that does not say counts as a person's.
-    if context.manner.browser && !context.manner.navigation {
+    if context.manner.browser && !context.manner.navigates {
         return Ok(Said::Thanks.page());
     }
     let session = session_key(&id);
@@ -109,6 +109,12 @@ async fn arrive(request: Request) -> Result<Response, Response> {
     if arrival.contested {
         return Ok(Said::Contested.page());
     }
+    let came_home = match stubs.as_caller(token).send(CameHome { payment: session.clone() }).await {
+        Ok(came_home) => came_home,
+        // It does not manage the account: to it this page says what it says to everybody.
+        Err(ObjectError::Denied(_) | ObjectError::Unregistered) => return Ok(Said::Thanks.page()),
+        Err(error) => return Err(error.into()),
+    };
     if let Some(to) = &arrival.to
         && let Some(login) = stubs.as_system(to).send(ReadLogin { payment: session.clone() }).await?
     {
@@ -117,12 +123,8 @@ async fn arrive(request: Request) -> Result<Response, Response> {
     let paid = match paid {
         Some(paid) => paid,
         // Whoever reloads the page costs no call to Stripe, either.
-        None if !arrival.may_ask => match stubs.as_caller(token).send(CameHome { payment: session }).await {
-            Ok(true) => return Ok(back(&context.deployment)),
-            Ok(false) => return Ok(moment(SOON_S)),
-            Err(ObjectError::Denied(_) | ObjectError::Unregistered) => return Ok(Said::Thanks.page()),
-            Err(error) => return Err(error.into()),
-        },
+        None if came_home => return Ok(back(&context.deployment)),
+        None if !arrival.may_ask => return Ok(moment(SOON_S)),
         None => match learn(&context, &id).await? {
             Ok(paid) => paid,
             Err(said) => return Ok(said.page()),
@@ -161,7 +163,6 @@ async fn come_home(context: &Context, token: &Token, session: String, paid: Paid
     let home = Homecoming { payment: session.clone(), name: payer.name, email: payer.email, card: paid.card };
     let outcome = match deployment.stubs.as_caller(token).send_with_endings(ComeHome { home: home.clone() }).await {
         Ok(outcome) => outcome,
-        // It does not manage the account: to it this page says what it says to everybody.
         Err(ObjectError::Denied(_) | ObjectError::Unregistered) => return Ok(Said::Thanks.page()),
         Err(error) => return Err(error.into()),
     };
@@ -281,6 +282,12 @@ async fn begin(context: &Context, token: &Token, step: Step) -> Result<Response,
 async fn take(context: &Context, token: &Token, step: Step) -> Result<Response, Response> {
     let stubs = &context.deployment.stubs;
     let Step { payment, to, .. } = step;
+    // Whose token was ended meanwhile waits for nothing any more.
+    match stubs.as_caller(token).send(CameHome { payment: payment.clone() }).await {
+        Ok(_) => {}
+        Err(ObjectError::Denied(_) | ObjectError::Unregistered) => return Ok(Said::Ended.page()),
+        Err(error) => return Err(error.into()),
+    }
     if !stubs.as_system(&Shard::of(&payment)).send(MayTake { session: payment.clone() }).await? {
         return Ok(Said::Ended.page());
     }
