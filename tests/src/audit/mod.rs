@@ -126,53 +126,68 @@ impl Audit {
 /// When the folder cannot be read. A file that cannot be read is a violation.
 pub fn audit(folder: &Path) -> Result<Audit> {
     let mut audit = Audit::default();
-    let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis() as i64;
-    let mut objects = Vec::new();
-    for file in files(folder)? {
-        let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        match open(&file) {
-            Ok((sql, role)) => objects.push((role, name, sql)),
-            Err(error) => audit.violation(&name, format!("cannot be read: {error:#}")),
-        }
-    }
     // What accounts have told others is looked for at a later moment than they told it.
-    objects.sort_by_key(|(role, ..)| *role);
-    let (mut accounts, mut places, mut aggregate) = (BTreeMap::new(), Places::default(), Aggregate::default());
-    for (role, name, sql) in objects {
-        let read = match role {
-            Role::Empty => {
-                audit.empty += 1;
-                Ok(())
-            }
-            Role::Account => {
-                sql.unchecked_transaction().and_then(|sql| Account::read(&sql)).map(|(account, unreadable)| {
-                    for what in unreadable {
-                        audit.violation(&account.id, what);
-                    }
-                    account.check(now, &mut audit);
-                    if let Some(twin) = accounts.insert(account.id.clone(), account) {
-                        audit.violation(&twin.id, "lives in two objects");
-                    }
-                })
-            }
-            Role::Directory => {
-                audit.shards += 1;
-                sql.unchecked_transaction().and_then(|sql| places.read(&sql, &mut audit))
-            }
-            Role::Aggregate => {
-                audit.aggregates += 1;
-                if audit.aggregates > 1 {
-                    audit.violation(&name, "is a second aggregate");
-                }
-                sql.unchecked_transaction().and_then(|sql| aggregate.read(&sql, &mut audit))
-            }
-        };
-        if let Err(error) = read {
-            audit.violation(&name, format!("cannot be read: {error}"));
-        }
-    }
+    let accounts = accounts(folder, &mut audit)?;
+    let (places, aggregate) = others(folder, &mut audit)?;
     across(&accounts, &places, &aggregate, &mut audit);
     Ok(audit)
+}
+
+/// What each account's file says, and whether it agrees with itself.
+fn accounts(folder: &Path, audit: &mut Audit) -> Result<BTreeMap<String, Account>> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis() as i64;
+    let mut accounts = BTreeMap::new();
+    for file in files(folder)? {
+        // What cannot be opened is named once, by `others`.
+        let Ok((sql, Role::Account)) = open(&file) else { continue };
+        match sql.unchecked_transaction().and_then(|sql| Account::read(&sql)) {
+            Ok((account, unreadable)) => {
+                for what in unreadable {
+                    audit.violation(&account.id, what);
+                }
+                account.check(now, audit);
+                if let Some(twin) = accounts.insert(account.id.clone(), account) {
+                    audit.violation(&twin.id, "lives in two objects");
+                }
+            }
+            Err(error) => audit.violation(&name(&file), format!("cannot be read: {error}")),
+        }
+    }
+    Ok(accounts)
+}
+
+/// What the directory and the aggregate say. Their files are listed anew: an account may be the reason that one exists.
+fn others(folder: &Path, audit: &mut Audit) -> Result<(Places, Aggregate)> {
+    let (mut places, mut aggregate) = (Places::default(), Aggregate::default());
+    for file in files(folder)? {
+        let read = open(&file).and_then(|(sql, role)| {
+            let sql = sql.unchecked_transaction()?;
+            match role {
+                Role::Account => {}
+                Role::Empty => audit.empty += 1,
+                Role::Directory => {
+                    audit.shards += 1;
+                    places.read(&sql, audit)?;
+                }
+                Role::Aggregate => {
+                    audit.aggregates += 1;
+                    if audit.aggregates > 1 {
+                        audit.violation(&name(&file), "is a second aggregate");
+                    }
+                    aggregate.read(&sql, audit)?;
+                }
+            }
+            Ok(())
+        });
+        if let Err(error) = read {
+            audit.violation(&name(&file), format!("cannot be read: {error:#}"));
+        }
+    }
+    Ok((places, aggregate))
+}
+
+fn name(file: &Path) -> String {
+    file.file_stem().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// Audits again and again until nothing is unfinished or so much time is over, and answers the last one.

@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use rusqlite::Connection;
 
-use super::{Audit, DAY_MS, audit};
+use super::{Audit, DAY_MS, accounts, across, audit, others};
 
 const DAY: i64 = 20_000;
 const NEVER: i64 = i64::MAX;
@@ -383,4 +383,18 @@ fn what_is_under_way_is_unfinished_and_no_violation() {
         assert!(audit.unfinished.iter().any(|it| it.what.contains(says)), "{says}: {audit}");
         assert!(audit.violations.is_empty(), "{says}: {audit}");
     }
+}
+
+#[test]
+fn an_aggregate_that_begins_to_exist_meanwhile_is_read() {
+    let disk = good();
+    let folder = disk.0.path();
+    let (aggregate, elsewhere) = (folder.join("aggregate.sqlite"), folder.join("aggregate.later"));
+    std::fs::rename(&aggregate, &elsewhere).unwrap();
+    let mut audit = Audit::default();
+    let accounts = accounts(folder, &mut audit).unwrap();
+    std::fs::rename(&elsewhere, &aggregate).unwrap();
+    let (places, aggregate) = others(folder, &mut audit).unwrap();
+    across(&accounts, &places, &aggregate, &mut audit);
+    assert!(audit.is_clean() && audit.aggregates == 1, "{audit}");
 }
