@@ -16,6 +16,9 @@ use crate::sql::{Reader, Row, SqlError};
 /// Payments one message carries at most; the rest follow in the next.
 const BATCH: i64 = 100;
 
+/// How far a clock may go back.
+const CLOCK_MS: Millis = 60 * 60 * 1_000;
+
 /// One message.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Snapshot {
@@ -72,7 +75,8 @@ impl Wallet<'_> {
 
     /// Remembers what the aggregate was told, and forgets the totals of days that are over.
     pub fn sent(&mut self, snapshot: &Snapshot) -> Result<(), SqlError> {
-        let today = self.now.div_euclid(DAY_MS);
+        // Whoever counts a day anew tells less of it than is known.
+        let today = (self.now - CLOCK_MS).div_euclid(DAY_MS);
         let told = |usage: &Usage| usage.day < today && snapshot.account.usage.contains(usage);
         self.account.usage.retain(|usage| !told(usage));
         self.account.sent_revision = self.account.sent_revision.max(snapshot.revision);

@@ -165,6 +165,31 @@ mod tests {
     }
 
     #[test]
+    fn a_clock_that_goes_back_over_midnight_loses_no_call() {
+        let (scene, aggregate) = (Scene::new(1, 100), database());
+        migrate(&aggregate, Role::Aggregate, &SCHEMA).unwrap();
+        let midnight = (NOW / DAY_MS + 1) * DAY_MS;
+        let spend = |number: i64, at: Millis| {
+            scene.now.set(at);
+            scene.spend(&number.to_string(), 1);
+            let snapshot = scene.act(|wallet| Ok(wallet.unsent()?.unwrap()));
+            mirror(&aggregate, &SCHEMA, &snapshot).unwrap();
+            scene.act(|wallet| Ok(wallet.sent(&snapshot)?));
+        };
+        for (number, from_midnight) in (1..).zip([-1_000, 1_000, -1_000, 59 * 60_000, -1]) {
+            spend(number, midnight + from_midnight);
+        }
+        spend(9, midnight + DAY_MS);
+        let day = NOW / DAY_MS;
+        let expected = [(day, 3), (day + 1, 2), (day + 2, 1)];
+        let expected = expected.map(|(day, calls)| [Value::Integer(day), Value::Integer(calls)]);
+        assert_eq!(rows(&aggregate, "SELECT day, calls FROM all_usage ORDER BY day"), expected);
+        let kept = "SELECT json_group_array(value ->> 'day') FROM users, json_each(usage)";
+        let days = Value::Text(format!("[{},{}]", day + 1, day + 2));
+        assert_eq!(rows(&scene.sql, kept), [[days]], "what is told and over for an hour is not kept");
+    }
+
+    #[test]
     fn unclaimed_money_that_was_credited_after_all_is_done_with() {
         let (account, aggregate) = (database(), database());
         migrate(&account, Role::Account, &SCHEMA).unwrap();

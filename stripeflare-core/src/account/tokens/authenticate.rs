@@ -24,7 +24,8 @@ impl Stored {
         let (manage, login) = (row.integer()? != 0, row.integer()? != 0);
         let made_by = row.optional_text()?.map(TokenId);
         let caps = Caps { day: row.optional_cents()?, total: row.optional_cents()? };
-        let is_today = row.integer()? == today;
+        // A clock that went back over midnight gives nothing anew.
+        let is_today = row.integer()? >= today;
         let spent_day = row.cents()?;
         let token = TokenInfo {
             id,

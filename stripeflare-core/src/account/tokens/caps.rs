@@ -44,7 +44,8 @@ impl Wallet<'_> {
         let (today, units, most): (Value, Value, Value) =
             (self.today().into(), amount.units().into(), Cents::MAX.units().into());
         self.sql.run(
-            "UPDATE tokens SET spent_day = MIN(IIF(spent_day_date = ?, spent_day, 0) + ?, ?), spent_day_date = ?,
+            "UPDATE tokens SET spent_day = MIN(IIF(spent_day_date >= ?, spent_day, 0) + ?, ?),
+             spent_day_date = MAX(spent_day_date, ?),
              spent_total = MIN(spent_total + ?, ?) WHERE id = ?",
             &[today.clone(), units.clone(), most.clone(), today, units, most, token.as_str().into()],
         )?;
