@@ -54,7 +54,7 @@ async fn pay(options: &Options) -> Result<String> {
     let mut told = format!("Paid {}.", options.amount);
     if let Some(token) = token {
         let balance = me(&http, options, token).await?["balance"].clone();
-        told = format!("{told} The balance is {} cents.", balance.as_str().map_or(balance.to_string(), str::to_owned));
+        told = format!("{told} The balance is {}.", balance.as_str().map_or(balance.to_string(), str::to_owned));
     }
     Ok(told)
 }
@@ -128,7 +128,7 @@ mod tests {
         let app = axum::Router::new().route("/me", axum::routing::get(async move || me));
         tokio::spawn(async move { axum::serve(listener, app).await });
         let told = pay(&Options { worker, ..options("token") }).await.unwrap();
-        assert_eq!(told, "Paid 5. The balance is 500 cents.");
+        assert_eq!(told, "Paid 5. The balance is 500.");
         assert_eq!(stand_in.objects("checkout.session").len(), 1);
     }
 

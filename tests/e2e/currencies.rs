@@ -5,7 +5,7 @@ use cargo_stripeflare::stripe::{DisputeEnd, DisputeRequest, PayRequest, RefundSt
 use reqwest::Method;
 use serde_json::json;
 use tests::audit::audit_at_rest;
-use tests::{DEADLINE, World};
+use tests::{Customer, DEADLINE, World};
 
 #[tokio::test]
 async fn payments_prices_refunds_and_disputes_count_alike_in_each_currency() -> Result<()> {
@@ -45,10 +45,32 @@ async fn payments_prices_refunds_and_disputes_count_alike_in_each_currency() -> 
         assert_eq!(call.header("x-balance"), (units(550) - 0.25).to_string(), "a quarter of what Stripe counts in");
         let refused = world.visit("/ok").await.json();
         assert!(refused["message"].as_str().unwrap().contains(&format!("1 {name} of credit")), "{refused}");
+        texts_name_the_currency(&world, &customer, if unit == 1 { name } else { "cents" }).await;
         let found = audit_at_rest(world.disk(), DEADLINE).await?;
         assert!(found.is_clean(), "{found}");
     }
     Ok(())
+}
+
+/// Whatever has an amount in it says of what.
+async fn texts_name_the_currency(world: &World, customer: &Customer, unit: &str) {
+    let capped = world.post(customer, "/tokens", r#"{"label":"capped","cap_total":0.5}"#).await.json();
+    let capped = Customer { token: capped["access_token"].as_str().unwrap().to_owned(), ..customer.clone() };
+    let refused = world.get(&capped, "/ok").await;
+    assert_eq!((refused.status, refused.json()["error"].as_str()), (402, Some("token_cap")));
+    let closed = world.send(world.request(Method::DELETE, "/me").bearer_auth(&customer.token)).await;
+    assert_eq!((closed.status, closed.json()["error"].as_str()), (409, Some("money_left")));
+    let page = world.get(customer, "/account").await;
+    for (reply, amount) in [(&refused, "0.5"), (&closed, "Money is left: "), (&page, "Balance: <strong>")] {
+        let said = reply.body.split_once(amount).unwrap_or_else(|| panic!("{reply:?}")).1;
+        let word = said.trim_start_matches(|character: char| character.is_ascii_digit() || " .".contains(character));
+        assert!(word.starts_with(unit), "{said}");
+    }
+    assert!(page.body.contains(&format!("Caps, in {unit}")) && page.body.contains(&format!("a day, in {unit} <")));
+    let others = if unit == "cents" { "JPY" } else { " cents" };
+    for reply in [refused, closed, page] {
+        assert!(!reply.body.contains(others), "{reply:?}");
+    }
 }
 
 #[tokio::test]

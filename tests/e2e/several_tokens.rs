@@ -190,9 +190,10 @@ async fn a_cap_ends_a_tokens_calls_and_nobody_elses() -> Result<()> {
     let owner = world.customer(500).await?;
     let (daily, _) = mint(&world, &owner, json!({"label": "daily", "cap_per_day": 3})).await;
     let (total, _) = mint(&world, &owner, json!({"label": "total", "cap_per_day": 50, "cap_total": 2.25})).await;
-    for (agent, calls, says) in
-        [(&daily, 3, "3 cents a day, and has 0 left today"), (&total, 2, "2.25 cents, and has 0.25 left in all")]
-    {
+    for (agent, calls, says) in [
+        (&daily, 3, "3 cents a day, and has 0 cents left today"),
+        (&total, 2, "2.25 cents, and has 0.25 cents left in all"),
+    ] {
         for _ in 0..calls {
             assert_eq!(world.get(agent, "/ok").await.status, 200);
         }

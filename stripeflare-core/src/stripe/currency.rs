@@ -1,5 +1,7 @@
 //! What Stripe counts in, by currency. Amounts stay in Stripe's smallest unit: that is what a cent is here.
 
+use crate::money::Cents;
+
 /// Counted in whole units: 500 yen are 500.
 const ZERO_DECIMAL: [&str; 15] =
     ["bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf"];
@@ -21,6 +23,12 @@ pub fn unit(currency: &str) -> String {
     if ZERO_DECIMAL.contains(&currency) { currency.to_ascii_uppercase() } else { "cents".to_owned() }
 }
 
+/// An amount with its unit: `1 cent`, `0.5 cents`, `100 JPY`.
+pub fn named(amount: Cents, currency: &str) -> String {
+    let unit = unit(currency);
+    format!("{amount} {}", if amount == Cents::new(1) { unit.trim_end_matches('s') } else { &unit })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -38,6 +46,17 @@ mod tests {
         for (currency, name) in [("usd", "cents"), ("jpy", "JPY"), ("isk", "cents"), ("ugx", "cents"), ("xaf", "XAF")] {
             assert!(is_supported(currency));
             assert_eq!(unit(currency), name);
+        }
+        for (units, currency, says) in [
+            (10_000, "usd", "1 cent"),
+            (5_000, "usd", "0.5 cents"),
+            (-10_000, "eur", "-1 cents"),
+            (20_000, "usd", "2 cents"),
+            (0, "isk", "0 cents"),
+            (10_000, "jpy", "1 JPY"),
+            (1_000_000, "xof", "100 XOF"),
+        ] {
+            assert_eq!(named(Cents::from_units(units), currency), says);
         }
         assert!(THREE_DECIMAL.iter().all(|currency| !is_supported(currency)));
     }

@@ -9,7 +9,7 @@ mod session;
 mod signature;
 mod verdict;
 
-pub use currency::{configured, is_supported, unit};
+pub use currency::{configured, is_supported, named, unit};
 pub use event::{CheckoutSession, Event, Fact};
 pub use id::Id;
 pub use payment_link::{LinkRules, LinkVerdict, PaymentLink};

@@ -28,7 +28,8 @@ impl Inner {
     }
 
     fn short(&self, price: Cents, short: &Short) -> Response {
-        refusals::short(price, short).unwrap_or_else(|balance| self.payment_required(price, balance))
+        refusals::short(price, short, &self.deployment.config.currency)
+            .unwrap_or_else(|balance| self.payment_required(price, balance))
     }
 
     fn payment_required(&self, price: Cents, balance: Cents) -> Response {

@@ -8,7 +8,7 @@ use http::header::RETRY_AFTER;
 use serde::Serialize;
 use stripeflare_core::account::{Cap, Denied, MAX_TOKENS, NotClosed, Short};
 use stripeflare_core::money::Cents;
-use stripeflare_core::stripe::unit;
+use stripeflare_core::stripe::named;
 
 use crate::http::reply::answer::{Answer, X_BALANCE, X_PAYMENT_LINK, X_PRICE, header};
 use crate::http::reply::html::page;
@@ -40,18 +40,17 @@ impl PaymentRequired<'_> {
     /// As a page, for a person, or as JSON.
     pub(crate) fn response(self, for_person: bool) -> Response {
         let Self { price, balance, currency, payment_link, access_token } = self;
-        let unit = unit(currency);
-        let units = if price == Cents::new(1) { unit.trim_end_matches('s') } else { &unit };
+        let (needed, there) = (named(price, currency), named(balance, currency));
         let mut response = if for_person {
             let body = format!(
-                "<p>This page needs {price} {units} of credit. Your balance is {balance} {unit}.</p>\
+                "<p>This page needs {needed} of credit. Your balance is {there}.</p>\
                  <p><a class=\"button\" href=\"/topup\">Add credit</a></p>"
             );
             page(StatusCode::PAYMENT_REQUIRED, "Credit needed", &body)
         } else {
             let message = if price.is_positive() {
                 format!(
-                    "This call needs {price} {units} of credit; your balance is {balance}. Add credit at paymentLink and call again."
+                    "This call needs {needed} of credit; your balance is {there}. Add credit at paymentLink and call again."
                 )
             } else {
                 "This call needs an account that was paid into. Add credit at paymentLink and call again.".into()
@@ -69,15 +68,18 @@ impl PaymentRequired<'_> {
 
 /// # Errors
 /// The balance that a payment has to raise: [`PaymentRequired`] is the answer.
-pub(crate) fn short(price: Cents, short: &Short) -> Result<Response, Cents> {
+pub(crate) fn short(price: Cents, short: &Short, currency: &str) -> Result<Response, Cents> {
+    let named = |amount: &Cents| named(*amount, currency);
     let answer = match short {
         Short::Insufficient { balance, available } if *balance >= price && *available < price => held(&format!(
-            "{price} cents are needed; {balance} are there, and {} of them held by calls that still run.",
-            *balance - *available
+            "This call needs {}. Of your balance of {}, {} are held by calls that still run.",
+            named(&price),
+            named(balance),
+            named(&(*balance - *available)),
         )),
         Short::Insufficient { balance, .. } => return Err(*balance),
         Short::TokenCap { left, .. } if *left >= price => {
-            held(&format!("This token may spend {left} cents more, held by calls that still run."))
+            held(&format!("This token may spend {} more, held by calls that still run.", named(left)))
         }
         Short::TokenCap { cap, limit, left } => {
             let (per, cap) = match cap {
@@ -85,7 +87,10 @@ pub(crate) fn short(price: Cents, short: &Short) -> Result<Response, Cents> {
                 Cap::Total => ("", "in all"),
             };
             let message = format!(
-                "This call needs {price} cents. The token it came with may spend {limit} cents{per}, and has {left} left {cap}."
+                "This call needs {}. The token it came with may spend {}{per}, and has {} left {cap}.",
+                named(&price),
+                named(limit),
+                named(left),
             );
             let mut response: Response = Answer::new(StatusCode::PAYMENT_REQUIRED, "token_cap", message).into();
             response.headers_mut().insert(X_PRICE, header(0));
@@ -120,11 +125,12 @@ pub(crate) fn last_token() -> Response {
     Answer::new(StatusCode::CONFLICT, "last_token", message).into()
 }
 
-pub(crate) fn not_closed(why: &NotClosed) -> Response {
+pub(crate) fn not_closed(why: &NotClosed, currency: &str) -> Response {
     match why {
         NotClosed::MoneyLeft { amount } => {
             let message = format!(
-                "{amount} cents are left. Spend them, or say that you give them up: ?forfeit=true, or the box above the button."
+                "Money is left: {}. Spend them, or say that you give them up: ?forfeit=true, or the box above the button.",
+                named(*amount, currency),
             );
             Answer::new(StatusCode::CONFLICT, "money_left", message).into()
         }

@@ -15,6 +15,7 @@ use stripeflare_core::identity::random_text;
 use stripeflare_core::money::Cents;
 use stripeflare_core::protocol::account::Tokens;
 use stripeflare_core::schema::Schema;
+use stripeflare_core::stripe::{named, unit};
 
 use crate::http::call::context::{Context, Inner};
 use crate::http::reply::answer::Answer;
@@ -33,18 +34,20 @@ pub(super) async fn show(request: Request) -> Result<Response, Response> {
     context.give_cookie();
     context.mark_personal();
     let row = context.row(&Schema::of::<()>()).await?;
+    let currency = &context.deployment.config.currency;
+    let unit = unit(currency);
     let mut body = String::new();
-    head(&mut body, &row);
+    head(&mut body, &row, currency);
     if row.is_registered() {
         match context.tokens().await? {
             Some(tokens) => {
                 let before = WantedLines::read(parts.uri.query().unwrap_or_default())?.before;
                 let token = context.token()?.map(|(token, _)| token);
                 let (lines, next) = context.lines(token, before, LINES).await?;
-                statement(&mut body, &lines, next);
-                list(&mut body, &tokens);
+                statement(&mut body, &lines, next, &unit);
+                list(&mut body, &tokens, &unit);
                 let seal = sealed(&context);
-                body.push_str(&NEW_TOKEN.replace("SEAL", &seal));
+                body.push_str(&NEW_TOKEN.replace("SEAL", &seal).replace("UNIT", &unit));
                 logins(&mut body, &super::logins::pending(&context).await?, &seal);
                 cards(&mut body, &super::cards::owned(&context).await?, &tokens, row.locked);
                 body.push_str(&if row.locked { UNLOCK } else { LOCK }.replace("SEAL", &seal));
@@ -74,8 +77,8 @@ impl Inner {
     }
 }
 
-fn head(body: &mut String, row: &AccountRow) {
-    let balance = row.balance;
+fn head(body: &mut String, row: &AccountRow, currency: &str) {
+    let balance = named(row.balance, currency);
     for (what, value) in [("Name", &row.name), ("Email", &row.email)] {
         if let Some(value) = value {
             let _ = write!(body, "<p>{what}: {}</p>", Escaped(value));
@@ -83,19 +86,20 @@ fn head(body: &mut String, row: &AccountRow) {
     }
     let _ = write!(
         body,
-        "<p>Balance: <strong>{balance} cents</strong></p><p><a class=\"button\" href=\"/topup\">Add credit</a></p>"
+        "<p>Balance: <strong>{balance}</strong></p><p><a class=\"button\" href=\"/topup\">Add credit</a></p>"
     );
 }
 
-fn statement(body: &mut String, lines: &[Line], next: Option<Place>) {
+fn statement(body: &mut String, lines: &[Line], next: Option<Place>, unit: &str) {
     body.push_str("<h2 id=\"statement\">Statement</h2>");
     if lines.is_empty() {
         body.push_str("<p>There is nothing on it.</p>");
         return;
     }
-    body.push_str(
+    let _ = write!(
+        body,
         "<table aria-labelledby=\"statement\"><thead><tr><th scope=\"col\">Time (UTC)</th><th scope=\"col\">What</th>\
-         <th scope=\"col\" class=\"number\">Cents</th><th scope=\"col\" class=\"number\">Balance</th></tr></thead><tbody>",
+         <th scope=\"col\" class=\"number\">Amount, in {unit}</th><th scope=\"col\" class=\"number\">Balance</th></tr></thead><tbody>",
     );
     for line in lines {
         let at = moment_text(line.at);
@@ -114,10 +118,11 @@ fn statement(body: &mut String, lines: &[Line], next: Option<Place>) {
     body.push_str("<a href=\"/me/entries?format=csv&amp;limit=1000\">Download as CSV</a></p>");
 }
 
-fn list(body: &mut String, tokens: &[TokenInfo]) {
-    body.push_str(
+fn list(body: &mut String, tokens: &[TokenInfo], unit: &str) {
+    let _ = write!(
+        body,
         "<h2 id=\"tokens\">Access tokens</h2><table aria-labelledby=\"tokens\"><thead><tr><th scope=\"col\">Label</th>\
-         <th scope=\"col\">Id</th><th scope=\"col\">Made with</th><th scope=\"col\">May</th><th scope=\"col\">Caps, in cents</th><th scope=\"col\">Last used</th>\
+         <th scope=\"col\">Id</th><th scope=\"col\">Made with</th><th scope=\"col\">May</th><th scope=\"col\">Caps, in {unit}</th><th scope=\"col\">Last used</th>\
          <th scope=\"col\">Ends</th><td></td></tr></thead><tbody>",
     );
     for token in tokens {
@@ -224,8 +229,8 @@ const NEW_TOKEN: &str = "<h3>New access token</h3><form method=\"post\" action=\
     <label>Label <input name=\"label\" required maxlength=\"64\"></label>\
     <label>May <select name=\"rights\"><option value=\"spend\">spend</option>\
     <option value=\"manage\">manage: see and change everything here</option></select></label>\
-    <label>Most it may spend a day, in cents <input name=\"cap_per_day\" inputmode=\"decimal\"></label>\
-    <label>Most it may spend in all, in cents <input name=\"cap_total\" inputmode=\"decimal\"></label>\
+    <label>Most it may spend a day, in UNIT <input name=\"cap_per_day\" inputmode=\"decimal\"></label>\
+    <label>Most it may spend in all, in UNIT <input name=\"cap_total\" inputmode=\"decimal\"></label>\
     <label>Ends at the beginning of (UTC) <input name=\"expires_at\" type=\"date\"></label>\
     <button name=\"do\" value=\"make\">Make it</button></form>";
 
@@ -363,7 +368,10 @@ fn back() -> Response {
 
 async fn made(context: &Inner, press: Press) -> Result<Response, Response> {
     let cap = |text: &str| -> Result<Option<Cents>, Response> {
-        let problem = || Answer::new(StatusCode::UNPROCESSABLE_ENTITY, "token", "A cap is a number of cents.").into();
+        let problem = || {
+            let unit = unit(&context.deployment.config.currency);
+            Answer::new(StatusCode::UNPROCESSABLE_ENTITY, "token", format!("A cap is a number of {unit}.")).into()
+        };
         let text = text.trim();
         if text.is_empty() { Ok(None) } else { text.parse().map(Some).map_err(|_| problem()) }
     };

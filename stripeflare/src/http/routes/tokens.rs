@@ -161,7 +161,7 @@ impl Inner {
 
     pub(crate) async fn close_account(&self, forfeit: bool) -> Result<(), Response> {
         let closed = self.change(Close { key: random_text::<16>(), forfeit }).await?;
-        closed.map_err(|refusal| refusals::not_closed(&refusal))?;
+        closed.map_err(|refusal| refusals::not_closed(&refusal, &self.deployment.config.currency))?;
         self.drop_cookie();
         Ok(())
     }
@@ -182,7 +182,7 @@ impl Wanted {
         }
         let caps = Caps { day: self.cap_per_day, total: self.cap_total };
         if caps.day.iter().chain(&caps.total).any(|cap| !cap.is_positive()) {
-            return Err("A cap is more than nothing, in cents.".into());
+            return Err("A cap is more than nothing.".into());
         }
         if self.manage && caps != Caps::default() {
             return Err("A token that manages could make another one without its cap: it has none.".into());
