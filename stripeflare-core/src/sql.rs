@@ -108,6 +108,13 @@ impl<I: Iterator<Item = Value>> Reader<I> {
         id.map_err(|error| SqlError(format!("something else where an account's id belongs: {error}")))
     }
 
+    pub fn blob(&mut self) -> Result<Vec<u8>, SqlError> {
+        match self.0.next() {
+            Some(Value::Blob(bytes)) => Ok(bytes),
+            _ => Err(SqlError("something else where bytes belong".into())),
+        }
+    }
+
     pub fn text(&mut self) -> Result<String, SqlError> {
         self.optional_text()?.ok_or_else(|| SqlError("NULL where a text belongs".into()))
     }

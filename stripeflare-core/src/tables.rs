@@ -34,6 +34,7 @@ const USERS: &str = "CREATE TABLE users (
         frozen INTEGER NOT NULL DEFAULT 0,
         holds TEXT NOT NULL DEFAULT '[]',
         usage TEXT NOT NULL DEFAULT '[]',
+        kept_bytes INTEGER NOT NULL DEFAULT 0,
         name TEXT,
         email TEXT,
         card_fingerprint TEXT,
@@ -116,12 +117,17 @@ const ACCOUNT: &[&str] = &[
         key TEXT PRIMARY KEY,
         hold TEXT NOT NULL,
         fingerprint TEXT NOT NULL,
-        expires_at INTEGER NOT NULL,
-        status INTEGER,
-        headers TEXT,
-        body TEXT
+        expires_at INTEGER NOT NULL
     ) WITHOUT ROWID",
     "CREATE INDEX idempotency_expires_at ON idempotency (expires_at)",
+    // By hold, and so in the order of their calls. What is read of all of them lies before what is long.
+    "CREATE TABLE answers (
+        hold TEXT PRIMARY KEY,
+        size INTEGER NOT NULL,
+        status INTEGER NOT NULL,
+        headers TEXT NOT NULL,
+        body BLOB NOT NULL
+    ) WITHOUT ROWID",
     "CREATE TABLE reversals (
         key TEXT PRIMARY KEY,
         payment TEXT NOT NULL,

@@ -38,6 +38,7 @@ pub const RESERVED_NAMES: &[&str] = &[
     "id",
     "name",
     "paymentlink",
+    "kept_bytes",
     "recent_updates",
     "registered",
     "registered_at",

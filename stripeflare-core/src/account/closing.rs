@@ -39,6 +39,8 @@ impl Wallet<'_> {
         self.end_all_but_the_caller()?;
         // The answers that it holds are the person's, too.
         self.sql.run("DELETE FROM idempotency", &[])?;
+        self.sql.run("DELETE FROM answers", &[])?;
+        self.account.kept_bytes = 0;
         self.account.hide_person();
         self.account.closed = true;
         self.sql.run("UPDATE payments SET payer_name = NULL, payer_email = NULL", &[])?;

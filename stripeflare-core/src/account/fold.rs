@@ -120,7 +120,7 @@ mod tests {
     fn call(sql: &rusqlite::Connection, now: Millis, route: &str, cents: i64) {
         let hold = HoldId::generate(now);
         at(sql, now, |wallet| wallet.reserve(&hold, Cents::new(9), 60).unwrap()).unwrap();
-        let outcome = Outcome::Capture { amount: Cents::new(cents), detail: route.into(), late: false };
+        let outcome = Outcome::Capture { amount: Cents::new(cents), detail: route.into() };
         at(sql, now, |wallet| wallet.settle(&Ending { hold, outcome, key: None, token: None }).unwrap());
     }
 

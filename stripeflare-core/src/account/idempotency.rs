@@ -10,8 +10,10 @@ use crate::sql::{Reader, SqlError, Value};
 
 /// How long an answer is kept: 24 hours.
 pub(crate) const KEPT_MS: Millis = 24 * 60 * 60 * 1_000;
-/// Bytes of a body that is kept; SQLite's rows are small.
-const MAX_BODY: usize = 128 * 1024;
+/// Bytes of answers that an account keeps at most: the oldest goes first.
+const BUDGET: i64 = 4 * 1024 * 1024;
+/// What an answer counts as beside its headers and body.
+const OVERHEAD: usize = 256;
 
 /// A caller's key, and what it was sent with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,14 +28,7 @@ pub struct IdempotencyKey {
 pub struct KeptAnswer {
     pub status: u16,
     pub headers: Vec<(String, String)>,
-    /// In hexadecimal; `None`: it was larger than is kept.
-    pub body: Option<String>,
-}
-
-impl KeptAnswer {
-    pub fn new(status: u16, headers: Vec<(String, String)>, body: &[u8]) -> Self {
-        Self { status, headers, body: (body.len() <= MAX_BODY).then(|| hex::encode(body)) }
-    }
+    pub body: Vec<u8>,
 }
 
 /// What a key stands for.
@@ -47,13 +42,14 @@ pub enum Claim {
     Other,
     /// A call that was answered, and charged for.
     Answered(KeptAnswer),
+    /// The same, and its answer is not kept.
+    Gone,
 }
 
 struct Kept {
     hold: String,
     fingerprint: String,
     expires_at: Millis,
-    answer: Option<KeptAnswer>,
 }
 
 impl Wallet<'_> {
@@ -69,20 +65,22 @@ impl Wallet<'_> {
     /// What a key stands for, as `hold` is about to take it.
     pub fn claim(&self, key: &IdempotencyKey, hold: &HoldId) -> Result<Claim, WalletError> {
         let Some(kept) = self.kept(&key.key)? else { return Ok(Claim::Free) };
-        // A key whose hold was released or has expired names nothing.
-        let names = match kept.answer {
-            // The very reserve, sent again, is the same hold.
-            None => kept.hold != hold.as_str() && self.is_open(&kept.hold),
-            Some(_) => true,
-        };
-        if kept.expires_at <= self.now || !names {
+        if kept.expires_at <= self.now {
+            self.sql.run("DELETE FROM answers WHERE hold = ?", &[kept.hold.into()])?;
             return Ok(Claim::Free);
         }
-        Ok(match kept.answer {
-            _ if kept.fingerprint != key.fingerprint => Claim::Other,
-            None => Claim::Running,
-            Some(answer) => Claim::Answered(answer),
-        })
+        // The capture, and not the answer, says that a call was charged for: answers go before their keys do.
+        let claim = if self.is_open(&kept.hold) {
+            // The very reserve, sent again, is the same hold.
+            if kept.hold == hold.as_str() { Claim::Free } else { Claim::Running }
+        } else if self.amount_of(&kept.hold)?.is_some() {
+            self.answer(&kept.hold)?.map_or(Claim::Gone, Claim::Answered)
+        } else {
+            // It was released, or has expired.
+            Claim::Free
+        };
+        let other = claim != Claim::Free && kept.fingerprint != key.fingerprint;
+        Ok(if other { Claim::Other } else { claim })
     }
 
     /// Lets a key name a hold.
@@ -90,7 +88,7 @@ impl Wallet<'_> {
         self.sql.run(
             "INSERT INTO idempotency (key, hold, fingerprint, expires_at) VALUES (?, ?, ?, ?)
              ON CONFLICT (key) DO UPDATE SET hold = excluded.hold, fingerprint = excluded.fingerprint,
-             expires_at = excluded.expires_at, status = NULL, headers = NULL, body = NULL",
+             expires_at = excluded.expires_at",
             &[
                 key.key.as_str().into(),
                 hold.as_str().into(),
@@ -106,27 +104,56 @@ impl Wallet<'_> {
         Ok(self.kept(key)?.is_some_and(|kept| kept.hold == hold.as_str()))
     }
 
-    /// Keeps the answer of the call that a key names.
-    pub fn keep(&self, key: &str, answer: &KeptAnswer) -> Result<(), SqlError> {
+    /// Keeps the answer of a call that was captured, in the place of older ones.
+    pub fn keep(&mut self, hold: &HoldId, answer: &KeptAnswer) -> Result<(), WalletError> {
         let headers = serde_json::to_string(&answer.headers).expect("headers are plain JSON");
+        let size = (OVERHEAD + headers.len() + answer.body.len()) as i64;
         self.sql.run(
-            "UPDATE idempotency SET status = ?, headers = ?, body = ? WHERE key = ?",
-            &[i64::from(answer.status).into(), headers.into(), answer.body.clone().into(), key.into()],
+            "INSERT INTO answers (hold, size, status, headers, body) VALUES (?, ?, ?, ?, ?)",
+            &[
+                hold.as_str().into(),
+                size.into(),
+                i64::from(answer.status).into(),
+                headers.into(),
+                Value::Blob(answer.body.clone()),
+            ],
         )?;
+        self.account.kept_bytes += size;
+        self.touch();
+        if self.account.kept_bytes > BUDGET {
+            self.drop_oldest()?;
+        }
+        Ok(())
+    }
+
+    /// Counts the answers that are there, and makes room for so many that it need not be done again soon.
+    fn drop_oldest(&mut self) -> Result<(), WalletError> {
+        self.sql.run(
+            "DELETE FROM answers WHERE hold IN (SELECT hold FROM
+             (SELECT hold, SUM(size) OVER (ORDER BY hold DESC) AS newer FROM answers) WHERE newer > ?)",
+            &[Value::Integer(BUDGET / 4 * 3)],
+        )?;
+        let sum = self.sql.run("SELECT COALESCE(SUM(size), 0) FROM answers", &[])?.pop();
+        self.account.kept_bytes = Reader::new(sum.unwrap_or_default()).integer()?;
         Ok(())
     }
 
     /// Frees a key whose call came to nothing.
     pub(crate) fn free(&self, key: &str, hold: &HoldId) -> Result<(), SqlError> {
-        let parameters = [key.into(), hold.as_str().into()];
-        self.sql.run("DELETE FROM idempotency WHERE key = ? AND hold = ? AND status IS NULL", &parameters)?;
+        self.sql.run(
+            "DELETE FROM idempotency WHERE key = ? AND hold = ? AND NOT EXISTS
+             (SELECT 1 FROM entries WHERE entries.key = idempotency.hold)",
+            &[key.into(), hold.as_str().into()],
+        )?;
         Ok(())
     }
 
     /// Forgets answers that are older than 24 hours, some at a time, and answers when the next one will be.
     pub fn forget_answers(&self) -> Result<Option<Millis>, WalletError> {
-        let old = "SELECT key FROM idempotency WHERE expires_at <= ? LIMIT 100";
-        self.sql.run(&format!("DELETE FROM idempotency WHERE key IN ({old})"), &[Value::Integer(self.now)])?;
+        let old = "FROM idempotency WHERE expires_at <= ? ORDER BY expires_at LIMIT 100";
+        let now = [Value::Integer(self.now)];
+        self.sql.run(&format!("DELETE FROM answers WHERE hold IN (SELECT hold {old})"), &now)?;
+        self.sql.run(&format!("DELETE FROM idempotency WHERE key IN (SELECT key {old})"), &now)?;
         match self.sql.run("SELECT MIN(expires_at) FROM idempotency", &[])?.pop() {
             Some(row) => Ok(Reader::new(row).optional_integer()?),
             None => Ok(None),
@@ -134,21 +161,22 @@ impl Wallet<'_> {
     }
 
     fn kept(&self, key: &str) -> Result<Option<Kept>, WalletError> {
-        let select = "SELECT hold, fingerprint, expires_at, status, headers, body FROM idempotency WHERE key = ?";
+        let select = "SELECT hold, fingerprint, expires_at FROM idempotency WHERE key = ?";
         let Some(row) = self.sql.run(select, &[key.into()])?.pop() else { return Ok(None) };
         let mut row = Reader::new(row);
-        let (hold, fingerprint, expires_at) = (row.text()?, row.text()?, row.integer()?);
-        let (status, headers, body) = (row.optional_integer()?, row.optional_text()?, row.optional_text()?);
-        let answer = match (status, headers) {
-            (Some(status), Some(headers)) => Some(KeptAnswer {
-                status: u16::try_from(status).map_err(|_| SqlError("idempotency.status is no status".into()))?,
-                headers: serde_json::from_str(&headers)
-                    .map_err(|error| SqlError(format!("idempotency.headers: {error}")))?,
-                body,
-            }),
-            _ => None,
-        };
-        Ok(Some(Kept { hold, fingerprint, expires_at, answer }))
+        Ok(Some(Kept { hold: row.text()?, fingerprint: row.text()?, expires_at: row.integer()? }))
+    }
+
+    fn answer(&self, hold: &str) -> Result<Option<KeptAnswer>, WalletError> {
+        let select = "SELECT status, headers, body FROM answers WHERE hold = ?";
+        let Some(row) = self.sql.run(select, &[hold.into()])?.pop() else { return Ok(None) };
+        let mut row = Reader::new(row);
+        let (status, headers) = (row.integer()?, row.text()?);
+        Ok(Some(KeptAnswer {
+            status: u16::try_from(status).map_err(|_| SqlError("answers.status is no status".into()))?,
+            headers: serde_json::from_str(&headers).map_err(|error| SqlError(format!("answers.headers: {error}")))?,
+            body: row.blob()?,
+        }))
     }
 }
 
@@ -160,6 +188,7 @@ mod tests {
     use crate::identity::AccountId;
     use crate::money::Cents;
     use crate::schema::{Schema, migrate};
+    use crate::sql::Sql;
     use crate::tables::Role;
     use crate::testing::database;
 
@@ -204,8 +233,8 @@ mod tests {
         hold
     }
 
-    fn end(hold: &HoldId, late: bool) -> Ending {
-        let outcome = Outcome::Capture { amount: Cents::new(1), detail: "GET /".into(), late };
+    fn end(hold: &HoldId) -> Ending {
+        let outcome = Outcome::Capture { amount: Cents::new(1), detail: "GET /".into() };
         Ending { hold: hold.clone(), outcome, key: Some("k".into()), token: None }
     }
 
@@ -219,10 +248,10 @@ mod tests {
             assert_eq!(wallet.claim(&key("a"), &other).unwrap(), Claim::Running);
             assert_eq!(wallet.claim(&key("b"), &other).unwrap(), Claim::Other);
         });
-        let answer = KeptAnswer::new(200, vec![("a".into(), "b".into())], b"body");
+        let answer = KeptAnswer { headers: vec![("a".into(), "b".into())], ..answer(4) };
         at(&sql, NOW, |wallet| {
-            assert_eq!(wallet.settle(&end(&hold, false)).unwrap(), Settled::Captured);
-            wallet.keep("k", &answer).unwrap();
+            assert_eq!(wallet.settle(&end(&hold)).unwrap(), Settled::Captured);
+            wallet.keep(&hold, &answer).unwrap();
             let again = wallet.claim(&key("a"), &hold).unwrap();
             assert_eq!(again, Claim::Answered(answer.clone()), "the reserve of a call that is over");
         });
@@ -243,7 +272,7 @@ mod tests {
         let sql = account();
         let released = at(&sql, NOW, |wallet| begin(wallet, NOW));
         at(&sql, NOW, |wallet| {
-            let ending = Ending { outcome: Outcome::Release, ..end(&released, false) };
+            let ending = Ending { outcome: Outcome::Release, ..end(&released) };
             wallet.settle(&ending).unwrap();
         });
         let expired = at(&sql, NOW, |wallet| begin(wallet, NOW));
@@ -251,17 +280,90 @@ mod tests {
         let current = at(&sql, later, |wallet| begin(wallet, later));
         at(&sql, later, |wallet| {
             for hold in [&released, &expired] {
-                assert_eq!(wallet.settle(&end(hold, true)).unwrap(), Settled::Gone);
+                assert_eq!(wallet.settle(&end(hold)).unwrap(), Settled::Gone);
             }
-            assert_eq!(wallet.settle(&end(&current, false)).unwrap(), Settled::Captured);
+            assert_eq!(wallet.settle(&end(&current)).unwrap(), Settled::Captured);
             assert_eq!(wallet.balance(), Cents::new(9));
         });
     }
 
+    fn answer(length: usize) -> KeptAnswer {
+        KeptAnswer { status: 200, headers: Vec::new(), body: vec![7; length] }
+    }
+
+    fn kept_bytes(sql: &rusqlite::Connection) -> i64 {
+        let sum = sql.run("SELECT COALESCE(SUM(size), 0) FROM answers", &[]).unwrap().remove(0);
+        Reader::new(sum).integer().unwrap()
+    }
+
     #[test]
-    fn a_large_body_is_not_kept() {
-        assert!(KeptAnswer::new(200, Vec::new(), &vec![0; MAX_BODY]).body.is_some());
-        assert!(KeptAnswer::new(200, Vec::new(), &vec![0; MAX_BODY + 1]).body.is_none());
+    fn answers_take_what_their_budget_is_and_the_oldest_goes_first() {
+        let sql = account();
+        let (length, calls) = (100_000, 100);
+        let said = |number: usize| {
+            at(&sql, NOW, |wallet| {
+                let key = IdempotencyKey { key: format!("k{number}"), ..key("a") };
+                wallet.claim(&key, &HoldId::generate(NOW)).unwrap()
+            })
+        };
+        let mut newest_gone = None;
+        for number in 0..calls {
+            // As they come, and one that began long before it was answered.
+            let hold = HoldId::generate(NOW + number as Millis);
+            let key = IdempotencyKey { key: format!("k{number}"), ..key("a") };
+            at(&sql, NOW, |wallet| {
+                wallet.reserve(&hold, Cents::from_units(1), 60).unwrap().unwrap();
+                wallet.name(&key, &hold).unwrap();
+                let outcome = Outcome::Capture { amount: Cents::from_units(1), detail: "GET /".into() };
+                let ending = Ending { hold: hold.clone(), outcome, key: Some(key.key.clone()), token: None };
+                assert_eq!(wallet.settle(&ending).unwrap(), Settled::Captured);
+                wallet.keep(&hold, &answer(length)).unwrap();
+            });
+            assert!(kept_bytes(&sql) <= BUDGET, "{number}");
+            let gone = (0..=number).take_while(|number| said(*number) == Claim::Gone).count();
+            for kept in gone..=number {
+                assert_eq!(said(kept), Claim::Answered(answer(length)), "{kept} after {number}");
+            }
+            assert!(newest_gone <= Some(gone), "what is gone stays so");
+            newest_gone = Some(gone);
+        }
+        let kept = calls - newest_gone.unwrap();
+        assert!(kept * length >= BUDGET as usize / 2, "{kept} are kept");
+        let (other, file) = (
+            IdempotencyKey { key: "k0".into(), ..key("b") },
+            "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size",
+        );
+        at(&sql, NOW, |wallet| assert_eq!(wallet.claim(&other, &HoldId::generate(NOW)).unwrap(), Claim::Other));
+        let bytes = sql.run(file, &[]).map(|mut rows| Reader::new(rows.remove(0)).integer().unwrap());
+        assert!(bytes.is_ok_and(|bytes| bytes < BUDGET + BUDGET / 8), "as bytes, not as text of them");
+        // A day later all of it goes, and what is counted follows.
+        let later = NOW + KEPT_MS;
+        at(&sql, later, |wallet| while wallet.forget_answers().unwrap().is_some() {});
+        assert_eq!(kept_bytes(&sql), 0);
+    }
+
+    #[test]
+    fn an_answer_that_is_not_kept_leaves_a_key_that_says_so_until_it_is_forgotten() {
+        let sql = account();
+        let hold = at(&sql, NOW, |wallet| begin(wallet, NOW));
+        at(&sql, NOW, |wallet| assert_eq!(wallet.settle(&end(&hold)).unwrap(), Settled::Captured));
+        for (now, says) in [(NOW, Claim::Gone), (NOW + KEPT_MS - 1, Claim::Gone), (NOW + KEPT_MS, Claim::Free)] {
+            let other = HoldId::generate(now);
+            at(&sql, now, |wallet| assert_eq!(wallet.claim(&key("a"), &other).unwrap(), says));
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_used_again_after_its_day_leaves_no_answer_behind() {
+        let sql = account();
+        for now in [NOW, NOW + KEPT_MS] {
+            let hold = at(&sql, now, |wallet| begin(wallet, now));
+            at(&sql, now, |wallet| {
+                wallet.settle(&end(&hold)).unwrap();
+                wallet.keep(&hold, &answer(10)).unwrap();
+            });
+        }
+        assert_eq!(sql.run("SELECT hold FROM answers", &[]).unwrap().len(), 1);
     }
 
     #[test]
@@ -272,10 +374,10 @@ mod tests {
         at(&sql, NOW, |wallet| {
             assert_eq!(wallet.forget_answers().unwrap(), Some(NOW + KEPT_MS));
             assert_eq!(wallet.claim(&key("a"), &other).unwrap(), Claim::Running);
-            wallet.settle(&end(&hold, false)).unwrap();
-            let answer = KeptAnswer::new(200, Vec::new(), b"body");
-            wallet.keep("k", &answer).unwrap();
-            wallet.settle(&Ending { outcome: Outcome::Release, ..end(&hold, false) }).unwrap();
+            wallet.settle(&end(&hold)).unwrap();
+            let answer = answer(4);
+            wallet.keep(&hold, &answer).unwrap();
+            wallet.settle(&Ending { outcome: Outcome::Release, ..end(&hold) }).unwrap();
             assert_eq!(wallet.claim(&key("a"), &other).unwrap(), Claim::Answered(answer));
         });
     }

@@ -25,6 +25,9 @@ pub struct AccountRow {
     pub holds: Vec<Hold>,
     /// Totals of today, and of days before that the aggregate may not know.
     pub usage: Vec<Usage>,
+    /// Bytes of kept answers, as they were counted last, and of those that were kept since.
+    #[serde(skip)]
+    pub(crate) kept_bytes: i64,
     pub name: Option<String>,
     pub email: Option<String>,
     pub card_fingerprint: Option<String>,
@@ -42,7 +45,7 @@ pub struct AccountRow {
 }
 
 impl AccountRow {
-    pub(crate) const SELECT: &str = "SELECT account_id, registered_at, revision, sent_revision, balance, frozen, holds, usage, name, email, card_fingerprint, verified_email, locked, closed";
+    pub(crate) const SELECT: &str = "SELECT account_id, registered_at, revision, sent_revision, balance, frozen, holds, usage, kept_bytes, name, email, card_fingerprint, verified_email, locked, closed";
 
     pub(crate) fn read(row: Row, schema: &Schema) -> Result<Self, SqlError> {
         let mut row = Reader::new(row);
@@ -55,6 +58,7 @@ impl AccountRow {
             frozen: row.cents()?,
             holds: json(&row.text()?, "users.holds")?,
             usage: json(&row.text()?, "users.usage")?,
+            kept_bytes: row.integer()?,
             name: row.optional_text()?,
             email: row.optional_text()?,
             card_fingerprint: row.optional_text()?,
@@ -78,6 +82,7 @@ impl AccountRow {
             frozen: Cents::ZERO,
             holds: Vec::new(),
             usage: Vec::new(),
+            kept_bytes: 0,
             name: None,
             email: None,
             card_fingerprint: None,

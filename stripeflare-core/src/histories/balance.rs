@@ -43,7 +43,6 @@ enum Step {
     Capture {
         hold: u16,
         per_mille: i64,
-        late: bool,
     },
     Release {
         hold: u16,
@@ -263,7 +262,7 @@ impl Model {
                 self.holds.insert(hold, Held { units, expires_at, reported: 0, ended: false, token });
                 Said::Held
             }
-            Step::Capture { hold, per_mille, late } => {
+            Step::Capture { hold, per_mille } => {
                 let Some(held) = self.holds.get(&hold).cloned() else { return Said::Settled(Settled::Gone) };
                 let units = held.units * per_mille / 1_000;
                 if !held.ended && held.expires_at > self.now {
@@ -281,8 +280,8 @@ impl Model {
                 if units == 0 {
                     return Said::Settled(Settled::Captured);
                 }
-                // Whoever asks for a late capture has never released the hold.
-                if !late || self.available() < units || self.cap_on(held.token, units).is_some() {
+                // Whoever asks for a capture has never released the hold.
+                if self.available() < units || self.cap_on(held.token, units).is_some() {
                     return Said::Settled(Settled::Gone);
                 }
                 self.capture(hold, units);
@@ -362,8 +361,8 @@ impl ReferenceStateMachine for Model {
                 .prop_map(|(payment, units, extra)| Step::Credit { payment, units, extra }),
             8 => (hold.clone(), small.clone(), 1..120_u32, token.clone())
                 .prop_map(|(hold, units, seconds, token)| Step::Reserve { hold, units, seconds, token }),
-            8 => (hold.clone(), prop_oneof![Just(1_000), 0..=1_000_i64], any::<bool>())
-                .prop_map(|(hold, per_mille, late)| Step::Capture { hold, per_mille, late }),
+            8 => (hold.clone(), prop_oneof![Just(1_000), 0..=1_000_i64])
+                .prop_map(|(hold, per_mille)| Step::Capture { hold, per_mille }),
             3 => hold.clone().prop_map(|hold| Step::Release { hold }),
             5 => (hold, prop_oneof![Just(0), 0..=1_000_i64], 1..120_u32)
                 .prop_map(|(hold, per_mille, seconds)| Step::Renew { hold, per_mille, seconds }),
@@ -389,12 +388,12 @@ impl ReferenceStateMachine for Model {
             Step::Reserve { hold, .. } => {
                 state.holds.get(hold).is_none_or(|held| !held.ended && held.expires_at > state.now)
             }
-            // One ending per hold: nobody asks for a late capture of what was released, nor for nothing.
+            // One ending per hold: nobody asks for a capture of what was released, nor, when its time is over, for nothing.
             // Nobody asks for a capture again after ninety days.
             Step::Capture { hold, .. } if state.folded.contains(hold) => false,
-            Step::Capture { hold, per_mille, late } => state.holds.get(hold).is_some_and(|held| {
+            Step::Capture { hold, per_mille } => state.holds.get(hold).is_some_and(|held| {
                 let open = held.expires_at > state.now && !held.ended;
-                open || state.captures.contains_key(hold) || !late || (!held.ended && held.units * per_mille >= 1_000)
+                open || state.captures.contains_key(hold) || (!held.ended && held.units * per_mille >= 1_000)
             }),
             _ => true,
         }
@@ -459,9 +458,9 @@ impl Real {
         step: &Step,
     ) -> Result<Said, WalletError> {
         let mut hold_id = |hold: u16| hold_id(holds, now, hold);
-        let mut capture = |hold: u16, amount: i64, late: bool| Ending {
+        let mut capture = |hold: u16, amount: i64| Ending {
             hold: hold_id(hold),
-            outcome: Outcome::Capture { amount: Cents::from_units(amount), detail: "GET /".into(), late },
+            outcome: Outcome::Capture { amount: Cents::from_units(amount), detail: "GET /".into() },
             key: None,
             token: tokens.get(&hold).map(|token| token_id(*token).into()),
         };
@@ -498,7 +497,7 @@ impl Real {
                 }
             }
             // `per_mille` holds the units by now, here and below: only the model knows what was held.
-            Step::Capture { hold, per_mille, late } => Said::Settled(wallet.settle(&capture(hold, per_mille, late))?),
+            Step::Capture { hold, per_mille } => Said::Settled(wallet.settle(&capture(hold, per_mille))?),
             Step::Renew { hold, per_mille, seconds } => {
                 let report = Report { amount: Cents::from_units(per_mille), detail: "GET /".into() };
                 Said::Renewed(wallet.renew(&hold_id(hold), &report, seconds)?)
@@ -580,7 +579,7 @@ impl StateMachineTest for Real {
     fn apply(mut real: Self, model: &Model, step: Step) -> Self {
         let units = |hold: &u16, per_mille: i64| model.holds.get(hold).map_or(1, |held| held.units * per_mille / 1_000);
         let step = match step {
-            Step::Capture { hold, per_mille, late } => Step::Capture { hold, per_mille: units(&hold, per_mille), late },
+            Step::Capture { hold, per_mille } => Step::Capture { hold, per_mille: units(&hold, per_mille) },
             Step::Renew { hold, per_mille, seconds } => {
                 Step::Renew { hold, per_mille: units(&hold, per_mille), seconds }
             }

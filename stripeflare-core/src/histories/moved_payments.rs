@@ -702,7 +702,7 @@ impl World {
                     return;
                 };
                 let amount = Cents::new(cents);
-                let captured = Outcome::Capture { amount, detail: "GET /".into(), late: false };
+                let captured = Outcome::Capture { amount, detail: "GET /".into() };
                 let outcome = if capture { captured } else { Outcome::Release };
                 self.act(account, |wallet| wallet.settle(&Ending { hold, outcome, key: None, token: None }));
                 self.accounts[account].spent += if capture { cents } else { 0 };

@@ -105,6 +105,7 @@ fn row() -> AccountRow {
             },
         ],
         usage: vec![Usage { day: 20_000, route: text("GET /"), calls: 2, amount: Cents::new(3) }],
+        kept_bytes: 0,
         name: Some(text("Zoë")),
         email: None,
         card_fingerprint: Some(text("print")),
@@ -126,7 +127,7 @@ fn row() -> AccountRow {
 pub(super) fn ending() -> Ending {
     Ending {
         hold: hold(),
-        outcome: Outcome::Capture { amount: Cents::new(1), detail: text("GET /"), late: true },
+        outcome: Outcome::Capture { amount: Cents::new(1), detail: text("GET /") },
         key: Some(text("key")),
         token: Some(token()),
     }
@@ -137,7 +138,7 @@ pub(super) fn release() -> Ending {
 }
 
 fn kept() -> KeptAnswer {
-    KeptAnswer::new(200, vec![(text("a"), text("b"))], b"body")
+    KeptAnswer { status: 200, headers: vec![(text("a"), text("b"))], body: b"body".to_vec() }
 }
 
 fn insufficient() -> Short {

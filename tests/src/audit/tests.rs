@@ -18,7 +18,8 @@ const ACCOUNT: &str = "CREATE TABLE meta (key, value);
     CREATE TABLE payments (key TEXT, payment_intent TEXT, amount INTEGER, taken INTEGER, frozen INTEGER, paid INTEGER,
         to_account TEXT, moved INTEGER DEFAULT 0, reversed_before INTEGER, revision INTEGER DEFAULT 1, told INTEGER DEFAULT 0);
     CREATE TABLE moved_in (payment TEXT, from_account TEXT, moved INTEGER, taken INTEGER, frozen INTEGER);
-    CREATE TABLE idempotency (key TEXT, hold TEXT, status INTEGER, headers TEXT);
+    CREATE TABLE idempotency (key TEXT, hold TEXT);
+    CREATE TABLE answers (hold TEXT, size INTEGER);
     CREATE TABLE tokens (id TEXT, hash TEXT, manage INTEGER, cap_day INTEGER, cap_total INTEGER, spent_day INTEGER,
         spent_total INTEGER, made_by TEXT);
     CREATE TABLE reversals (key TEXT, payment TEXT, amount INTEGER, taken INTEGER, closed INTEGER);
@@ -85,8 +86,8 @@ fn good() -> Disk {
                 ('{{1}}', {at}, 'capture', -20, 80, 'GET /ok'),
                 ('{{2}}', {at}, 'capture', -20, 60, 'GET /ok');
             INSERT INTO payments (key, payment_intent, amount, taken, frozen, paid) VALUES ('{{a}}', 'pi_a', 100, 0, 0, 120);
-            INSERT INTO idempotency VALUES ('answered', '{{1}}', 200, '[["x-price","0.002"]]'),
-                ('free', '{{9}}', 200, '[["x-price","0"]]'), ('running', '{{3}}', NULL, NULL);"#
+            INSERT INTO idempotency VALUES ('answered', '{{1}}'), ('gone', '{{2}}'), ('running', '{{3}}');
+            INSERT INTO answers VALUES ('{{1}}', 300);"#
         ),
     );
     disk.run(
@@ -240,10 +241,10 @@ violations! {
         (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 257) SELECT json_group_array(json_object(
         'id', printf('%032x', i), 'amount', 1, 'expires_at', 5)) FROM n)" => "it has 257 holds";
     holds_that_cannot_be_read: "ada", "UPDATE users SET holds = '[{}]'" => "its holds cannot be read";
-    a_key_answered_before_its_capture: "ada", "UPDATE idempotency SET status = 200" => "answered and its hold open";
-    a_key_answered_and_not_charged: "ada", "UPDATE idempotency SET hold = '{8}' WHERE key = 'answered'" =>
-        "answered and not charged for";
-    a_key_charged_without_an_answer: "ada", "UPDATE idempotency SET status = NULL" => "charged for and has no answer";
+    a_key_answered_before_its_capture: "ada", "INSERT INTO answers VALUES ('{3}', 300)" => "answered and its hold open";
+    a_key_answered_and_not_charged: "ada", "UPDATE idempotency SET hold = '{8}' WHERE key = 'answered';
+        UPDATE answers SET hold = '{8}'" => "answered and not charged for";
+    answers_past_their_budget: "ada", "UPDATE answers SET size = 4194305" => "4194305 bytes of answers are kept";
     a_token_without_a_hash: "bob", "UPDATE tokens SET hash = 'secret' WHERE id = 't1'" => "has no hash but secret";
     a_secret_of_two_tokens: "bob", "UPDATE tokens SET hash = '{a}'" => "another one's secret";
     a_token_that_ended_by_halves: "bob", "UPDATE tokens SET hash = NULL" => "t1 has ended and is still there";
@@ -337,7 +338,7 @@ fn a_folded_day_is_as_good_as_its_captures() {
     disk.run(
         "ada",
         &format!(
-            "DELETE FROM entries WHERE key = '{{2}}'; DELETE FROM idempotency WHERE key = 'answered';
+            "DELETE FROM entries WHERE key = '{{2}}'; DELETE FROM idempotency; DELETE FROM answers;
             UPDATE entries SET kind = 'fold', key = 'fold:{DAY}:GET /ok', detail = '2 × GET /ok', amount = -40,
                 balance = 60 WHERE key = '{{1}}';
             INSERT INTO entries VALUES ('{{7}}', {0}, 'capture', -20, 40, 'GET /ok'),

@@ -59,10 +59,24 @@ async fn echo(Json(text): Json<Text>) -> Json<Text> {
     Json(text)
 }
 
+/// What `/large` answers.
+#[derive(Deserialize)]
+#[serde(default)]
+struct Large {
+    byte: u8,
+    times: usize,
+}
+
+impl Default for Large {
+    fn default() -> Self {
+        Self { byte: b'x', times: 200_000 }
+    }
+}
+
 #[get("/large")]
 #[priced(cents = 1)]
-async fn large() -> String {
-    "x".repeat(200_000)
+async fn large(Query(Large { byte, times }): Query<Large>) -> String {
+    char::from(byte).to_string().repeat(times)
 }
 
 /// Reads its body when its price is held already.

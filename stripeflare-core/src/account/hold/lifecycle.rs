@@ -103,13 +103,13 @@ impl Wallet<'_> {
                 Ok(Settled::Released)
             }
             (Outcome::Release, None) => Ok(Settled::Released),
-            (Outcome::Capture { amount, detail, .. }, Some(held)) => {
+            (Outcome::Capture { amount, detail }, Some(held)) => {
                 assert!(*amount <= held.amount, "a capture is at most what was held");
                 let now = !amount.is_positive() || self.capture(&ending.hold, *amount, detail, held.token.as_ref())?;
                 self.close(&ending.hold);
                 Ok(if now { Settled::Captured } else { Settled::AlreadyCaptured })
             }
-            (Outcome::Capture { amount, detail, late }, None) => {
+            (Outcome::Capture { amount, detail }, None) => {
                 if self.amount_of(ending.hold.as_str())?.is_some() {
                     return Ok(Settled::AlreadyCaptured);
                 }
@@ -117,8 +117,9 @@ impl Wallet<'_> {
                     // It left no entry, and may have been done before.
                     return Ok(Settled::Captured);
                 }
+                // Its time was over before the capture came.
                 let token = ending.token.as_ref();
-                if !late || self.available()? < *amount || !self.may_spend_late(token, *amount)? {
+                if self.available()? < *amount || !self.may_spend_late(token, *amount)? {
                     return Ok(Settled::Gone);
                 }
                 self.capture(&ending.hold, *amount, detail, token)?;
@@ -192,10 +193,10 @@ mod tests {
         Charge { key: key.into(), amount: Cents::new(cents), overdraft, detail: "GET /".into() }
     }
 
-    fn capture(hold: &HoldId, cents: i64, late: bool) -> Ending {
+    fn capture(hold: &HoldId, cents: i64) -> Ending {
         Ending {
             hold: hold.clone(),
-            outcome: Outcome::Capture { amount: Cents::new(cents), detail: "GET /".into(), late },
+            outcome: Outcome::Capture { amount: Cents::new(cents), detail: "GET /".into() },
             key: None,
             token: None,
         }
@@ -227,20 +228,21 @@ mod tests {
             assert_eq!(at(&sql, NOW, |wallet| wallet.reserve(&id, Cents::new(4), 60).unwrap()), Ok(()));
             assert_eq!(state(&sql, NOW), (Cents::new(10), Cents::new(6)));
         }
-        assert_eq!(at(&sql, NOW, |wallet| wallet.settle(&capture(&id, 3, false)).unwrap()), Settled::Captured);
-        assert_eq!(at(&sql, NOW, |wallet| wallet.settle(&capture(&id, 3, false)).unwrap()), Settled::AlreadyCaptured);
+        assert_eq!(at(&sql, NOW, |wallet| wallet.settle(&capture(&id, 3)).unwrap()), Settled::Captured);
+        assert_eq!(at(&sql, NOW, |wallet| wallet.settle(&capture(&id, 3)).unwrap()), Settled::AlreadyCaptured);
         assert_eq!(at(&sql, NOW, |wallet| wallet.settle(&release(&id)).unwrap()), Settled::Released);
         assert_eq!(state(&sql, NOW), (Cents::new(7), Cents::new(7)));
     }
 
     #[test]
-    fn a_released_hold_cannot_be_captured() {
+    fn a_released_hold_is_free_at_once_and_released_again_is_so_still() {
         let sql = account(10);
         let id = HoldId::generate(NOW);
         at(&sql, NOW, |wallet| wallet.reserve(&id, Cents::new(4), 60).unwrap()).unwrap();
-        assert_eq!(at(&sql, NOW, |wallet| wallet.settle(&release(&id)).unwrap()), Settled::Released);
-        assert_eq!(at(&sql, NOW, |wallet| wallet.settle(&capture(&id, 4, false)).unwrap()), Settled::Gone);
-        assert_eq!(state(&sql, NOW), (Cents::new(10), Cents::new(10)));
+        for _ in 0..2 {
+            assert_eq!(at(&sql, NOW, |wallet| wallet.settle(&release(&id)).unwrap()), Settled::Released);
+            assert_eq!(state(&sql, NOW), (Cents::new(10), Cents::new(10)));
+        }
     }
 
     #[test]
@@ -251,12 +253,8 @@ mod tests {
         let last = NOW + 60_000 + DELIVERY_MS - 1;
         assert_eq!(state(&sql, last), (Cents::new(10), Cents::ZERO));
         assert_eq!(state(&sql, last + 1), (Cents::new(10), Cents::new(10)));
-        assert_eq!(at(&sql, last + 1, |wallet| wallet.settle(&capture(&id, 10, false)).unwrap()), Settled::Gone);
-        assert_eq!(at(&sql, last + 1, |wallet| wallet.settle(&capture(&id, 10, true)).unwrap()), Settled::Captured);
-        assert_eq!(
-            at(&sql, last + 1, |wallet| wallet.settle(&capture(&id, 10, true)).unwrap()),
-            Settled::AlreadyCaptured
-        );
+        assert_eq!(at(&sql, last + 1, |wallet| wallet.settle(&capture(&id, 10)).unwrap()), Settled::Captured);
+        assert_eq!(at(&sql, last + 1, |wallet| wallet.settle(&capture(&id, 10)).unwrap()), Settled::AlreadyCaptured);
         assert_eq!(state(&sql, last + 1), (Cents::ZERO, Cents::ZERO));
     }
 
@@ -267,7 +265,7 @@ mod tests {
         at(&sql, NOW, |wallet| wallet.reserve(&late, Cents::new(10), 1).unwrap()).unwrap();
         let after = NOW + 1_000 + DELIVERY_MS;
         at(&sql, after, |wallet| wallet.reserve(&quick, Cents::new(5), 60).unwrap()).unwrap();
-        assert_eq!(at(&sql, after, |wallet| wallet.settle(&capture(&late, 10, true)).unwrap()), Settled::Gone);
+        assert_eq!(at(&sql, after, |wallet| wallet.settle(&capture(&late, 10)).unwrap()), Settled::Gone);
         assert_eq!(state(&sql, after), (Cents::new(10), Cents::new(5)));
     }
 
@@ -309,10 +307,7 @@ mod tests {
         let too_much = at(&sql, last + 1, |wallet| wallet.reserve(&HoldId::generate(NOW), Cents::new(8), 60).unwrap());
         assert_eq!(too_much, Err(Short::Insufficient { balance: Cents::new(7), available: Cents::new(7) }.into()));
         // Whatever writes first writes it; nothing that comes later adds to it or takes it back.
-        assert_eq!(
-            at(&sql, last + 1, |wallet| wallet.settle(&capture(&id, 5, true)).unwrap()),
-            Settled::AlreadyCaptured
-        );
+        assert_eq!(at(&sql, last + 1, |wallet| wallet.settle(&capture(&id, 5)).unwrap()), Settled::AlreadyCaptured);
         assert_eq!(at(&sql, last + 1, |wallet| wallet.settle(&release(&id)).unwrap()), Settled::Released);
         assert!(!at(&sql, last + 1, |wallet| wallet.renew(&id, &report(4), 60).unwrap()));
         assert_eq!(state(&sql, last + 1), (Cents::new(7), Cents::new(7)));
@@ -328,7 +323,7 @@ mod tests {
             at(&sql, NOW, |wallet| wallet.reserve(id, Cents::new(5), 60).unwrap()).unwrap();
             assert!(at(&sql, NOW, |wallet| wallet.renew(id, &report(3), 60).unwrap()));
         }
-        assert_eq!(at(&sql, NOW, |wallet| wallet.settle(&capture(&captured, 4, false)).unwrap()), Settled::Captured);
+        assert_eq!(at(&sql, NOW, |wallet| wallet.settle(&capture(&captured, 4)).unwrap()), Settled::Captured);
         assert_eq!(at(&sql, NOW, |wallet| wallet.settle(&release(&released)).unwrap()), Settled::Released);
         for id in [&captured, &released] {
             assert!(!at(&sql, NOW, |wallet| wallet.renew(id, &report(3), 60).unwrap()), "a hold that has ended");
@@ -356,12 +351,12 @@ mod tests {
             let id = HoldId::generate(NOW);
             let reserve = || at(&sql, NOW, |wallet| wallet.reserve(&id, Cents::new(4), 60).unwrap()).unwrap();
             reserve();
-            at(&sql, NOW, |wallet| wallet.settle(&capture(&id, 3, false)).unwrap());
+            at(&sql, NOW, |wallet| wallet.settle(&capture(&id, 3)).unwrap());
             reserve();
             if let Some(cents) = reported {
                 assert!(at(&sql, NOW, |wallet| wallet.renew(&id, &report(cents), 60).unwrap()));
             } else {
-                let again = at(&sql, NOW, |wallet| wallet.settle(&capture(&id, 3, false)).unwrap());
+                let again = at(&sql, NOW, |wallet| wallet.settle(&capture(&id, 3)).unwrap());
                 assert_eq!(again, Settled::AlreadyCaptured);
                 reserve();
             }
@@ -376,8 +371,8 @@ mod tests {
         let sql = account(10);
         let id = HoldId::generate(NOW);
         at(&sql, NOW, |wallet| wallet.reserve(&id, Cents::new(4), 1).unwrap()).unwrap();
-        for (now, late) in [(NOW, false), (NOW, false), (NOW + 100_000, true)] {
-            assert_eq!(at(&sql, now, |wallet| wallet.settle(&capture(&id, 0, late)).unwrap()), Settled::Captured);
+        for now in [NOW, NOW, NOW + 100_000] {
+            assert_eq!(at(&sql, now, |wallet| wallet.settle(&capture(&id, 0)).unwrap()), Settled::Captured);
         }
         assert_eq!(sql.run("SELECT key FROM entries", &[]).unwrap().len(), 1, "the credit alone");
     }

@@ -58,7 +58,7 @@ pub struct Report {
     pub detail: String,
 }
 
-/// How a hold ends. Every hold gets one ending, decided once.
+/// How a hold ends. Every hold gets one ending, decided once: what is captured was not released.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ending {
     pub hold: HoldId,
@@ -76,8 +76,6 @@ pub enum Outcome {
         amount: Cents,
         /// What the money was for: the route.
         detail: String,
-        /// The hold's time is over: charge if the money is still there.
-        late: bool,
     },
     Release,
 }
@@ -88,7 +86,7 @@ pub enum Settled {
     Captured,
     AlreadyCaptured,
     Released,
-    /// The hold's time was over, and so was the money, or nobody asked for a late capture.
+    /// The hold's time was over, and the money is gone, or a caller's key names another call now.
     Gone,
 }
 

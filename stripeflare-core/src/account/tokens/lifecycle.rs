@@ -270,8 +270,8 @@ mod tests {
         Ending { hold: hold.clone(), outcome, key: None, token: token.map(|name| TokenId(format!("id-{name}"))) }
     }
 
-    fn capture(cents: i64, late: bool) -> Outcome {
-        Outcome::Capture { amount: Cents::new(cents), detail: "GET /".into(), late }
+    fn capture(cents: i64) -> Outcome {
+        Outcome::Capture { amount: Cents::new(cents), detail: "GET /".into() }
     }
 
     fn number(sql: &rusqlite::Connection, select: &str) -> i64 {
@@ -349,21 +349,24 @@ mod tests {
         assert_eq!(reserve(&sql, NOW, "day", 5).map(drop), refused(Cap::Day, 10, 10), "it is held");
         assert_eq!(reserve(&sql, NOW, "total", 15).map(drop), Ok(()), "each token for itself");
         assert_eq!(reserve(&sql, NOW, "free", 500).map(drop), Ok(()));
-        at(&sql, NOW, |wallet| wallet.settle(&ending(&held, capture(4, false), None)).unwrap());
+        at(&sql, NOW, |wallet| wallet.settle(&ending(&held, capture(4), None)).unwrap());
         assert_eq!(reserve(&sql, NOW, "day", 7).map(drop), refused(Cap::Day, 10, 6));
         let released = reserve(&sql, NOW, "day", 6).unwrap();
         at(&sql, NOW, |wallet| wallet.settle(&ending(&released, Outcome::Release, None)).unwrap());
 
         let late = reserve(&sql, NOW, "day", 6).unwrap();
         let after = NOW + 60_000 + DELIVERY_MS;
-        let settled = at(&sql, after, |wallet| wallet.settle(&ending(&late, capture(6, true), Some("day"))).unwrap());
+        let settled = at(&sql, after, |wallet| wallet.settle(&ending(&late, capture(6), Some("day"))).unwrap());
         assert_eq!(settled, Settled::Captured);
         assert_eq!(reserve(&sql, after, "day", 1).map(drop), refused(Cap::Day, 10, 0));
         let gone = HoldId::generate(NOW);
-        let settled = at(&sql, after, |wallet| wallet.settle(&ending(&gone, capture(1, true), Some("day"))).unwrap());
+        let settled = at(&sql, after, |wallet| wallet.settle(&ending(&gone, capture(1), Some("day"))).unwrap());
         assert_eq!(settled, Settled::Gone, "others have spent what it had held");
-        assert_eq!(reserve(&sql, NOW + DAY_MS, "day", 10).map(drop), Ok(()), "another day");
-        assert_eq!(reserve(&sql, NOW + DAY_MS, "total", 16).map(drop), refused(Cap::Total, 15, 15));
+        let (before, tomorrow) = (NOW + DAY_MS / 2 - 1, NOW + DAY_MS);
+        let another_day = reserve(&sql, tomorrow, "day", 10).unwrap();
+        at(&sql, tomorrow, |wallet| wallet.settle(&ending(&another_day, capture(10), None)).unwrap());
+        assert_eq!(reserve(&sql, before, "day", 1).map(drop), refused(Cap::Day, 10, 0), "the clock went back");
+        assert_eq!(reserve(&sql, tomorrow, "total", 16).map(drop), refused(Cap::Total, 15, 15));
     }
 
     #[test]
@@ -418,7 +421,7 @@ mod tests {
             at(&sql, now, |wallet| wallet.authenticate(with).unwrap().map(|()| wallet.rotate(to).unwrap().unwrap()))
         };
         let held = reserve(&sql, NOW, "a", 5).unwrap();
-        at(&sql, NOW, |wallet| wallet.settle(&ending(&held, capture(5, false), None)).unwrap());
+        at(&sql, NOW, |wallet| wallet.settle(&ending(&held, capture(5), None)).unwrap());
 
         for _ in 0..2 {
             rotate(NOW, &proof("a"), "b").unwrap();

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::account::{
     AccountRow, CardRow, Charge, Charged, Claim, Credit, Denied, Ending, HoldId, IdempotencyKey, KeptAnswer, LastToken,
-    Line, MovedPayment, NewToken, NotCharged, NotClosed, NotReserved, Place, Report, Reversal, Rotated, Settled,
-    TokenId, TokenInfo, TooManyTokens, Update, Wallet,
+    Line, MovedPayment, NewToken, NotCharged, NotClosed, NotReserved, Outcome, Place, Report, Reversal, Rotated,
+    Settled, TokenId, TokenInfo, TooManyTokens, Update, Wallet,
 };
 use crate::clock::Millis;
 use crate::error::WalletError;
@@ -294,7 +294,7 @@ impl Handler for Renew {
 #[derive(Debug, Serialize, Deserialize)]
 pub struct End {
     pub ending: Ending,
-    /// What to keep for the caller's key.
+    /// What to keep for the caller's key, if that can be kept.
     pub answer: Option<KeptAnswer>,
 }
 
@@ -304,8 +304,11 @@ impl Handler for End {
 
     fn run(&self, wallet: &mut Wallet<'_>, _object: &dyn Object) -> Result<Self::Reply, WalletError> {
         let settled = wallet.settle(&self.ending)?;
-        if let (Some(key), Some(answer), Settled::Captured) = (&self.ending.key, &self.answer, settled) {
-            wallet.keep(key, answer)?;
+        if let (Outcome::Capture { amount, .. }, Some(answer), Settled::Captured) =
+            (&self.ending.outcome, &self.answer, settled)
+            && amount.is_positive()
+        {
+            wallet.keep(&self.ending.hold, answer)?;
         }
         Ok(settled)
     }

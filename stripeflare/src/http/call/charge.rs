@@ -132,17 +132,16 @@ impl Charge {
         let available = self.available + (self.held.price.amount - used);
         let response =
             self.held.context.charged(response, &self.held.account, Some(used), available, self.held.id.as_str());
-        if response.status().as_u16() >= 400 {
+        if response.status().as_u16() >= 400 || !used.is_positive() {
+            // What cost nothing may run again under its key.
             self.held.decide(Outcome::Release);
         } else if self.held.key.is_some() {
             return self.capture_and_keep(used, response).await.unwrap_or_else(|answer| answer);
-        } else if !used.is_positive() {
-            self.held.decide(Outcome::Release);
         } else if !self.held.is_late() {
-            self.held.decide(self.held.capture(used, false));
+            self.held.decide(self.held.capture(used));
         } else {
             self.held.open = false;
-            if let Err(answer) = self.held.end(used, true, None).await {
+            if let Err(answer) = self.held.end(used, None).await {
                 return answer;
             }
         }
@@ -173,7 +172,7 @@ impl Charge {
     async fn capture_and_keep(mut self, used: Cents, response: Response) -> Result<Response, Response> {
         let (answer, response) = idempotency::keep(response).await?;
         // Without an answer the hold is still open here, and dropping `self` frees the key.
-        self.held.end(used, self.held.is_late(), Some(answer)).await?;
+        self.held.end(used, answer).await?;
         self.held.open = false;
         Ok(response)
     }

@@ -40,7 +40,7 @@ impl Drop for HeldMoney {
         if self.open {
             let metered = if self.streams { self.metered() } else { Cents::ZERO };
             self.decide(match metered.is_positive() {
-                true => self.capture(metered, self.is_late()),
+                true => self.capture(metered),
                 false => Outcome::Release,
             });
         }
@@ -81,8 +81,8 @@ impl HeldMoney {
 
     /// Captures before the answer leaves: a handler that took longer than its hold is answered only if the money is
     /// still there.
-    pub(super) async fn end(&self, used: Cents, late: bool, answer: Option<KeptAnswer>) -> Result<(), Response> {
-        let command = End { ending: self.ending(self.capture(used, late)), answer };
+    pub(super) async fn end(&self, used: Cents, answer: Option<KeptAnswer>) -> Result<(), Response> {
+        let command = End { ending: self.ending(self.capture(used)), answer };
         match self.context.deployment.stubs.as_system(&self.account).send_with_endings(command).await? {
             Settled::Captured | Settled::AlreadyCaptured => Ok(()),
             Settled::Released | Settled::Gone => Err(self.expired()),
@@ -102,8 +102,8 @@ impl HeldMoney {
         Ending { hold: self.id.clone(), outcome, key: self.key.clone(), token: self.token.clone() }
     }
 
-    pub(super) fn capture(&self, amount: Cents, late: bool) -> Outcome {
-        Outcome::Capture { amount, detail: self.price.route.to_owned(), late }
+    pub(super) fn capture(&self, amount: Cents) -> Outcome {
+        Outcome::Capture { amount, detail: self.price.route.to_owned() }
     }
 
     pub(super) fn decide(&mut self, outcome: Outcome) {

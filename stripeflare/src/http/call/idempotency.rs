@@ -23,6 +23,9 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 /// As axum's own extractors allow.
 const MAX_BODY: usize = 2 * 1024 * 1024;
 
+/// Of a body that is kept: rows of SQLite are small.
+const MAX_KEPT: usize = 128 * 1024;
+
 /// What tells one call from another, as far as it was read.
 pub(crate) struct CallIdentity {
     key: Option<HeaderValue>,
@@ -108,11 +111,10 @@ pub(crate) async fn read(call: &CallIdentity, body: Body) -> Result<(Option<Idem
 
 /// The answer to a key that stands for a call already.
 pub(crate) fn claimed(claim: Claim) -> Response {
-    let conflict = |error, message: &str| Response::from(Answer::new(StatusCode::CONFLICT, error, message));
     match claim {
         Claim::Free | Claim::Running => {
-            let mut response =
-                conflict("idempotency_running", "The call with this Idempotency-Key is still running. Ask again for its answer.");
+            let message = "The call with this Idempotency-Key is still running. Ask again for its answer.";
+            let mut response = Response::from(Answer::new(StatusCode::CONFLICT, "idempotency_running", message));
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
             response
         }
@@ -122,18 +124,19 @@ pub(crate) fn claimed(claim: Claim) -> Response {
             "This Idempotency-Key came before with another method, path, query or body. Nothing was charged for this call.",
         )
         .into(),
-        Claim::Answered(answer) => replay(answer).unwrap_or_else(|| {
-            conflict(
-                "idempotency_gone",
-                "The call with this Idempotency-Key was answered and charged once. Its answer was a stream, or too large to be kept.",
-            )
-        }),
+        Claim::Answered(answer) => replay(answer).unwrap_or_else(gone),
+        Claim::Gone => gone(),
     }
 }
 
+fn gone() -> Response {
+    let message = "The call with this Idempotency-Key was answered and charged once. Its answer was a stream, too large to be \
+                   kept, or made room for newer ones.";
+    Answer::new(StatusCode::CONFLICT, "idempotency_gone", message).into()
+}
+
 fn replay(answer: KeptAnswer) -> Option<Response> {
-    let body = hex::decode(answer.body?).ok()?;
-    let mut response = Response::new(Body::from(body));
+    let mut response = Response::new(Body::from(answer.body));
     *response.status_mut() = StatusCode::from_u16(answer.status).ok()?;
     for (name, value) in answer.headers {
         response.headers_mut().append(HeaderName::try_from(name).ok()?, HeaderValue::from_str(&value).ok()?);
@@ -145,17 +148,17 @@ fn replay(answer: KeptAnswer) -> Option<Response> {
 }
 
 /// An answer to keep, and the same again to send. What is not at hand as a whole passes, and its key tells only that it did.
-pub(crate) async fn keep(response: Response) -> Result<(KeptAnswer, Response), Response> {
+pub(crate) async fn keep(response: Response) -> Result<(Option<KeptAnswer>, Response), Response> {
     let length = response.body().size_hint().exact();
-    if response.status() == StatusCode::SWITCHING_PROTOCOLS || length.is_none_or(|length| length > MAX_BODY as u64) {
-        return Ok((KeptAnswer { status: response.status().as_u16(), headers: Vec::new(), body: None }, response));
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS || length.is_none_or(|length| length > MAX_KEPT as u64) {
+        return Ok((None, response));
     }
     let (parts, body) = response.into_parts();
-    let body = to_bytes(body, MAX_BODY).await.map_err(|error| Response::from(Answer::internal(error)))?;
+    let body = to_bytes(body, MAX_KEPT).await.map_err(|error| Response::from(Answer::internal(error)))?;
     let sent_anew = [CONTENT_LENGTH, TRANSFER_ENCODING, SET_COOKIE];
     let headers = parts.headers.iter().filter(|(name, _)| !sent_anew.contains(name));
     // What is no plain text is sent once and not kept.
     let headers = headers.filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())));
-    let answer = KeptAnswer::new(parts.status.as_u16(), headers.collect(), &body);
-    Ok((answer, Response::from_parts(parts, Body::from(body))))
+    let answer = KeptAnswer { status: parts.status.as_u16(), headers: headers.collect(), body: body.to_vec() };
+    Ok((Some(answer), Response::from_parts(parts, Body::from(body))))
 }

@@ -7,6 +7,9 @@ use super::{Account, Hold, IdempotencyKey, is_hex};
 /// Open holds an account may have.
 const MAX_HOLDS: usize = 256;
 
+/// Bytes of answers an account may keep.
+const MAX_KEPT: i64 = 4 * 1024 * 1024;
+
 impl Hold {
     /// What of the balance is not to be spent by others.
     fn claims(&self, now: i64) -> i64 {
@@ -38,17 +41,17 @@ impl Account {
         if self.holds.len() > MAX_HOLDS {
             wrong.push(format!("it has {} holds", self.holds.len()));
         }
-        for IdempotencyKey { key, hold, answered, free } in &self.keys {
+        for IdempotencyKey { key, hold, answered } in &self.keys {
             // Both happen with the capture, in one transaction.
             if *answered && self.holds.iter().any(|open| open.id == *hold) {
                 wrong.push(format!("the idempotency key {key} is answered and its hold open"));
             }
-            if *answered && !free && !entries.contains(hold.as_str()) {
+            if *answered && !entries.contains(hold.as_str()) {
                 wrong.push(format!("the idempotency key {key} is answered and not charged for"));
             }
-            if !answered && entries.contains(hold.as_str()) {
-                wrong.push(format!("the idempotency key {key} is charged for and has no answer"));
-            }
+        }
+        if self.kept > MAX_KEPT {
+            wrong.push(format!("{} bytes of answers are kept", self.kept));
         }
         // Only these may take what is available below zero.
         let may_overdraw =

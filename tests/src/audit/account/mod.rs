@@ -32,6 +32,8 @@ pub(super) struct Account {
     pub(super) moves: Vec<Move>,
     pub(super) moved_in: Vec<MovedIn>,
     pub(super) keys: Vec<IdempotencyKey>,
+    /// Bytes of answers that are kept.
+    pub(super) kept: i64,
     pub(super) cards: Vec<Card>,
     /// Payments whose claims are gone.
     pub(super) disowned: BTreeSet<String>,
@@ -91,8 +93,6 @@ pub(super) struct IdempotencyKey {
     key: String,
     hold: String,
     answered: bool,
-    /// The answer says that it cost nothing.
-    free: bool,
 }
 
 pub(super) struct Card {

@@ -46,7 +46,7 @@ fn usage(value: &Value) -> Option<((i64, String), (i64, i64))> {
 
 /// The application's columns of each row.
 pub(in crate::audit) fn columns(sql: &Connection) -> rusqlite::Result<BTreeMap<String, Columns>> {
-    const WALLETS: [&str; 16] = [
+    const WALLETS: [&str; 17] = [
         "account_id",
         "registered_at",
         "updated_at",
@@ -62,6 +62,7 @@ pub(in crate::audit) fn columns(sql: &Connection) -> rusqlite::Result<BTreeMap<S
         "verified_email",
         "locked",
         "closed",
+        "kept_bytes",
         "recent_updates",
     ];
     let names: Vec<String> = rows(sql, "SELECT name FROM pragma_table_info('users')", |row| row.get(0))?;
@@ -103,6 +104,7 @@ impl Account {
                 moves: Vec::new(),
                 moved_in: Vec::new(),
                 keys: Vec::new(),
+                kept: 0,
                 cards: Vec::new(),
                 disowned: BTreeSet::new(),
                 tokens: Vec::new(),
@@ -151,16 +153,15 @@ impl Account {
                 closed: row.get(4)?,
             })
         })?;
-        let select = "SELECT key, hold, status IS NOT NULL, headers FROM idempotency";
+        let select = "SELECT key, hold, hold IN (SELECT hold FROM answers) FROM idempotency";
         account.keys = rows(sql, select, |row| {
-            let headers = row.get::<_, Option<String>>(3)?.unwrap_or_default();
-            let free = list(&headers, |header| Some(header[0] == "x-price" && header[1] == "0"));
-            let free = free.unwrap_or_default().contains(&true);
             // Behind the caller's key stands its token.
             let key: String = row.get(0)?;
             let key = key.rsplit_once(' ').map_or(key.as_str(), |(key, _)| key).to_owned();
-            Ok(IdempotencyKey { key, hold: row.get(1)?, answered: row.get(2)?, free })
+            Ok(IdempotencyKey { key, hold: row.get(1)?, answered: row.get(2)? })
         })?;
+        let kept: Vec<i64> = rows(sql, "SELECT COALESCE(SUM(size), 0) FROM answers", |row| row.get(0))?;
+        account.kept = kept.into_iter().sum();
         account.cards = rows(sql, "SELECT id, label, payment, claim, state FROM cards", |row| {
             Ok(Card {
                 id: row.get(0)?,

@@ -81,7 +81,7 @@ const WALLET: [&str; 8] =
     ["account_id", "registered_at", "balance", "frozen", "name", "email", "card_fingerprint", "verified_email"];
 
 /// What is of no use to anybody but the object itself.
-const HIDDEN: [&str; 5] = ["updated_at", "revision", "sent_revision", "holds", "usage"];
+const HIDDEN: [&str; 6] = ["updated_at", "revision", "sent_revision", "holds", "usage", "kept_bytes"];
 
 /// What to show of which table, as the address says.
 #[derive(Default, Deserialize)]
@@ -459,7 +459,7 @@ fn assign_form(html: &mut String, table: &Table, row: &[Value]) {
         html,
         "<td class=\"act\"><form class=\"line\" method=\"post\" action=\"/db/{OPERATOR}/assign\"><input type=\"hidden\" name=\"key\" value=\"{}\">\
          <input name=\"account\" required placeholder=\"client_reference_id\" aria-label=\"Account\">\
-         <input name=\"cents\" inputmode=\"decimal\" size=\"8\" placeholder=\"cents\" aria-label=\"Cents, if other than paid\">\
+         <input name=\"cents\" inputmode=\"decimal\" size=\"8\" placeholder=\"amount\" aria-label=\"Amount, if other than paid\">\
          <button>Assign</button></form></td>",
         Escaped(key)
     );
