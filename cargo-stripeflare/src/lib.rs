@@ -6,6 +6,7 @@
 // A Checkout Session is one long `json!`.
 #![recursion_limit = "256"]
 
+mod config;
 mod pack;
 mod process;
 mod progress;

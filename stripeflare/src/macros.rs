@@ -152,7 +152,7 @@ pub use stripeflare_macros::priced;
 /// ```
 ///
 /// It exports what the Workers runtime calls: `fetch`, `scheduled`, `queue` and the Durable Object class `DORM`. The nearest
-/// `wrangler.toml`, if there is one, is checked for the binding `DORM_NAMESPACE` and for the class.
+/// `wrangler.toml`, `wrangler.json` or `wrangler.jsonc`, if there is one, is checked for the binding `DORM_NAMESPACE` and for the class.
 ///
 /// `version = "2"` starts over with fresh data: it is part of every account's address. It is 1 to 32 letters, digits, `_`
 /// or `.`, and `"1"` if left out. `crate = path` names the `stripeflare` crate where a manifest renames it.

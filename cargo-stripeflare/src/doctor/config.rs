@@ -1,157 +1,80 @@
-//! `wrangler.toml`, as far as a worker depends on it.
+//! wrangler's configuration, as far as a worker depends on it.
 
-use std::fs;
 use std::path::Path;
 
-use serde::Deserialize;
-
+use crate::config::Config;
 use crate::finding::Finding;
 
-/// What of it counts.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct Config {
-    name: Option<String>,
-    main: Option<String>,
-    routes: Vec<Route>,
-    assets: Option<Assets>,
-    vars: toml::Table,
-    durable_objects: DurableObjects,
-    migrations: Vec<Migration>,
-    triggers: Triggers,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum Route {
-    Pattern(String),
-    Table { pattern: String },
-}
-
-#[derive(Debug, Deserialize)]
-struct Assets {
-    directory: Option<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct DurableObjects {
-    bindings: Vec<Binding>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Binding {
-    name: String,
-    class_name: String,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Migration {
-    new_classes: Vec<String>,
-    new_sqlite_classes: Vec<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Triggers {
-    crons: Vec<String>,
-}
-
-impl Config {
-    /// What cannot be read is as good as empty, and a finding.
-    pub(crate) fn read(dir: &Path, findings: &mut Vec<Finding>) -> Self {
-        let path = dir.join("wrangler.toml");
-        let text = match fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) => {
-                let what = format!("{} cannot be read: {error}", path.display());
-                findings.push(Finding::new(what, "`cargo stripeflare new` writes one to copy"));
-                return Self::default();
-            }
-        };
-        match toml::from_str::<Self>(&text) {
-            Ok(config) => {
-                config.examine(dir, findings);
-                config
-            }
-            Err(error) => {
-                findings.push(Finding::new(format!("{} is wrong: {}", path.display(), error.message()), "correct it"));
-                Self::default()
-            }
+/// What is wrong in it.
+pub(super) fn examine(config: &Config, dir: &Path) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut unless = |holds: bool, what: &str, toml: &str, json: &str| {
+        if !holds {
+            let mend = if config.is_toml() { toml } else { json };
+            findings.push(Finding::new(format!("{}: {what}", config.file), mend));
         }
+    };
+    unless(config.name.is_some(), "the worker has no name", "add name = \"…\"", "add \"name\": \"…\"");
+    unless(
+        config.main.as_deref() == Some("build/index.js"),
+        "main is not what the build leaves",
+        "set main = \"build/index.js\"",
+        "set \"main\": \"build/index.js\"",
+    );
+    let bindings = &config.durable_objects.bindings;
+    unless(
+        bindings.iter().any(|binding| binding.name == "DORM_NAMESPACE" && binding.class_name == "DORM"),
+        "the accounts have no binding",
+        "add [[durable_objects.bindings]] with name = \"DORM_NAMESPACE\" and class_name = \"DORM\"",
+        "add \"durable_objects\": { \"bindings\": [{ \"name\": \"DORM_NAMESPACE\", \"class_name\": \"DORM\" }] }",
+    );
+    let has = |classes: &[String]| classes.iter().any(|class| class == "DORM");
+    let export = config.exports.get("DORM").filter(|export| {
+        let is_gone = matches!(export.state.as_deref(), Some("deleted" | "renamed" | "transferred"));
+        export.kind.as_deref() == Some("durable-object") && !is_gone
+    });
+    let other_storage = export.is_some_and(|export| export.storage.as_deref().is_some_and(|it| it != "sqlite"));
+    unless(
+        !other_storage && !config.migrations.iter().any(|migration| has(&migration.new_classes)),
+        "DORM is made without SQLite",
+        "make it by new_sqlite_classes in a worker under a new name: a class that was deployed cannot be changed",
+        "make it by \"new_sqlite_classes\" in a worker under a new name: a class that was deployed cannot be changed",
+    );
+    unless(
+        export.is_some() || config.migrations.iter().any(|migration| has(&migration.new_sqlite_classes)),
+        "no migration makes the accounts",
+        "add [[migrations]] with tag = \"v1\" and new_sqlite_classes = [\"DORM\"]",
+        "add \"migrations\": [{ \"tag\": \"v1\", \"new_sqlite_classes\": [\"DORM\"] }]",
+    );
+    unless(
+        !config.triggers.crons.is_empty(),
+        "nothing runs from time to time: payments whose webhooks are lost are not found",
+        "add [triggers] with crons = [\"17 * * * *\"]",
+        "add \"triggers\": { \"crons\": [\"17 * * * *\"] }",
+    );
+    if let Some(pages) = config.missing_pages(dir) {
+        let make = format!("mkdir {}", dir.join(pages).display());
+        unless(false, &format!("there is no folder {pages}, which assets name"), &make, &make);
     }
-
-    pub(crate) fn name(&self) -> &str {
-        self.name.as_deref().unwrap_or("<name>")
+    for name in config.vars.keys().filter(|name| super::secrets::NAMES.contains(&name.as_str())) {
+        let mend = "remove it there: secrets are stored by `deploy`";
+        unless(false, &format!("{name} is a secret"), mend, mend);
     }
-
-    /// Where the worker answers, if it is a domain of one's own.
-    pub(crate) fn domain(&self) -> Option<&str> {
-        let pattern = match self.routes.first()? {
-            Route::Pattern(pattern) | Route::Table { pattern } => pattern,
-        };
-        Some(pattern.split('/').next().unwrap_or(pattern))
-    }
-
-    /// In small letters.
-    pub(crate) fn currency(&self) -> String {
-        let currency = self.vars.get("STRIPE_CURRENCY").and_then(|value| value.as_str()).unwrap_or("usd");
-        currency.trim().to_ascii_lowercase()
-    }
-
-    fn examine(&self, dir: &Path, findings: &mut Vec<Finding>) {
-        let mut unless = |holds: bool, what: &str, mend: &str| {
-            if !holds {
-                findings.push(Finding::new(format!("wrangler.toml: {what}"), mend));
-            }
-        };
-        unless(self.name.is_some(), "the worker has no name", "add name = \"…\"");
-        let main = self.main.as_deref();
-        unless(main == Some("build/index.js"), "main is not what the build leaves", "set main = \"build/index.js\"");
-        let is_ours = |binding: &Binding| binding.name == "DORM_NAMESPACE" && binding.class_name == "DORM";
-        unless(
-            self.durable_objects.bindings.iter().any(is_ours),
-            "the accounts have no binding",
-            "add [[durable_objects.bindings]] with name = \"DORM_NAMESPACE\" and class_name = \"DORM\"",
-        );
-        let has = |classes: &[String]| classes.iter().any(|class| class == "DORM");
-        unless(
-            !self.migrations.iter().any(|migration| has(&migration.new_classes)),
-            "DORM is in new_classes, which have no SQLite",
-            "put it into new_sqlite_classes of a worker under a new name: a class that was deployed cannot be changed",
-        );
-        unless(
-            self.migrations.iter().any(|migration| has(&migration.new_sqlite_classes)),
-            "no migration makes the accounts",
-            "add [[migrations]] with tag = \"v1\" and new_sqlite_classes = [\"DORM\"]",
-        );
-        unless(
-            !self.triggers.crons.is_empty(),
-            "nothing runs from time to time: payments whose webhooks are lost are not found",
-            "add [triggers] with crons = [\"17 * * * *\"]",
-        );
-        if let Some(directory) = self.assets.as_ref().and_then(|assets| assets.directory.as_deref()) {
-            let is_there = dir.join(directory).is_dir();
-            unless(is_there, &format!("there is no folder {directory}"), "make it, or remove [assets]");
-        }
-        for name in self.vars.keys().filter(|name| super::secrets::NAMES.contains(&name.as_str())) {
-            unless(false, &format!("{name} is a secret"), "remove it there: secrets are stored by `deploy`");
-        }
-    }
+    findings
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
-    fn examined(text: &str) -> (Config, Vec<String>) {
+    fn examined(file: &str, text: &str) -> Vec<String> {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir(dir.path().join("public")).unwrap();
-        fs::write(dir.path().join("wrangler.toml"), text).unwrap();
-        let mut findings = Vec::new();
-        let config = Config::read(dir.path(), &mut findings);
-        (config, findings.into_iter().map(|finding| finding.what).collect())
+        fs::write(dir.path().join(file), text).unwrap();
+        let config = Config::of(dir.path()).unwrap();
+        examine(&config, dir.path()).iter().map(Finding::to_string).collect()
     }
 
     fn template() -> String {
@@ -162,9 +85,29 @@ mod tests {
 
     #[test]
     fn a_new_projects_file_is_sound() {
-        let (config, findings) = examined(&template());
-        assert_eq!(findings, [""; 0]);
-        assert_eq!((config.name(), config.domain(), &*config.currency()), ("shop", Some("a.example"), "eur"));
+        assert_eq!(examined("wrangler.toml", &template()), [""; 0]);
+    }
+
+    #[test]
+    fn so_is_the_same_in_json() {
+        let value: serde_json::Value = toml::from_str(&template()).unwrap();
+        let text = format!("// the same\n{value:#}");
+        assert_eq!(examined("wrangler.jsonc", &text), [""; 0]);
+        let findings = examined("wrangler.jsonc", &text.replace("\"17 * * * *\"", ""));
+        let mend = "add \"triggers\": { \"crons\": [\"17 * * * *\"] }";
+        assert!(findings.len() == 1 && findings[0].contains("wrangler.jsonc: ") && findings[0].ends_with(mend));
+    }
+
+    #[test]
+    fn a_class_may_be_declared_by_exports() {
+        let migrations = "[[migrations]]\ntag = \"v1\"\nnew_sqlite_classes = [\"DORM\"]\n";
+        let exports = "[exports.DORM]\ntype = \"durable-object\"\nstorage = \"sqlite\"\n";
+        assert!(template().contains(migrations));
+        let text = template().replace(migrations, exports);
+        assert_eq!(examined("wrangler.toml", &text), [""; 0]);
+        assert!(examined("wrangler.toml", &text.replace("sqlite", "legacy-kv"))[0].contains("without SQLite"));
+        let gone = text.replace("storage = \"sqlite\"", "state = \"deleted\"");
+        assert!(examined("wrangler.toml", &gone)[0].contains("no migration"));
     }
 
     #[test]
@@ -173,14 +116,13 @@ mod tests {
             ("name = \"shop\"\n", "", "no name"),
             ("build/index.js", "src/index.js", "main"),
             ("DORM_NAMESPACE", "ACCOUNTS", "no binding"),
-            ("new_sqlite_classes", "new_classes", "new_classes"),
+            ("new_sqlite_classes", "new_classes", "without SQLite"),
             ("crons = [\"17 * * * *\"]", "", "lost"),
             ("directory = \"public\"", "directory = \"pages\"", "no folder pages"),
             ("STRIPE_CURRENCY = ", "DB_SECRET = ", "DB_SECRET is a secret"),
-            ("[vars]", "[vars", "is wrong"),
         ];
         for (part, instead, expected) in wrong {
-            let (_, findings) = examined(&template().replace(part, instead));
+            let findings = examined("wrangler.toml", &template().replace(part, instead));
             assert!(findings.iter().any(|what| what.contains(expected)), "{expected}: {findings:?}");
         }
     }

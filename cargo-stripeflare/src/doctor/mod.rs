@@ -1,18 +1,18 @@
 //! `cargo stripeflare doctor`: looks at everything that a deployed worker needs, and says what mends what is wrong.
 
-pub(crate) mod config;
+mod config;
 pub(crate) mod secrets;
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 
+use crate::config::Config;
 use crate::dev_vars::DevVars;
 use crate::finding::Finding;
 use crate::process;
 use crate::project::Project;
 use crate::seller;
-use config::Config;
 
 /// Where to look.
 #[derive(Debug, Clone)]
@@ -65,7 +65,19 @@ pub(crate) fn of_folder(dir: &Path, live: bool) -> Result<(Vec<Finding>, Config,
     if let Err(error) = Project::find(dir) {
         findings.push(Finding::new(format!("{error:#}"), "run this in a worker's folder, or name it with --dir"));
     }
-    let config = Config::read(dir, &mut findings);
+    let config = match Config::of(dir) {
+        Ok(config) => {
+            findings.extend(config::examine(&config, dir));
+            config
+        }
+        Err(error) => {
+            findings.push(Finding::new(
+                format!("{error:#}"),
+                "correct it, or copy one that `cargo stripeflare new` writes",
+            ));
+            Config::default()
+        }
+    };
     let path = dir.join(secrets::file(live));
     let vars = DevVars::read_file(path.clone())?;
     match &vars {

@@ -9,8 +9,8 @@ use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use serde::Deserialize;
 
+use crate::config::Config;
 use crate::dev_vars::DevVars;
 use crate::process;
 use crate::seller::{self, Keys, Offer};
@@ -192,19 +192,12 @@ fn init_git(dir: &Path, origin: Option<&str>) -> Result<()> {
     process::capture(process::command("git").args(["remote", "add", "origin", origin]).current_dir(dir)).map(drop)
 }
 
-#[derive(Deserialize)]
-struct WranglerName {
-    name: Option<String>,
-}
-
 /// Whether the folder is there and a project of this name.
 fn is_ours(dir: &Path, name: &str) -> Result<bool> {
     if fs::read_dir(dir).is_ok_and(|mut files| files.next().is_none()) || !dir.exists() {
         return Ok(false);
     }
-    let config = fs::read_to_string(dir.join("wrangler.toml")).ok();
-    let config = config.and_then(|text| toml::from_str::<WranglerName>(&text).ok());
-    if config.is_some_and(|config| config.name.as_deref() == Some(name)) {
+    if Config::read(dir)?.is_some_and(|config| config.name.as_deref() == Some(name)) {
         return Ok(true);
     }
     bail!("{} is there already and is no worker named {name}: choose another name", dir.display());

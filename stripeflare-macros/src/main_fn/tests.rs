@@ -197,7 +197,23 @@ fn invalid_toml_is_reported_with_its_place() {
 }
 
 #[test]
-fn a_json_configuration_is_not_checked() {
-    let directory = Directory::with("json", "wrangler.jsonc", "{ // any\n }");
-    assert_eq!(directory.messages(), [] as [&str; 0]);
+fn a_json_configuration_is_checked_before_a_toml() {
+    let good = r#"{
+        "name": "worker", "limits": { "cpu_ms": 50 }, "tail_consumers": null, // wrangler takes comments
+        "durable_objects": { "bindings": [{ "name": "DORM_NAMESPACE", "class_name": "DORM" }] },
+        "migrations": [{ "tag": "v1", "new_sqlite_classes": ["DORM"] }],
+    }"#;
+    for name in ["wrangler.json", "wrangler.jsonc"] {
+        let directory = Directory::with(name, name, good);
+        fs::write(directory.0.join("wrangler.toml"), "").expect("a temporary file can be written");
+        assert_eq!(directory.messages(), [] as [&str; 0]);
+        fs::write(directory.0.join(name), "{}").expect("a temporary file can be written");
+        let mistakes = directory.messages();
+        assert_eq!(mistakes.len(), 2, "{mistakes:#?}");
+        assert!(mistakes[0].contains("\"durable_objects\": { \"bindings\""), "{}", mistakes[0]);
+        fs::write(directory.0.join(name), "{ \"name\": 1\n \"main\": 2 }").expect("a temporary file can be written");
+        let mistakes = directory.messages();
+        assert!(mistakes[0].starts_with(&format!("{name} is no valid JSON: ")), "{}", mistakes[0]);
+        assert!(mistakes[0].contains("on line 1 "), "{}", mistakes[0]);
+    }
 }

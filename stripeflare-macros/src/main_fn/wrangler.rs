@@ -1,57 +1,110 @@
-//! Checks the worker's `wrangler.toml` for the Durable Object class and its binding.
+//! Checks wrangler's configuration for the Durable Object class and its binding.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use jsonc_parser::{JsonValue, ParseOptions, parse_to_value};
 use toml::{Table, Value};
 
 const CLASS: &str = "DORM";
 const BINDING: &str = "DORM_NAMESPACE";
 
-const BINDING_LINES: &str = "\
+/// In wrangler's own order.
+const FILES: [&str; 3] = ["wrangler.json", "wrangler.jsonc", "wrangler.toml"];
+
+/// What to add, in each of the formats.
+struct Lines {
+    toml: &'static str,
+    json: &'static str,
+}
+
+const BINDING_LINES: Lines = Lines {
+    toml: "\
     [[durable_objects.bindings]]\n    \
     name = \"DORM_NAMESPACE\"\n    \
-    class_name = \"DORM\"";
-const MIGRATION_LINES: &str = "\
+    class_name = \"DORM\"",
+    json: r#""durable_objects": { "bindings": [{ "name": "DORM_NAMESPACE", "class_name": "DORM" }] }"#,
+};
+const MIGRATION_LINES: Lines = Lines {
+    toml: "\
     [[migrations]]\n    \
     tag = \"v1\"\n    \
-    new_sqlite_classes = [\"DORM\"]";
+    new_sqlite_classes = [\"DORM\"]",
+    json: r#""migrations": [{ "tag": "v1", "new_sqlite_classes": ["DORM"] }]"#,
+};
 
 /// The configuration that wrangler would read for a crate.
 pub(super) struct Configuration {
     pub(super) path: PathBuf,
-    text: Option<String>,
+    text: String,
 }
 
-/// The first `wrangler.toml` in `directory` or above it. A `wrangler.json` or `wrangler.jsonc` ends the search: wrangler
-/// takes it before a `wrangler.toml`, and it is not checked.
+/// The first configuration in `directory` or above it.
 pub(super) fn find(directory: &Path) -> Option<Configuration> {
-    for directory in directory.ancestors() {
-        for name in ["wrangler.json", "wrangler.jsonc"] {
+    directory.ancestors().find_map(|directory| {
+        FILES.iter().find_map(|name| {
             let path = directory.join(name);
-            if path.is_file() {
-                return Some(Configuration { path, text: None });
-            }
+            let text = fs::read_to_string(&path).ok()?;
+            Some(Configuration { path, text })
+        })
+    })
+}
+
+impl Configuration {
+    fn is_json(&self) -> bool {
+        self.path.extension().is_none_or(|extension| extension != "toml")
+    }
+
+    fn parse(&self) -> Result<Table, String> {
+        if !self.is_json() {
+            return self
+                .text
+                .parse()
+                .map_err(|error: toml::de::Error| format!("TOML: {}", error.to_string().trim_end()));
         }
-        let path = directory.join("wrangler.toml");
-        if let Ok(text) = fs::read_to_string(&path) {
-            return Some(Configuration { path, text: Some(text) });
+        // With comments and one comma too many, also in a `.json`.
+        let options = ParseOptions {
+            allow_comments: true,
+            allow_trailing_commas: true,
+            allow_loose_object_property_names: false,
+            allow_missing_commas: false,
+            allow_single_quoted_strings: false,
+            allow_hexadecimal_numbers: false,
+            allow_unary_plus_numbers: false,
+            allow_bare_decimal_point_numbers: false,
+            allow_non_finite_numbers: false,
+            allow_extended_string_escapes: false,
+        };
+        match parse_to_value(&self.text, &options).map_err(|error| format!("JSON: {error}"))?.and_then(read) {
+            Some(Value::Table(table)) => Ok(table),
+            _ => Err("JSON object".to_owned()),
         }
     }
-    None
+
+    fn lines(&self, lines: &Lines) -> &'static str {
+        if self.is_json() { lines.json } else { lines.toml }
+    }
+}
+
+/// No number counts here, and `null` is as good as nothing.
+fn read(value: JsonValue<'_>) -> Option<Value> {
+    Some(match value {
+        JsonValue::Null | JsonValue::Number(_) => return None,
+        JsonValue::Boolean(value) => Value::Boolean(value),
+        JsonValue::String(value) => Value::String(value.into_owned()),
+        JsonValue::Array(values) => Value::Array(values.into_iter().filter_map(read).collect()),
+        JsonValue::Object(fields) => Value::Table(
+            fields.into_iter().filter_map(|(name, value)| Some((name.into_owned(), read(value)?))).collect(),
+        ),
+    })
 }
 
 /// What is wrong with it, each with what to add.
 pub(super) fn check(configuration: &Configuration) -> Vec<String> {
-    let Some(text) = &configuration.text else {
-        return Vec::new();
-    };
     let file = configuration.path.display();
-    let parsed = match text.parse::<Table>() {
+    let parsed = match configuration.parse() {
         Ok(parsed) => parsed,
-        Err(error) => {
-            return vec![format!("{file} is no valid TOML: {}", error.to_string().trim_end())];
-        }
+        Err(error) => return vec![format!("{file} is no valid {error}")],
     };
     // Bindings are not inherited by environments: a file may have them there only.
     let environments =
@@ -59,12 +112,12 @@ pub(super) fn check(configuration: &Configuration) -> Vec<String> {
     let scopes = std::iter::once(&parsed).chain(environments).collect::<Vec<_>>();
 
     let mut problems = Vec::new();
-    problems.extend(check_binding(&scopes).map(|problem| format!("{file}: {problem}")));
-    problems.extend(check_class(&scopes).map(|problem| format!("{file}: {problem}")));
+    problems.extend(check_binding(configuration, &scopes).map(|problem| format!("{file}: {problem}")));
+    problems.extend(check_class(configuration, &scopes).map(|problem| format!("{file}: {problem}")));
     problems
 }
 
-fn check_binding(scopes: &[&Table]) -> Option<String> {
+fn check_binding(configuration: &Configuration, scopes: &[&Table]) -> Option<String> {
     let named = scopes
         .iter()
         .filter_map(|scope| table(scope, "durable_objects"))
@@ -76,11 +129,14 @@ fn check_binding(scopes: &[&Table]) -> Option<String> {
             Some(format!("the binding `{BINDING}` names the class `{other}`; write `class_name = \"{CLASS}\"`"))
         }
         Some(None) => Some(format!("the binding `{BINDING}` names no class; write `class_name = \"{CLASS}\"`")),
-        None => Some(format!("the Durable Object binding `{BINDING}` is missing; add\n\n    {BINDING_LINES}\n")),
+        None => {
+            let lines = configuration.lines(&BINDING_LINES);
+            Some(format!("the Durable Object binding `{BINDING}` is missing; add\n\n    {lines}\n"))
+        }
     }
 }
 
-fn check_class(scopes: &[&Table]) -> Option<String> {
+fn check_class(configuration: &Configuration, scopes: &[&Table]) -> Option<String> {
     let migrations = || scopes.iter().flat_map(|scope| tables(scope, "migrations"));
     if migrations().any(|migration| lists(migration, "new_sqlite_classes", CLASS)) {
         return None;
@@ -98,7 +154,8 @@ fn check_class(scopes: &[&Table]) -> Option<String> {
             "`new_classes` gives the class `{CLASS}` no SQLite storage; write `new_sqlite_classes = [\"{CLASS}\"]`"
         ));
     }
-    Some(format!("the migration that creates the class `{CLASS}` is missing; add\n\n    {MIGRATION_LINES}\n"))
+    let lines = configuration.lines(&MIGRATION_LINES);
+    Some(format!("the migration that creates the class `{CLASS}` is missing; add\n\n    {lines}\n"))
 }
 
 /// `[exports.DORM]`, the newer way to declare a class, unless it says that the class is gone.
