@@ -75,7 +75,8 @@ pub fn build(options: &Options) -> Result<Artifacts> {
     options.run(&mut cargo_build(&project, options))?;
     let wasm = compiled(&project, options)?;
     progress::note(&format!("compiled in {}", seconds(started.elapsed())));
-    let packing = Packing { tools: &tools, panic: options.panic, wasm_opt: options.wasm_opt };
+    let packing =
+        Packing { tools: &tools, panic: options.panic, wasm_opt: options.wasm_opt, under_wrangler_dev: is_for_dev() };
     let before = Artifacts::in_dir(&out_dir).ok();
     let stamp = Stamp { path: out_dir.join(".stamp"), value: stamp(&packing, &wasm) };
     let artifacts = match &before {

@@ -7,6 +7,7 @@ use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 
 use crate::build;
+use crate::cron;
 use crate::deploy;
 use crate::dev;
 use crate::doctor;
@@ -39,6 +40,8 @@ enum Command {
     Dev(DevArgs),
     /// Pay at the local stand-in for Stripe that `dev` runs
     Pay(PayArgs),
+    /// Ring the cron triggers of the worker that `dev` runs
+    Cron(CronArgs),
 }
 
 #[derive(Args)]
@@ -188,6 +191,18 @@ struct PayArgs {
     worker: String,
 }
 
+#[derive(Args)]
+struct CronArgs {
+    /// Which, such as "17 * * * *"; by default each that wrangler.toml names
+    schedule: Option<String>,
+    /// The worker's folder
+    #[arg(long, value_name = "PATH", default_value = ".")]
+    dir: PathBuf,
+    /// The worker's port
+    #[arg(long, default_value_t = 8787)]
+    port: u16,
+}
+
 /// Runs the program with its arguments, as `cargo stripeflare …` or `cargo-stripeflare …`.
 ///
 /// # Errors
@@ -251,6 +266,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<()> {
             email: args.email,
             worker: args.worker,
         }),
+        Command::Cron(args) => cron::run(&cron::Options { dir: args.dir, schedule: args.schedule, port: args.port }),
     }
 }
 

@@ -42,8 +42,9 @@ function watched(run) {
 function entrypoint(handlers) {
   class Entrypoint extends WorkerEntrypoint {}
   for (const [name, handler] of Object.entries(handlers)) {
+    const run = UNDER_WRANGLER_DEV && name === "fetch" ? accompanied(handler) : handler;
     Entrypoint.prototype[name] = function (event) {
-      return call(() => handler(event, this.env, this.ctx));
+      return call(() => run(event, this.env, this.ctx));
     };
   }
   return Entrypoint;
@@ -72,4 +73,43 @@ function durable(Class) {
       });
     },
   });
+}
+
+// What `wrangler dev` alone needs; other builds leave it out.
+
+function accompanied(handler) {
+  return async (request, env, context) => {
+    const [forHandler, read] = readable(request);
+    try {
+      const response = await handler(forHandler, env, context);
+      report(request, response);
+      return response;
+    } finally {
+      await read;
+    }
+  };
+}
+
+// A body that nobody read closes the connection, and wrangler's proxy puts the next request on it, which then hangs.
+function readable(request) {
+  if (!request.body) return [request];
+  const [body, copy] = request.body.tee();
+  const read = copy.pipeTo(new WritableStream()).catch(() => {});
+  // One that goes on for as long as the handler answers has no length.
+  return [new Request(request, { body }), request.headers.has("content-length") ? read : undefined];
+}
+
+// A line for each charge.
+function report(request, { headers }) {
+  const price = headers.get("x-price");
+  if (!headers.has("x-entry")) return;
+  const cost = price === null ? "will be charged at its end" : `cost ${price} ${price === "1" ? "cent" : "cents"}`;
+  const route = `${request.method} ${new URL(request.url).pathname}`;
+  console.log(`${route} ${cost}; account ${account(request.headers)} has ${headers.get("x-balance")}`);
+}
+
+// The part of an access token that is no secret.
+function account(headers) {
+  const sent = [headers.get("authorization"), headers.get("x-api-key"), headers.get("cookie")].join(" ");
+  return /\b([a-z2-7]{26})\.[a-z2-7]{52}\b/.exec(sent)?.[1] ?? "of somebody";
 }

@@ -13,6 +13,7 @@ mod progress;
 
 pub mod build;
 pub mod cli;
+pub mod cron;
 pub mod deploy;
 pub mod dev;
 pub mod dev_vars;

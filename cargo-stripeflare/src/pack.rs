@@ -31,6 +31,8 @@ pub(crate) struct Packing<'a> {
     pub(crate) tools: &'a NpmTools,
     pub(crate) panic: Panic,
     pub(crate) wasm_opt: bool,
+    /// With what `wrangler dev` alone needs.
+    pub(crate) under_wrangler_dev: bool,
 }
 
 impl Packing<'_> {
@@ -64,6 +66,7 @@ impl Packing<'_> {
         esbuild.args(["--outfile=index.js", "--allow-overwrite"]);
         esbuild.args(["--external:./index_bg.wasm", "--external:cloudflare:*"]);
         esbuild.arg(format!("--define:PANIC_ABORTS={}", self.panic == Panic::Abort));
+        esbuild.arg(format!("--define:UNDER_WRANGLER_DEV={}", self.under_wrangler_dev));
         esbuild.current_dir(dir);
         esbuild
     }

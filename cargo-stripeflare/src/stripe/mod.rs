@@ -1,7 +1,7 @@
 //! A local stand-in for Stripe: payment page, webhooks and the part of the API that stripeflare calls.
 //!
-//! As strict as Stripe where strictness is known: it refuses what Stripe refuses, in Stripe's words. It keeps
-//! everything in memory and forgets it when it stops.
+//! As strict as Stripe where strictness is known: it refuses what Stripe refuses, in Stripe's words. It forgets
+//! everything when it stops, unless it is given a file to keep it in.
 
 mod clock;
 mod model;

@@ -1,6 +1,7 @@
 //! How the stand-in is started, and the trouble it can be put in.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::clock::Clock;
@@ -47,6 +48,8 @@ pub struct StandInOptions {
     pub redirect_wait: Duration,
     /// How webhooks arrive.
     pub delivery: Delivery,
+    /// Where it keeps what it knows for the next run; `None`: it forgets.
+    pub memory: Option<PathBuf>,
     /// The time on objects and signatures.
     pub clock: Clock,
     /// The version of events that are looked up, which is the account's own whatever a request says. Events keep the
@@ -70,6 +73,7 @@ impl Default for StandInOptions {
             settle_after: None,
             redirect_wait: Duration::from_secs(10),
             delivery: Delivery::default(),
+            memory: None,
             clock: Clock::default(),
             account_version: API_VERSION.to_owned(),
             account: "acct_1StandInForStripe".to_owned(),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use tokio::time::timeout;
 use super::clock::Clock;
 use super::model::deliveries::{Delivery, DeliveryRecord, Progress};
 use super::model::events::Cause;
+use super::model::memory;
 use super::model::permission::Permission;
 use super::model::state::{Account, State};
 use super::options::{ApiFault, StandInOptions};
@@ -39,7 +41,7 @@ impl StandIn {
     /// Starts the stand-in with one payment link and one webhook endpoint, and returns when it listens.
     ///
     /// # Errors
-    /// If the port is taken.
+    /// If the port is taken, or what an earlier run kept cannot be read.
     pub async fn start(options: StandInOptions) -> Result<Self> {
         let port = options.port.unwrap_or(0);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
@@ -54,10 +56,14 @@ impl StandIn {
             url: format!("http://127.0.0.1:{port}"),
         };
         let mut state = State::new(account);
+        if let Some(path) = &options.memory {
+            state.recall(path)?;
+        }
         let link = first_link(&mut state, &options.secret_key, &options.currency, options.after_payment.as_deref());
         if let Some(url) = &options.webhook_url {
-            state.insert_webhook_endpoint(url, &options.webhook_events, options.webhook_secret.clone());
+            state.point_first_endpoint(url, &options.webhook_events, options.webhook_secret.clone());
         }
+        let unsettled: Vec<String> = state.unsettled.keys().cloned().collect();
         let knobs = Knobs {
             random: fastrand::Rng::with_seed(options.delivery.seed),
             delivery: options.delivery.clone(),
@@ -80,6 +86,13 @@ impl StandIn {
             // It only ends with the task.
             let _ = axum::serve(listener, app).await;
         });
+        if let Some(wait) = inner.options.settle_after {
+            unsettled.into_iter().for_each(|session| inner.settle_later(session, wait));
+        }
+        if let Some(path) = inner.options.memory.clone() {
+            inner.spawn(keep(Arc::clone(&inner), inner.changes.subscribe(), path));
+        }
+        webhooks::dispatch(&inner);
         let (payment_link_id, payment_link_url) = (text(&link, "id"), text(&link, "url"));
         Ok(Self { inner, port, payment_link_id, payment_link_url })
     }
@@ -360,6 +373,17 @@ impl StandIn {
             first.into_iter().all(|delivery| delivery.progress == Progress::Delivered)
         });
         timeout(most, delivered).await.map_err(|_| anyhow!("{event} was not delivered within {most:?}"))
+    }
+}
+
+/// Writes down what is known, after each change.
+async fn keep(inner: Arc<Inner>, mut changes: watch::Receiver<u64>, path: PathBuf) {
+    while changes.changed().await.is_ok() {
+        let memory = inner.lock().memory();
+        if let Err(error) = memory::write(&path, &memory) {
+            eprintln!("the stand-in for Stripe will have forgotten its payments in the next run: {error:#}");
+            return;
+        }
     }
 }
 

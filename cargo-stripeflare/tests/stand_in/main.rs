@@ -7,5 +7,6 @@ mod keys;
 mod looking_up_events;
 mod paying_on_the_page;
 mod refunding;
+mod remembering;
 mod selling_by_links;
 mod support;

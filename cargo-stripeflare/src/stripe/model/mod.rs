@@ -4,6 +4,7 @@ pub(super) mod deliveries;
 pub(super) mod events;
 pub(super) mod expand;
 pub(super) mod list;
+pub(super) mod memory;
 pub(super) mod method;
 pub(super) mod permission;
 pub(super) mod state;

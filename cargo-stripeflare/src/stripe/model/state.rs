@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::deliveries::Deliveries;
@@ -54,7 +55,7 @@ struct Table {
 }
 
 /// What an Idempotency-Key stands for.
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Remembered {
     /// Method, path and parameters.
     pub(crate) request: String,
@@ -114,6 +115,11 @@ impl State {
             table.rows.retain(|row| row["id"] != id);
             table.by_id = table.rows.iter().enumerate().map(|(row, object)| (text(object, "id"), row)).collect();
         }
+    }
+
+    /// Each kind with its objects, oldest first.
+    pub(crate) fn kinds(&self) -> impl Iterator<Item = (&str, &[Value])> {
+        self.objects.iter().map(|(kind, table)| (kind.as_str(), table.rows.as_slice()))
     }
 
     /// Newest first, as the API lists.

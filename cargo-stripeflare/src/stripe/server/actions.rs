@@ -44,7 +44,7 @@ impl Inner {
         Ok(paid)
     }
 
-    fn settle_later(self: &Arc<Self>, session: String, wait: Duration) {
+    pub(crate) fn settle_later(self: &Arc<Self>, session: String, wait: Duration) {
         let inner = Arc::clone(self);
         self.spawn(async move {
             tokio::time::sleep(wait).await;
