@@ -44,8 +44,19 @@ const USERS: &str = "CREATE TABLE users (
         recent_updates TEXT NOT NULL DEFAULT '[]'
     ) WITHOUT ROWID";
 
+/// What an object has yet to tell others, as a message to them.
+const OUTGOING: &str = "CREATE TABLE outgoing (
+        id TEXT PRIMARY KEY,
+        recipient TEXT NOT NULL,
+        message BLOB NOT NULL,
+        failures INTEGER NOT NULL DEFAULT 0,
+        tried_at INTEGER NOT NULL DEFAULT 0,
+        next_at INTEGER NOT NULL DEFAULT 0
+    ) WITHOUT ROWID";
+
 const ACCOUNT: &[&str] = &[
     USERS,
+    OUTGOING,
     "CREATE TABLE entries (
         key TEXT PRIMARY KEY,
         at INTEGER NOT NULL,
@@ -89,8 +100,7 @@ const ACCOUNT: &[&str] = &[
         home INTEGER NOT NULL DEFAULT 0,
         to_account TEXT,
         moved INTEGER NOT NULL DEFAULT 0,
-        reversed_before INTEGER,
-        told INTEGER NOT NULL DEFAULT 0
+        reversed_before INTEGER
     ) WITHOUT ROWID",
     // Payments of other accounts that moved here, as those said it last.
     "CREATE TABLE moved_in (
@@ -151,6 +161,7 @@ const ACCOUNT: &[&str] = &[
 ];
 
 const DIRECTORY: &[&str] = &[
+    OUTGOING,
     "CREATE TABLE places (payment_intent TEXT PRIMARY KEY, account TEXT NOT NULL) WITHOUT ROWID",
     "CREATE TABLE parked (
         payment_intent TEXT NOT NULL,
@@ -178,16 +189,15 @@ const DIRECTORY: &[&str] = &[
         asked_at INTEGER NOT NULL DEFAULT 0,
         account TEXT,
         mark TEXT,
-        to_account TEXT,
-        told INTEGER NOT NULL DEFAULT 0
+        to_account TEXT
     ) WITHOUT ROWID",
     "CREATE INDEX sessions_kept_until ON sessions (kept_until)",
-    "CREATE INDEX sessions_contested ON sessions (told) WHERE other_mark IS NOT NULL AND told = 0",
     "CREATE TABLE unique_values (key TEXT PRIMARY KEY, account TEXT NOT NULL, at INTEGER NOT NULL) WITHOUT ROWID",
 ];
 
 const AGGREGATE: &[&str] = &[
     USERS,
+    OUTGOING,
     "CREATE TABLE all_payments (
         key TEXT PRIMARY KEY,
         account_id TEXT NOT NULL,

@@ -22,7 +22,7 @@ fn limit_files(world: &World, bytes: &str) -> Result<()> {
 }
 
 /// A second connection to the account's database.
-fn intruder(world: &World, customer: &Customer) -> Result<Connection> {
+pub(crate) fn intruder(world: &World, customer: &Customer) -> Result<Connection> {
     let file = world.account_database(customer)?.path().context("a file")?.to_owned();
     let sql = Connection::open(file)?;
     sql.busy_timeout(DEADLINE)?;

@@ -6,8 +6,10 @@ use anyhow::Result;
 use cargo_stripeflare::stripe::{Delivery, DisputeEnd, DisputeRequest, PayRequest, RefundStatus, StandInOptions};
 use reqwest::Method;
 use serde_json::{Value, json};
-use tests::audit::audit_at_rest;
+use tests::audit::{audit, audit_at_rest};
 use tests::{Customer, DEADLINE, World};
+
+use crate::failing_disks::intruder;
 
 /// Everything is delivered three times and in another order than it happened; the seed says which.
 fn shuffled(seed: u64) -> StandInOptions {
@@ -266,37 +268,37 @@ async fn reversals_of_what_is_not_ours_change_nothing() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_refund_left_waiting_by_a_crash_is_carried_on_by_the_alarm() -> Result<()> {
+async fn a_payment_and_its_refund_that_could_not_be_carried_arrive_by_themselves_after_a_crash_too() -> Result<()> {
     let options = StandInOptions { webhook_events: vec!["refund.created".into()], ..StandInOptions::default() };
     let mut world = World::with(options, &[]).await?;
     let customer = world.newcomer().await;
-    let session = world.pay(&customer, 1_000).await?;
-    let intent = session["payment_intent"].as_str().unwrap();
-    world.stripe.refund(&charge(&world, &session), Some(250), RefundStatus::Succeeded)?;
+    let mut events = Vec::new();
+    for (cents, refunded) in [(100, 40), (1_000, 250)] {
+        let session = world.pay(&customer, cents).await?;
+        world.stripe.refund(&charge(&world, &session), Some(refunded), RefundStatus::Succeeded)?;
+        let is_it = |event: &Value| event["data"]["object"]["id"] == session["id"];
+        events.extend(world.stripe.events().into_iter().filter(is_it));
+    }
     world.stripe.wait_idle(DEADLINE).await?;
-    let event = world.stripe.events().into_iter().find(|event| event["type"] == "checkout.session.completed").unwrap();
-    let body = event.to_string();
-    let header = world.stripe.sign(body.as_bytes(), world.stripe.clock().now_s());
-    let request = world.request(Method::POST, "/stripe-webhook").header("stripe-signature", header);
-    assert_eq!(world.send(request.body(body)).await.status, 200);
-    world.workerd.kill9().await?;
-
-    // As a crash leaves it before the account was told of all that waited.
-    let fact = json!({"kind": "Refund", "id": "re_left", "amount": 1_000_000, "taken": 1_000_000, "closed": true, "moves": 0, "at": 1});
-    let insert = "INSERT INTO parked (payment_intent, at, fact) SELECT payment_intent, 1, ?2 FROM places WHERE payment_intent = ?1";
-    let files = world.workerd.object_files()?;
-    let left = files
-        .iter()
-        .filter_map(|file| rusqlite::Connection::open(file).ok()?.execute(insert, [intent, &fact.to_string()]).ok());
-    assert_eq!(left.sum::<usize>(), 1);
-    world.workerd.restart().await?;
-    let wait = async {
-        while world.balance(&customer).await != 650.0 {
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
+    let deliver = async |event: &Value| {
+        let body = event.to_string();
+        let header = world.stripe.sign(body.as_bytes(), world.stripe.clock().now_s());
+        let request = world.request(Method::POST, "/stripe-webhook").header("stripe-signature", header);
+        world.send(request.body(body)).await.status
     };
-    tokio::time::timeout(DEADLINE, wait).await.expect("both refunds are taken");
+    assert_eq!((deliver(&events[0]).await, world.balance(&customer).await), (200, 60.0));
+    let sql = intruder(&world, &customer)?;
+    let fails = "CREATE TRIGGER fails BEFORE UPDATE OF balance ON users BEGIN SELECT RAISE(ABORT, 'on purpose'); END";
+    sql.execute_batch(fails)?;
+    assert_eq!(deliver(&events[1]).await, 503);
+    world.workerd.kill9().await?;
+    assert_eq!(audit(world.disk())?.outgoing.len(), 2, "the credit and the refund");
+    sql.execute_batch("DROP TRIGGER fails")?;
+    drop(sql);
+    // Stripe never asks again.
+    world.workerd.restart().await?;
     let found = audit_at_rest(world.disk(), DEADLINE).await?;
     assert!(found.is_clean(), "{found}");
+    assert_eq!(world.balance(&customer).await, 810.0);
     Ok(())
 }

@@ -1,10 +1,10 @@
 //! A payment that moves to the account that its payer has logged in to: once, what is left of it then, and nothing else of
 //! the account. The account that was paid stays the payment's home. It decides what refunds and disputes take from which of
-//! the two, and tells the other one absolute figures under a revision, until that has acknowledged the newest.
+//! the two, and tells the other one absolute figures under a revision.
 
 use serde::{Deserialize, Serialize};
 
-use crate::account::payment::{Payment, Share};
+use crate::account::payment::Share;
 use crate::account::wallet::Wallet;
 use crate::error::WalletError;
 use crate::identity::AccountId;
@@ -52,8 +52,8 @@ impl Wallet<'_> {
         match Reader::new(row).optional_account()? {
             Some(known) => return Ok(known == *to),
             None => self.sql.run(
-                "UPDATE payments SET to_account = ?, revision = ?, told = ? WHERE key = ?",
-                &[to.as_str().into(), revision.into(), revision.into(), payment.into()],
+                "UPDATE payments SET to_account = ?, revision = ? WHERE key = ?",
+                &[to.as_str().into(), revision.into(), payment.into()],
             )?,
         };
         self.touch();
@@ -82,49 +82,40 @@ impl Wallet<'_> {
                 key.into(),
             ],
         )?;
-        self.touch();
+        self.touch_payment(key);
         Ok(())
     }
 
-    /// Some of what other accounts have yet to hear about payments that moved there.
-    pub fn untold_moves(&self, most: usize) -> Result<Vec<(AccountId, MovedPayment)>, WalletError> {
-        let select = format!(
-            "SELECT {} FROM payments WHERE to_account IS NOT NULL AND revision > told ORDER BY revision LIMIT ?",
-            Payment::COLUMNS
-        );
-        let rows = self.sql.run(&select, &[(most as i64).into()])?;
+    /// Something is different about a payment; if it moved, the other account is to hear of it.
+    pub(crate) fn touch_payment(&mut self, key: &str) {
+        self.changed_payments.insert(key.to_owned());
+        self.touch();
+    }
+
+    /// What other accounts are to hear about payments that changed here. Only the newest of each matters.
+    pub fn moves_to_tell(&mut self) -> Result<Vec<(AccountId, MovedPayment)>, WalletError> {
         let mut moves = Vec::new();
-        for row in rows {
-            let payment = Payment::read(row)?;
-            let Some(to) = payment.to.clone() else { continue };
-            let share = payment.borne_there(payment.reversed());
-            let disowned = self.is_disowned(&payment.key)?;
+        for key in std::mem::take(&mut self.changed_payments) {
+            let Some(payment) = self.payment_where("key", &key)? else { continue };
+            let disowned = self.is_disowned(&key)?;
+            let Some(to) = payment.to.clone().filter(|_| disowned || payment.moved.is_positive()) else { continue };
+            let Share { taken, frozen } = payment.borne_there(payment.reversed());
             let (from, moved, revision) = (self.account.id.clone(), payment.moved, payment.revision);
-            let (taken, frozen) = (share.taken, share.frozen);
-            moves.push((to, MovedPayment { payment: payment.key, from, moved, taken, frozen, disowned, revision }));
+            moves.push((to, MovedPayment { payment: key, from, moved, taken, frozen, disowned, revision }));
         }
         Ok(moves)
     }
 
-    /// The other account has answered a message; what it did not accept comes back.
-    pub fn told_move(&mut self, moved: &MovedPayment, accepted: bool) -> Result<(), WalletError> {
-        let Some(payment) = self.payment_where("key", &moved.payment)? else { return Ok(()) };
-        self.sql.run(
-            "UPDATE payments SET told = MAX(told, ?) WHERE key = ?",
-            &[moved.revision.into(), moved.payment.as_str().into()],
-        )?;
-        if accepted || !payment.moved.is_positive() {
-            return Ok(());
-        }
+    /// The other account does not accept it: it comes back.
+    pub fn refused_move(&mut self, key: &str) -> Result<(), WalletError> {
+        let Some(payment) = self.payment_where("key", key)?.filter(|it| it.moved.is_positive()) else { return Ok(()) };
         let there = payment.borne_there(payment.reversed());
         let back = payment.moved - there.taken;
-        self.write("moved", &format!("moved:back:{}", payment.key), back, payment.to.as_ref().map(AccountId::as_str))?;
+        self.write("moved", &format!("moved:back:{key}"), back, payment.to.as_ref().map(AccountId::as_str))?;
         self.freeze(there.frozen)?;
-        let revision = self.next_revision();
-        // It was told that nothing moved, which is what it has.
         self.sql.run(
-            "UPDATE payments SET moved = 0, revision = ?, told = ? WHERE key = ?",
-            &[revision.into(), revision.into(), payment.key.into()],
+            "UPDATE payments SET moved = 0, revision = ? WHERE key = ?",
+            &[self.next_revision().into(), key.into()],
         )?;
         Ok(())
     }
@@ -185,7 +176,7 @@ impl Wallet<'_> {
         // Whoever it was to move to hears of it.
         let update = "UPDATE payments SET revision = ? WHERE key = ?";
         self.sql.run(update, &[self.next_revision().into(), payment.into()])?;
-        self.touch();
+        self.touch_payment(payment);
         self.revoke_what_a_payment_gave(payment)
     }
 

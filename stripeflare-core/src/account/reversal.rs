@@ -96,6 +96,7 @@ impl Wallet<'_> {
             "UPDATE payments SET taken = ?, frozen = ?, revision = ? WHERE key = ?",
             &[taken.units().into(), frozen.units().into(), self.next_revision().into(), payment.key.as_str().into()],
         )?;
+        self.touch_payment(&payment.key);
         let (before, after) = (payment.borne_here(payment.reversed()), payment.borne_here(Share { taken, frozen }));
         if after.taken != before.taken {
             let mut key = format!("{}:{}", fact.key(), fact.taken.units());

@@ -1,10 +1,11 @@
 //! What tests of logins and moved payments share: accounts, and what happens to them.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 
 use crate::account::{
-    Caps, Card, Charge, Credit, Homecoming, HomecomingOutcome, Kind, LastToken, LoginRequest, LoginState, NewToken,
-    NoLogin, NotBegun, Overdraft, Payer, PendingLogin, Reversal, Taken, Wallet,
+    Caps, Card, Charge, Credit, Homecoming, HomecomingOutcome, Kind, LastToken, LoginRequest, LoginState, MovedPayment,
+    NewToken, NoLogin, NotBegun, Overdraft, Payer, PendingLogin, Reversal, Taken, Wallet,
 };
 use crate::clock::Millis;
 use crate::error::WalletError;
@@ -24,6 +25,8 @@ pub(crate) struct Scene {
     pub(crate) id: AccountId,
     pub(crate) sql: rusqlite::Connection,
     pub(crate) now: Cell<Millis>,
+    /// What other accounts have yet to hear, by payment.
+    pub(crate) moves: RefCell<BTreeMap<String, (AccountId, MovedPayment)>>,
 }
 
 impl Scene {
@@ -31,7 +34,8 @@ impl Scene {
     pub(crate) fn new(number: u8, cents: i64) -> Self {
         let sql = database();
         migrate(&sql, Role::Account, &SCHEMA).unwrap();
-        let scene = Self { id: AccountId::from_hash(&[number; 32]), sql, now: Cell::new(NOW) };
+        let scene =
+            Self { id: AccountId::from_hash(&[number; 32]), sql, now: Cell::new(NOW), moves: RefCell::default() };
         scene.pay("own", cents);
         scene
     }
@@ -53,6 +57,8 @@ impl Scene {
     pub(crate) fn act<T>(&self, act: impl FnOnce(&mut Wallet<'_>) -> Result<T, WalletError>) -> T {
         let mut wallet = Wallet::load_or_register(&self.sql, &SCHEMA, self.now.get(), &self.id).unwrap();
         let result = act(&mut wallet).unwrap();
+        let moves = wallet.moves_to_tell().unwrap().into_iter();
+        self.moves.borrow_mut().extend(moves.map(|(to, moved)| (moved.payment.clone(), (to, moved))));
         wallet.save().unwrap();
         result
     }

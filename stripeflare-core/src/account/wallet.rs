@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use crate::account::row::AccountRow;
 use crate::account::tokens::Caller;
 use crate::clock::Millis;
@@ -15,6 +17,8 @@ pub struct Wallet<'a> {
     /// Whose token was [authenticated](Wallet::authenticate); `None` for commands of ours.
     pub(crate) caller: Option<Caller>,
     pub(crate) changed: bool,
+    /// Payments that are different since it was loaded.
+    pub(crate) changed_payments: BTreeSet<String>,
 }
 
 impl<'a> Wallet<'a> {
@@ -22,7 +26,8 @@ impl<'a> Wallet<'a> {
     pub fn load(sql: &'a dyn Sql, schema: &Schema, now: Millis) -> Result<Option<Self>, WalletError> {
         let select = format!("{}{} FROM users", AccountRow::SELECT, schema.select_list());
         let Some(row) = sql.run(&select, &[])?.pop() else { return Ok(None) };
-        Ok(Some(Self { sql, now, account: AccountRow::read(row, schema)?, caller: None, changed: false }))
+        let account = AccountRow::read(row, schema)?;
+        Ok(Some(Self { sql, now, account, caller: None, changed: false, changed_payments: BTreeSet::new() }))
     }
 
     /// The account, registered now if nobody paid before.

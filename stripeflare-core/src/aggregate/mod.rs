@@ -11,5 +11,5 @@ pub use mirror::mirror;
 pub use search::{Page, Query, count, find};
 pub use sweep::{Sweep, Track};
 pub use unclaimed::{
-    AssignedCredit, Assignment, Unclaimed, assign, assigned, credited, record_unclaimed, reversed, to_judge, unknown,
+    AssignedCredit, Assignment, Unclaimed, assign, credited, record_unclaimed, reversed, to_judge, unknown,
 };

@@ -37,7 +37,7 @@ pub struct Assignment {
 }
 
 /// What follows from it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct AssignedCredit {
     pub credit: Credit,
     /// What is known of refunds and disputes of the payment: to be taken from the credit.
@@ -213,21 +213,6 @@ fn in_cents(amount: i64) -> Option<Cents> {
     amount.checked_mul(10_000).and_then(Cents::checked_from_units)
 }
 
-/// Assignments whose credit may not have arrived yet, in a deployment of this currency.
-pub fn assigned(sql: &dyn Sql, currency: &str, most: i64) -> Result<Vec<AssignedCredit>, SqlError> {
-    let select = "SELECT key, payment_intent, assigned_to, assigned_amount, amount, currency FROM unclaimed
-        WHERE assigned_to IS NOT NULL AND done = 0 ORDER BY assigned_at LIMIT ?";
-    let read = |row: Row| {
-        let mut row = Reader::new(row);
-        let (key, payment_intent) = (row.text()?, row.optional_text()?);
-        let account = row.text()?.parse().map_err(|error| SqlError(format!("unclaimed.assigned_to: {error}")))?;
-        let (amount, total) = (row.cents()?, row.integer()?);
-        let paid = if row.text()? == currency { in_cents(total) } else { None };
-        with_reversals(sql, Credit { account, key, amount, paid, payment_intent, payer: Payer::default() })
-    };
-    sql.run(select, &[most.into()])?.into_iter().map(read).collect()
-}
-
 /// It was credited to this account: nothing is left to do.
 pub fn credited(sql: &dyn Sql, key: &str, account: &AccountId, amount: Cents) -> Result<(), SqlError> {
     sql.run(
@@ -292,9 +277,7 @@ mod tests {
         for other in [wish("dollars", 8, None), wish("dollars", 7, Some(400))] {
             assert!(assign(&sql, &other, 5).unwrap().unwrap_err().contains("before"));
         }
-        assert_eq!(assigned(&sql, "usd", 10).unwrap().len(), 1);
         credited(&sql, "dollars", &credit.account, credit.amount).unwrap();
-        assert_eq!(assigned(&sql, "usd", 10).unwrap().len(), 0);
         assert!(assign(&sql, &wish("dollars", 7, None), 6).unwrap().is_ok(), "the same wish is still granted");
         assert!(assign(&sql, &wish("dollars", 8, None), 6).unwrap().is_err());
     }
@@ -309,7 +292,6 @@ mod tests {
             assert!(assign(&sql, &nothing, 3).unwrap().is_err());
         }
         assert!(assign(&sql, &wish("unheard of", 7, Some(5)), 3).unwrap().is_err());
-        assert_eq!(assigned(&sql, "usd", 10).unwrap().len(), 1);
     }
 
     fn refund(id: &str, cents: i64) -> Reversal {
@@ -329,8 +311,6 @@ mod tests {
         assert!(assign(&sql, &wish("dollars", 7, Some(501)), 3).unwrap().unwrap_err().contains("500"));
         let credit = assign(&sql, &wish("dollars", 7, Some(400)), 3).unwrap().unwrap().credit;
         assert_eq!((credit.amount, credit.paid), (Cents::new(400), Some(Cents::new(500))));
-        let later = assigned(&sql, "usd", 10).unwrap().remove(0).credit;
-        assert_eq!((later.amount, later.paid), (credit.amount, credit.paid), "the alarm credits the same");
     }
 
     #[test]
@@ -354,7 +334,6 @@ mod tests {
         }
         let facts = [refund("re_1", 200), failed];
         assert_eq!(assign(&sql, &wish("dollars", 7, None), 3).unwrap().unwrap().reversals, facts);
-        assert_eq!(assigned(&sql, "usd", 10).unwrap()[0].reversals, facts);
 
         reversed(&sql, "pi_euros", &refund("re_3", 100)).unwrap();
         let euros = assign(&sql, &wish("euros", 7, Some(300)), 3).unwrap().unwrap();

@@ -10,8 +10,8 @@ mod unique_values;
 
 pub use card_owners::{claim, owner, release};
 pub use notes::{Note, note, noted};
-pub use parked::{park, unpark, waiting};
+pub use parked::waiting;
 pub use password_guesses::guess;
-pub use placements::{LeftBehind, arrived, find, find_or_park, left_behind, place};
-pub use sessions::{Arrival, Contested, arrive, begin, credited, may_take, told_contest, untold_contests};
+pub use placements::{find, find_or_park, place};
+pub use sessions::{Arrival, ToDisown, arrive, begin, credited, may_take};
 pub use unique_values::{Owner, claim as claim_value, free as free_value};

@@ -1,18 +1,18 @@
 //! Which account a payment was credited to, and the reversals that waited for that.
 
-use super::parked::{forget, park, read_fact, waiting};
+use super::parked::{park, unpark};
 use crate::account::Reversal;
 use crate::clock::Millis;
 use crate::identity::AccountId;
 use crate::sql::{Reader, Sql, SqlError};
 
-/// Remembers where a payment goes. Answers the account it went to first, whatever is asked now, and the reversals that
-/// waited for it.
+/// Remembers where a payment goes. Answers the account it went to first, whatever is asked now, and takes out the reversals
+/// that waited for it.
 pub fn place(sql: &dyn Sql, payment_intent: &str, account: &AccountId) -> Result<(AccountId, Vec<Reversal>), SqlError> {
     let insert = "INSERT INTO places (payment_intent, account) VALUES (?, ?) ON CONFLICT DO NOTHING";
     sql.run(insert, &[payment_intent.into(), account.as_str().into()])?;
     let first = find(sql, payment_intent)?.ok_or_else(|| SqlError("a place that was just there".into()))?;
-    Ok((first, waiting(sql, payment_intent)?))
+    Ok((first, unpark(sql, payment_intent)?))
 }
 
 fn read_account(account: &str) -> Result<AccountId, SqlError> {
@@ -42,37 +42,11 @@ pub fn find_or_park(
     Ok(None)
 }
 
-/// A reversal that waits although its payment has its place.
-pub struct LeftBehind {
-    pub payment_intent: String,
-    pub account: AccountId,
-    pub reversal: Reversal,
-    /// As it is stored.
-    fact: String,
-}
-
-/// Those of this shard: whoever placed their payments did not come to an end.
-pub fn left_behind(sql: &dyn Sql, most: i64) -> Result<Vec<LeftBehind>, SqlError> {
-    let select =
-        "SELECT payment_intent, account, fact FROM parked JOIN places USING (payment_intent) ORDER BY at LIMIT ?";
-    let read = |row| {
-        let mut row = Reader::new(row);
-        let (payment_intent, account, fact) = (row.text()?, read_account(&row.text()?)?, row.text()?);
-        Ok(LeftBehind { payment_intent, account, reversal: read_fact(&fact)?, fact })
-    };
-    sql.run(select, &[most.into()])?.into_iter().map(read).collect()
-}
-
-/// Forgets one reversal of a payment: its account has it.
-pub fn arrived(sql: &dyn Sql, left: &LeftBehind) -> Result<(), SqlError> {
-    forget(sql, &left.payment_intent, left.fact.clone())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::account::Kind;
-    use crate::directory::parked::{PARKED_MS, unpark};
+    use crate::directory::parked::{PARKED_MS, waiting};
     use crate::money::Cents;
     use crate::schema::{Schema, migrate};
     use crate::tables::Role;
@@ -93,24 +67,9 @@ mod tests {
             assert_eq!(find_or_park(&sql, "pi_1", &refund("re_1"), 0).unwrap(), None);
         }
         assert_eq!(find_or_park(&sql, "pi_1", &refund("re_2"), PARKED_MS).unwrap(), None);
-        for _ in 0..2 {
-            assert_eq!(
-                place(&sql, "pi_1", &account).unwrap(),
-                (account.clone(), vec![refund("re_1"), refund("re_2")]),
-                "until it is told that they arrived"
-            );
-        }
-        let left = left_behind(&sql, 1).unwrap();
-        assert_eq!((&left[0].account, &left[0].reversal), (&account, &refund("re_1")));
-        arrived(&sql, &left[0]).unwrap();
-        let left = left_behind(&sql, 5).unwrap();
-        assert_eq!((left.len(), &left[0].reversal), (1, &refund("re_2")));
-        park(&sql, "pi_1", &refund("re_0"), PARKED_MS).unwrap();
-        unpark(&sql, "pi_1", &[refund("re_2")]).unwrap();
-        let left = left_behind(&sql, 5).unwrap();
-        assert_eq!((left.len(), &left[0].reversal), (1, &refund("re_0")), "what came meanwhile waits on");
-        unpark(&sql, "pi_1", &[refund("re_0")]).unwrap();
-        assert_eq!(left_behind(&sql, 5).unwrap().len(), 0);
+        assert_eq!(waiting(&sql, "pi_1").unwrap(), [refund("re_1"), refund("re_2")]);
+        assert_eq!(place(&sql, "pi_1", &account).unwrap(), (account.clone(), vec![refund("re_1"), refund("re_2")]));
+        assert_eq!((place(&sql, "pi_1", &account).unwrap().1, waiting(&sql, "pi_1").unwrap()), (vec![], vec![]));
         let other = AccountId::from_hash(&[8; 32]);
         assert_eq!(place(&sql, "pi_1", &other).unwrap(), (account.clone(), vec![]), "a payment goes to one account");
         assert_eq!(find_or_park(&sql, "pi_1", &refund("re_3"), 0).unwrap(), Some(account.clone()));

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Millis;
 use crate::identity::AccountId;
 use crate::schema::{remember, remembered};
-use crate::sql::{Reader, Sql, SqlError};
+use crate::sql::{Reader, Sql, SqlError, Value};
 
 const HOUR_MS: Millis = 60 * 60 * 1_000;
 /// How long a claim given up is remembered: longer than any message is on its way.
@@ -40,9 +40,14 @@ pub struct Arrival {
     pub may_ask: bool,
 }
 
+/// The accounts that are to hear, now, that a session is contested: the one that was paid, and the one in which a login began.
+/// No login begins by it from then on, so there are never more.
+pub type ToDisown = Vec<AccountId>;
+
 /// Records that a browser came back, by its mark, or an empty text if it has none; before anything else is looked at.
-pub fn arrive(sql: &dyn Sql, session: &str, mark: &str, now: Millis) -> Result<Arrival, SqlError> {
+pub fn arrive(sql: &dyn Sql, session: &str, mark: &str, now: Millis) -> Result<(Arrival, ToDisown), SqlError> {
     keep(sql, session, now + ARRIVAL_MS, now)?;
+    let before = known(sql, session)?;
     sql.run(
         "UPDATE sessions SET other_mark = IIF(first_mark <> ?2, COALESCE(other_mark, ?2), other_mark),
          first_mark = COALESCE(first_mark, ?2) WHERE session = ?1",
@@ -53,23 +58,26 @@ pub fn arrive(sql: &dyn Sql, session: &str, mark: &str, now: Millis) -> Result<A
     // Nobody else is told anything that only Stripe knows.
     let may_ask = (known.account.is_none() || is_payers) && may_ask(sql, session, known.asked_at, is_payers, now)?;
     let (contested, account, to) = (known.contested, known.account, known.to);
-    Ok(Arrival { contested, account, is_payers, to, may_ask })
+    let new = contested && !before.contested;
+    let to_disown = account.iter().chain(&to).filter(|_| new).cloned().collect();
+    Ok((Arrival { contested, account, is_payers, to, may_ask }, to_disown))
 }
 
-/// The payment was credited: to whom, and the mark of the browser that left to pay. Answers whether it is contested.
+/// The payment was credited: to whom, and the mark of the browser that left to pay.
 pub fn credited(
     sql: &dyn Sql,
     session: &str,
     account: &AccountId,
     mark: Option<&str>,
     now: Millis,
-) -> Result<bool, SqlError> {
+) -> Result<ToDisown, SqlError> {
     keep(sql, session, now + ARRIVAL_MS, now)?;
-    sql.run(
-        "UPDATE sessions SET account = ?, mark = ? WHERE session = ? AND account IS NULL",
+    let new = sql.run(
+        "UPDATE sessions SET account = ?, mark = ? WHERE session = ? AND account IS NULL RETURNING other_mark IS NOT NULL",
         &[account.as_str().into(), mark.into(), session.into()],
     )?;
-    Ok(known(sql, session)?.contested)
+    let contested = new == [[Value::Integer(1)]];
+    Ok(contested.then(|| account.clone()).into_iter().collect())
 }
 
 /// A login by the payment begins in another account, which may be taken until some time. `false`: not by this payment, or it
@@ -90,33 +98,6 @@ pub fn begin(sql: &dyn Sql, session: &str, to: &AccountId, until: Millis) -> Res
 pub fn may_take(sql: &dyn Sql, session: &str) -> Result<bool, SqlError> {
     let known = known(sql, session)?;
     Ok(!known.contested && known.to.is_some())
-}
-
-/// A contested session whose accounts have yet to hear of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Contested {
-    pub session: String,
-    /// The account that was paid, and the one in which a login began.
-    pub accounts: Vec<AccountId>,
-}
-
-/// Some of those whose accounts have yet to hear of it.
-pub fn untold_contests(sql: &dyn Sql, most: i64) -> Result<Vec<Contested>, SqlError> {
-    let select = "SELECT session, account, to_account FROM sessions
-        WHERE other_mark IS NOT NULL AND told = 0 AND account IS NOT NULL LIMIT ?";
-    let rows = sql.run(select, &[most.into()])?;
-    let read = |row| {
-        let mut row = Reader::new(row);
-        let (session, account, to) = (row.text()?, row.optional_account()?, row.optional_account()?);
-        Ok(Contested { session, accounts: account.into_iter().chain(to).collect() })
-    };
-    rows.into_iter().map(read).collect()
-}
-
-/// They have heard of it. No login begins by a contested session, so there are no more of them than there were.
-pub fn told_contest(sql: &dyn Sql, session: &str) -> Result<(), SqlError> {
-    sql.run("UPDATE sessions SET told = 1 WHERE session = ?", &[session.into()])?;
-    Ok(())
 }
 
 #[derive(Default)]
@@ -141,11 +122,10 @@ fn known(sql: &dyn Sql, session: &str) -> Result<Known, SqlError> {
     })
 }
 
-/// A row for it, kept at least until then; others whose time is over go, unless there is somebody to tell of a contest.
+/// A row for it, kept at least until then; others whose time is over go.
 fn keep(sql: &dyn Sql, session: &str, until: Millis, now: Millis) -> Result<(), SqlError> {
     let old = "DELETE FROM sessions WHERE session IN
-        (SELECT session FROM sessions WHERE kept_until < ? AND (other_mark IS NULL OR told = 1 OR account IS NULL)
-         ORDER BY kept_until LIMIT 100)";
+        (SELECT session FROM sessions WHERE kept_until < ? ORDER BY kept_until LIMIT 100)";
     sql.run(old, &[now.into()])?;
     sql.run(
         "INSERT INTO sessions (session, kept_until) VALUES (?, ?)
@@ -183,31 +163,36 @@ mod tests {
         sql
     }
 
+    fn arrive(sql: &dyn Sql, session: &str, mark: &str, now: Millis) -> Arrival {
+        super::arrive(sql, session, mark, now).unwrap().0
+    }
+
     fn id(number: u8) -> AccountId {
         AccountId::from_hash(&[number; 32])
     }
 
     #[test]
-    fn two_browsers_contest_a_session_for_good_whoever_comes_first() {
+    fn two_browsers_contest_a_session_for_good_and_its_account_hears_of_it_once_whoever_comes_first() {
         for marks in [["payer", ""], ["", "payer"], ["payer", "thief"], ["thief", "payer"]] {
             for credit_at in 0..3 {
                 let sql = shard();
+                let mut to_disown = Vec::new();
                 for (step, mark) in marks.iter().enumerate() {
                     if credit_at == step {
-                        credited(&sql, "s", &id(1), Some("payer"), NOW).unwrap();
+                        to_disown.extend(credited(&sql, "s", &id(1), Some("payer"), NOW).unwrap());
                     }
                     for reload in 0..3 {
-                        let arrival = arrive(&sql, "s", mark, NOW + reload).unwrap();
+                        let (arrival, accounts) = super::arrive(&sql, "s", mark, NOW + reload).unwrap();
                         assert_eq!(arrival.contested, step == 1, "{marks:?}");
+                        to_disown.extend(accounts);
                     }
                 }
-                credited(&sql, "s", &id(1), Some("payer"), NOW).unwrap();
-                assert!(arrive(&sql, "s", "payer", NOW).unwrap().contested);
+                for _ in 0..2 {
+                    to_disown.extend(credited(&sql, "s", &id(1), Some("payer"), NOW).unwrap());
+                    assert!(arrive(&sql, "s", "payer", NOW).contested);
+                }
                 assert!(!begin(&sql, "s", &id(2), NOW).unwrap() && !may_take(&sql, "s").unwrap());
-                let contest = Contested { session: "s".into(), accounts: vec![id(1)] };
-                assert_eq!(untold_contests(&sql, 9).unwrap(), [contest]);
-                told_contest(&sql, "s").unwrap();
-                assert_eq!(untold_contests(&sql, 9).unwrap(), []);
+                assert_eq!(to_disown, [id(1)], "{marks:?}");
             }
         }
     }
@@ -216,32 +201,32 @@ mod tests {
     fn a_contest_after_a_login_began_is_told_to_both_accounts() {
         let sql = shard();
         credited(&sql, "s", &id(1), Some("payer"), NOW).unwrap();
-        assert!(arrive(&sql, "s", "payer", NOW).unwrap().is_payers);
+        assert!(arrive(&sql, "s", "payer", NOW).is_payers);
         assert!(begin(&sql, "s", &id(2), NOW).unwrap() && begin(&sql, "s", &id(2), NOW).unwrap());
         assert!(!begin(&sql, "s", &id(3), NOW).unwrap(), "it began elsewhere");
         assert!(may_take(&sql, "s").unwrap());
-        assert!(arrive(&sql, "s", "", NOW).unwrap().contested);
-        assert!(!may_take(&sql, "s").unwrap());
-        assert_eq!(untold_contests(&sql, 9).unwrap()[0].accounts, [id(1), id(2)]);
+        let (arrival, to_disown) = super::arrive(&sql, "s", "", NOW).unwrap();
+        assert!(arrival.contested && !may_take(&sql, "s").unwrap());
+        assert_eq!(to_disown, [id(1), id(2)]);
     }
 
     #[test]
     fn only_the_browser_that_left_is_the_payers() {
         let sql = shard();
-        assert!(!arrive(&sql, "s", "payer", NOW).unwrap().is_payers, "not before the payment is known");
+        assert!(!arrive(&sql, "s", "payer", NOW).is_payers, "not before the payment is known");
         credited(&sql, "s", &id(1), Some("payer"), NOW).unwrap();
         credited(&sql, "s", &id(9), Some("thief"), NOW).unwrap();
-        let arrival = arrive(&sql, "s", "payer", NOW).unwrap();
+        let arrival = arrive(&sql, "s", "payer", NOW);
         assert_eq!((arrival.is_payers, arrival.account), (true, Some(id(1))), "told once, it stays");
         credited(&sql, "unmarked", &id(1), None, NOW).unwrap();
-        assert!(!arrive(&sql, "unmarked", "", NOW).unwrap().is_payers);
+        assert!(!arrive(&sql, "unmarked", "", NOW).is_payers);
         assert!(!begin(&sql, "unknown", &id(2), NOW).unwrap());
     }
 
     #[test]
     fn stripe_is_asked_rarely_and_only_for_whom_it_may_concern() {
         let sql = shard();
-        let asks = |session: &str, mark: &str, now| arrive(&sql, session, mark, now).unwrap().may_ask;
+        let asks = |session: &str, mark: &str, now| arrive(&sql, session, mark, now).may_ask;
         assert!(asks("s", "", NOW) && !asks("s", "", NOW + 4_999) && asks("s", "", NOW + 5_000));
         credited(&sql, "s", &id(1), Some("payer"), NOW).unwrap();
         assert!(!asks("s", "", NOW + 20_000), "it is known, and this is not its payer");
@@ -257,30 +242,13 @@ mod tests {
         let sql = shard();
         let taken_by = NOW + 100 * HOUR_MS;
         credited(&sql, "s", &id(1), Some("payer"), NOW).unwrap();
-        arrive(&sql, "s", "payer", NOW).unwrap();
+        arrive(&sql, "s", "payer", NOW);
         assert!(begin(&sql, "s", &id(2), taken_by).unwrap());
-        arrive(&sql, "other", "", taken_by + AFTER_MS).unwrap();
+        arrive(&sql, "other", "", taken_by + AFTER_MS);
         assert!(may_take(&sql, "s").unwrap());
-        arrive(&sql, "other", "", taken_by + AFTER_MS + 1).unwrap();
+        arrive(&sql, "other", "", taken_by + AFTER_MS + 1);
         assert!(!may_take(&sql, "s").unwrap());
-        arrive(&sql, "last", "", taken_by + 2 * ARRIVAL_MS).unwrap();
+        arrive(&sql, "last", "", taken_by + 2 * ARRIVAL_MS);
         assert_eq!(sql.run("SELECT session FROM sessions", &[]).unwrap().len(), 1);
-    }
-
-    #[test]
-    fn a_contest_is_kept_until_the_accounts_have_heard_of_it() {
-        let sql = shard();
-        credited(&sql, "s", &id(1), Some("payer"), NOW).unwrap();
-        for mark in ["payer", "thief"] {
-            arrive(&sql, "s", mark, NOW).unwrap();
-            arrive(&sql, "never paid", mark, NOW).unwrap();
-        }
-        for hours in [100, 200] {
-            arrive(&sql, "other", "", NOW + hours * HOUR_MS).unwrap();
-            assert_eq!(untold_contests(&sql, 9).unwrap().len(), 1);
-        }
-        told_contest(&sql, "s").unwrap();
-        arrive(&sql, "last", "", NOW + 300 * HOUR_MS).unwrap();
-        assert_eq!(sql.run("SELECT session FROM sessions", &[]).unwrap(), [["last".into()]]);
     }
 }

@@ -4,6 +4,7 @@
 //!
 //! `STRIPEFLARE_MOVED_STEPS` says how many steps to take in all.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
@@ -150,10 +151,7 @@ enum Message {
     },
     Contest {
         payment: usize,
-        accounts: Vec<usize>,
-    },
-    ContestTold {
-        payment: usize,
+        account: usize,
     },
     Claimed {
         account: usize,
@@ -212,6 +210,10 @@ fn card(account: usize) -> Card {
 
 fn key(payment: usize) -> String {
     format!("p{payment}")
+}
+
+fn number(key: &str) -> usize {
+    key.trim_start_matches('p').parse().unwrap()
 }
 
 fn home(payment: usize) -> usize {
@@ -446,9 +448,15 @@ impl Account {
 struct World {
     now: Millis,
     steps: usize,
+    posted: usize,
     wallets: Vec<rusqlite::Connection>,
     shard: rusqlite::Connection,
     messages: Vec<Message>,
+    /// What the last step gave accounts to tell, by payment.
+    changed: RefCell<BTreeMap<usize, (AccountId, MovedPayment)>>,
+    /// What has to be told until it was acknowledged, and when it came up.
+    moves: BTreeMap<usize, (usize, MovedPayment, Told)>,
+    contests: BTreeSet<(usize, usize)>,
     holds: Vec<Option<HoldId>>,
     payments: Vec<Payment>,
     accounts: Vec<Account>,
@@ -471,9 +479,13 @@ impl World {
         let mut world = Self {
             now: NOW,
             steps: 0,
+            posted: 0,
             wallets: (0..ACCOUNTS).map(wallet).collect(),
             shard,
             messages: Vec::new(),
+            changed: RefCell::default(),
+            moves: BTreeMap::new(),
+            contests: BTreeSet::new(),
             holds: vec![None; ACCOUNTS],
             payments: vec![Payment::default(); PAYMENTS],
             accounts: vec![Account::default(); ACCOUNTS],
@@ -498,6 +510,10 @@ impl World {
         let sql = &self.wallets[account];
         let mut wallet = Wallet::load(sql, &SCHEMA, self.now).unwrap().unwrap();
         let result = act(&mut wallet).unwrap();
+        for (to, message) in wallet.moves_to_tell().unwrap() {
+            assert_eq!(message.from, id(account));
+            self.changed.borrow_mut().insert(number(&message.payment), (to, message));
+        }
         wallet.save().unwrap();
         result
     }
@@ -588,18 +604,23 @@ impl World {
                 self.payments[payment].credited = true;
                 if told {
                     let mark = Some("0").filter(|_| payment >= ACCOUNTS);
-                    directory::credited(&self.shard, &key(payment), &id(home(payment)), mark, self.now).unwrap();
+                    let account = id(home(payment));
+                    let to_disown = directory::credited(&self.shard, &key(payment), &account, mark, self.now).unwrap();
+                    let new = self.contested(payment) && !self.payments[payment].known;
                     self.payments[payment].known = true;
+                    self.contest(payment, new, &to_disown);
                 }
             }
             Step::Arrive { payment, mark } => {
                 let text = ["0", "1", ""][mark];
-                let arrival = directory::arrive(&self.shard, &key(payment), text, self.now).unwrap();
+                let (arrival, to_disown) = directory::arrive(&self.shard, &key(payment), text, self.now).unwrap();
+                let before = self.contested(payment);
                 let known = &mut self.payments[payment];
                 known.marks.insert(mark);
                 let account = known.known.then(|| id(home(payment)));
                 assert_eq!((arrival.account, arrival.is_payers), (account, known.known && mark == 0));
                 assert_eq!(arrival.contested, self.contested(payment));
+                self.contest(payment, arrival.contested && !before, &to_disown);
             }
             Step::Use { payment, requests } => self.use_other(payment, requests),
             Step::Decide { payment, approve, by } => self.decide(payment, approve, by),
@@ -735,6 +756,29 @@ impl World {
             }
         }
         self.forget_cards();
+        self.post();
+    }
+
+    /// Both accounts of a payment are to hear of it once, as far as they are known.
+    fn contest(&mut self, payment: usize, new: bool, to_disown: &[AccountId]) {
+        let known = &self.payments[payment];
+        let of_it = Some(home(payment)).into_iter().chain(known.began.then_some(owner(payment)));
+        let accounts: Vec<usize> = of_it.filter(|_| new && known.known).collect();
+        assert_eq!(to_disown, accounts.iter().map(|account| id(*account)).collect::<Vec<_>>());
+        self.contests.extend(accounts.into_iter().map(|account| (payment, account)));
+    }
+
+    /// What is to be told about payments is what the model says by now.
+    fn post(&mut self) {
+        for (payment, (to, message)) in self.changed.take() {
+            let told = self.told(payment);
+            assert_eq!(to, id(owner(payment)));
+            let figures = [message.moved, message.taken, message.frozen].map(|amount| amount.units() / 10_000);
+            assert_eq!(figures, [told.moved, told.taken, told.frozen]);
+            assert_eq!(message.disowned, told.disowned);
+            self.posted += 1;
+            self.moves.insert(payment, (self.posted, message, told));
+        }
     }
 
     fn remember(&mut self, account: usize, new: &NewToken, made_by: Option<usize>) -> usize {
@@ -890,26 +934,18 @@ impl World {
     }
 
     fn tell(&mut self, account: usize) {
-        for (to, message) in self.act(account, |wallet| wallet.untold_moves(9)) {
-            let payment: usize = message.payment.trim_start_matches('p').parse().unwrap();
-            let told = self.told(payment);
-            assert_eq!((to, &message.from), (id(owner(payment)), &id(account)));
-            let figures = [message.moved, message.taken, message.frozen].map(|amount| amount.units() / 10_000);
-            assert_eq!(figures, [told.moved, told.taken, told.frozen]);
-            assert_eq!(message.disowned, told.disowned);
-            self.messages.push(Message::Moved { payment, sent: self.steps, message, told });
-        }
+        let moves = self.moves.iter().filter(|(payment, _)| home(**payment) == account);
+        self.messages.extend(moves.map(|(&payment, (sent, message, told))| Message::Moved {
+            payment,
+            sent: *sent,
+            message: message.clone(),
+            told: *told,
+        }));
     }
 
     fn tell_contests(&mut self) {
-        for contest in directory::untold_contests(&self.shard, 9).unwrap() {
-            let payment: usize = contest.session.trim_start_matches('p').parse().unwrap();
-            assert!(self.contested(payment));
-            let mut accounts = vec![home(payment)];
-            accounts.extend(Some(owner(payment)).filter(|_| self.payments[payment].began));
-            assert_eq!(contest.accounts, accounts.iter().map(|account| id(*account)).collect::<Vec<_>>());
-            self.messages.push(Message::Contest { payment, accounts });
-        }
+        let contests = self.contests.iter().map(|&(payment, account)| Message::Contest { payment, account });
+        self.messages.extend(contests);
     }
 
     /// What it does, and what follows.
@@ -929,22 +965,19 @@ impl World {
                 self.messages.push(Message::Answer { payment, message, accepted });
             }
             Message::Answer { payment, message, accepted } => {
-                self.act(home(payment), |wallet| wallet.told_move(&message, accepted));
                 if !accepted {
+                    self.act(home(payment), |wallet| wallet.refused_move(&key(payment)));
                     self.payments[payment].moved = 0;
                 }
+                if self.moves.get(&payment).is_some_and(|(_, newest, _)| *newest == message) {
+                    self.moves.remove(&payment);
+                }
             }
-            Message::Contest { payment, mut accounts } => {
-                let account = accounts.remove(0);
+            Message::Contest { payment, account } => {
                 self.act(account, |wallet| wallet.disown(&key(payment)));
                 self.accounts[account].disown(payment);
-                self.messages.push(if accounts.is_empty() {
-                    Message::ContestTold { payment }
-                } else {
-                    Message::Contest { payment, accounts }
-                });
+                self.contests.remove(&(payment, account));
             }
-            Message::ContestTold { payment } => directory::told_contest(&self.shard, &key(payment)).unwrap(),
             Message::Claimed { account, claim } => {
                 self.act(account, |wallet| wallet.claimed(&card(account).id(), claim, true));
                 if let Some(card) = self.accounts[account].card.as_mut().filter(|card| card.number == claim) {
@@ -952,6 +985,7 @@ impl World {
                 }
             }
         }
+        self.post();
     }
 
     /// Everything arrives, until nobody has anything to tell.

@@ -2,18 +2,18 @@ use sha2::{Digest, Sha256};
 
 use crate::identity::AccountId;
 
-/// Names one object.
+/// Names one object among those of one version of the application's data, in one mode.
 pub trait Address {
-    /// Under one version of the application's data, in one mode.
-    fn name(&self, version: &str, livemode: bool) -> String;
+    fn local_name(&self) -> String;
+}
+
+/// What such an object is called in all.
+pub fn object_name(local_name: &str, version: &str, livemode: bool) -> String {
+    format!("{version}-{}{local_name}", if livemode { "" } else { TEST })
 }
 
 /// Test money is no live money: in test mode every object's name has this in it, before its role.
 const TEST: &str = "test_";
-
-const fn prefix(livemode: bool) -> &'static str {
-    if livemode { "" } else { TEST }
-}
 
 /// The mode of an object, by its name.
 pub fn is_live_name(name: &str) -> bool {
@@ -23,8 +23,8 @@ pub fn is_live_name(name: &str) -> bool {
 
 /// One wallet.
 impl Address for AccountId {
-    fn name(&self, version: &str, livemode: bool) -> String {
-        format!("{version}-{}user-{self}", prefix(livemode))
+    fn local_name(&self) -> String {
+        format!("user-{self}")
     }
 }
 
@@ -43,8 +43,8 @@ impl Shard {
 }
 
 impl Address for Shard {
-    fn name(&self, version: &str, livemode: bool) -> String {
-        format!("{version}-{}directory-{}", prefix(livemode), self.0)
+    fn local_name(&self) -> String {
+        format!("directory-{}", self.0)
     }
 }
 
@@ -53,8 +53,8 @@ impl Address for Shard {
 pub struct Aggregate;
 
 impl Address for Aggregate {
-    fn name(&self, version: &str, livemode: bool) -> String {
-        format!("{version}-{}admin-readonly", prefix(livemode))
+    fn local_name(&self) -> String {
+        "admin-readonly".to_owned()
     }
 }
 
@@ -65,11 +65,12 @@ mod tests {
     #[test]
     fn objects_keep_their_names() {
         let account = AccountId::from_hash(&[7; 32]);
-        assert_eq!(account.name("2", true), format!("2-user-{account}"));
-        assert_eq!(Aggregate.name("1", true), "1-admin-readonly");
-        let shards = ["pi_1", "pi_2", "guesses"].map(|key| Shard::of(key).name("1", true));
+        let name = |to: &dyn Address, version, livemode| object_name(&to.local_name(), version, livemode);
+        assert_eq!(name(&account, "2", true), format!("2-user-{account}"));
+        assert_eq!(name(&Aggregate, "1", true), "1-admin-readonly");
+        let shards = ["pi_1", "pi_2", "guesses"].map(|key| name(&Shard::of(key), "1", true));
         assert_eq!(shards, ["1-directory-10", "1-directory-62", "1-directory-52"]);
-        assert_eq!(Aggregate.name("1", false), "1-test_admin-readonly");
+        assert_eq!(name(&Aggregate, "1", false), "1-test_admin-readonly");
     }
 
     #[test]
@@ -78,12 +79,8 @@ mod tests {
         for version in ["1", "2", "1-test", "test_1", "1-test_user", ""] {
             for livemode in [true, false] {
                 let account = AccountId::from_hash(&[7; 32]);
-                let all = [
-                    account.name(version, livemode),
-                    Shard::of("pi_1").name(version, livemode),
-                    Aggregate.name(version, livemode),
-                ];
-                for name in all {
+                let all: [&dyn Address; 3] = [&account, &Shard::of("pi_1"), &Aggregate];
+                for name in all.map(|to| object_name(&to.local_name(), version, livemode)) {
                     assert_eq!(is_live_name(&name), livemode, "{name}");
                     assert!(!names.contains(&name), "{name}");
                     names.push(name);

@@ -7,9 +7,9 @@ use crate::aggregate;
 use crate::aggregate::{AssignedCredit, Assignment, Due, Page, Query, Sweep, Unclaimed};
 use crate::clock::Millis;
 use crate::error::WalletError;
-use crate::identity::AccountId;
-use crate::money::{Cents, units};
-use crate::protocol::{Aggregate, AnyCommand, Command, Erased, Handler, Object, Right};
+use crate::protocol::directory::Place;
+use crate::protocol::outgoing::tell;
+use crate::protocol::{Aggregate, AnyCommand, Command, Erased, Handler, Object, Right, Shard};
 use crate::read_only_sql::Table;
 use crate::schema::keep_currency;
 use crate::sql::{SqlError, Value};
@@ -24,7 +24,6 @@ commands! {
     RecordUnclaimed,
     Look,
     Assign,
-    Assigned,
     Reversed,
     ToJudge,
     Unknown,
@@ -124,32 +123,17 @@ pub struct Assign {
 }
 
 impl Handler for Assign {
-    /// What to credit, or why not.
-    type Reply = Result<AssignedCredit, String>;
+    /// What the directory is told, or why not; whoever asks may tell it at once.
+    type Reply = Result<Place, String>;
 
     fn run(&self, object: &dyn Object, now: Millis) -> Result<Self::Reply, SqlError> {
-        let credit = aggregate::assign(object.sql(), &self.assignment, now)?;
-        if credit.is_ok() {
-            object.ring_soon()?;
-        }
-        Ok(credit)
-    }
-}
-
-/// Unclaimed money was credited.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Assigned {
-    pub key: String,
-    pub account: AccountId,
-    #[serde(with = "units")]
-    pub amount: Cents,
-}
-
-impl Handler for Assigned {
-    type Reply = ();
-
-    fn run(&self, object: &dyn Object, _now: Millis) -> Result<Self::Reply, SqlError> {
-        aggregate::credited(object.sql(), &self.key, &self.account, self.amount)
+        let place = match aggregate::assign(object.sql(), &self.assignment, now)? {
+            Ok(AssignedCredit { credit, reversals }) => Place { credit, reversals },
+            Err(why) => return Ok(Err(why)),
+        };
+        let shard = Shard::of(&place.payment_intent());
+        tell(object, format!("place:{}", place.credit.key), &shard, place.clone())?;
+        Ok(Ok(place))
     }
 }
 

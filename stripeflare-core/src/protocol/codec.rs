@@ -56,11 +56,16 @@ impl Protocol {
         self.before.filter(|before| before.number() == number)
     }
 
+    /// A message in this release's own form.
+    pub fn newest_message(&self, envelope: &Envelope) -> Vec<u8> {
+        bytes::write_after(vec![self.number], envelope)
+    }
+
     /// A message in one of the forms; `None`: it cannot be said in that.
     pub fn message(&self, number: u8, envelope: &Envelope) -> Option<Vec<u8>> {
         match self.before(number) {
             Some(before) => before.message(envelope),
-            None => (number == self.number).then(|| bytes::write_after(vec![number], envelope)),
+            None => (number == self.number).then(|| self.newest_message(envelope)),
         }
     }
 

@@ -2,12 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::account::Reversal;
+use crate::account::{Credit, Reversal};
+use crate::bytes;
 use crate::clock::Millis;
 use crate::directory;
 use crate::directory::{Arrival, Note, Owner};
 use crate::error::WalletError;
 use crate::identity::AccountId;
+use crate::protocol::account::{Disown, Reverse};
+use crate::protocol::outgoing::tell;
 use crate::protocol::{AnyCommand, Command, Erased, Handler, Object, Right, Shard};
 use crate::sql::SqlError;
 use crate::tables::Role;
@@ -25,8 +28,6 @@ commands! {
     Place,
     Find,
     FindOrPark,
-    Park,
-    Unpark,
     Waiting,
     ReadNote,
     KeepNote,
@@ -99,12 +100,16 @@ impl Handler for Arrive {
     type Reply = Arrival;
 
     fn run(&self, object: &dyn Object, now: Millis) -> Result<Self::Reply, SqlError> {
-        let arrival = directory::arrive(object.sql(), &self.session, &self.mark, now)?;
-        if arrival.contested {
-            object.ring_soon()?;
-        }
+        let (arrival, to_disown) = directory::arrive(object.sql(), &self.session, &self.mark, now)?;
+        disown(object, &self.session, &to_disown)?;
         Ok(arrival)
     }
+}
+
+fn disown(object: &dyn Object, session: &str, accounts: &[AccountId]) -> Result<(), SqlError> {
+    let disown =
+        |account| tell(object, format!("disown:{session}:{account}"), account, Disown { payment: session.to_owned() });
+    accounts.iter().try_for_each(disown)
 }
 
 /// A session's payment was credited.
@@ -120,10 +125,8 @@ impl Handler for Credited {
     type Reply = ();
 
     fn run(&self, object: &dyn Object, now: Millis) -> Result<Self::Reply, SqlError> {
-        if directory::credited(object.sql(), &self.session, &self.account, self.mark.as_deref(), now)? {
-            object.ring_soon()?;
-        }
-        Ok(())
+        let to_disown = directory::credited(object.sql(), &self.session, &self.account, self.mark.as_deref(), now)?;
+        disown(object, &self.session, &to_disown)
     }
 }
 
@@ -159,29 +162,45 @@ impl Handler for MayTake {
     }
 }
 
-/// Where a payment goes, unless it went elsewhere before.
-#[derive(Debug, Serialize, Deserialize)]
+/// A payment goes to an account, unless it went elsewhere before, and is taken back as far as is known. The shard sees to it
+/// that the account hears of both; whoever asks may tell it at once.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Place {
-    pub payment_intent: String,
-    pub account: AccountId,
+    pub credit: Credit,
+    pub reversals: Vec<Reversal>,
 }
 
-/// Where a payment went first, and what waited for it.
+/// Where a payment went first, and what is known to go back of it.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub struct Placed {
     pub account: AccountId,
-    pub parked: Vec<Reversal>,
+    pub reversals: Vec<Reversal>,
+}
+
+impl Place {
+    /// What the payment is known by in the directory.
+    pub fn payment_intent(&self) -> String {
+        let Credit { key, payment_intent, .. } = &self.credit;
+        payment_intent.clone().unwrap_or_else(|| format!("session:{key}"))
+    }
 }
 
 impl Handler for Place {
     type Reply = Placed;
 
     fn run(&self, object: &dyn Object, _now: Millis) -> Result<Self::Reply, SqlError> {
-        let (account, parked) = directory::place(object.sql(), &self.payment_intent, &self.account)?;
-        if !parked.is_empty() {
-            object.ring_soon()?;
+        let payment_intent = self.payment_intent();
+        let (account, mut reversals) = directory::place(object.sql(), &payment_intent, &self.credit.account)?;
+        reversals.extend(self.reversals.iter().cloned());
+        if account == self.credit.account {
+            tell(object, format!("credit:{}", self.credit.key), &account, self.credit.clone())?;
         }
-        Ok(Placed { account, parked })
+        for reversal in &reversals {
+            let name = format!("reverse:{payment_intent}:{}", hex::encode(bytes::write(reversal)));
+            let command = Reverse { payment_intent: payment_intent.clone(), reversal: reversal.clone() };
+            tell(object, name, &account, command)?;
+        }
+        Ok(Placed { account, reversals })
     }
 }
 
@@ -211,36 +230,6 @@ impl Handler for FindOrPark {
 
     fn run(&self, object: &dyn Object, now: Millis) -> Result<Self::Reply, SqlError> {
         directory::find_or_park(object.sql(), &self.payment_intent, &self.reversal, now)
-    }
-}
-
-/// The reversal waits for its payment, which is about to be credited.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Park {
-    pub payment_intent: String,
-    pub reversal: Reversal,
-}
-
-impl Handler for Park {
-    type Reply = ();
-
-    fn run(&self, object: &dyn Object, now: Millis) -> Result<Self::Reply, SqlError> {
-        directory::park(object.sql(), &self.payment_intent, &self.reversal, now)
-    }
-}
-
-/// So much of what waited for this payment has arrived.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Unpark {
-    pub payment_intent: String,
-    pub reversals: Vec<Reversal>,
-}
-
-impl Handler for Unpark {
-    type Reply = ();
-
-    fn run(&self, object: &dyn Object, _now: Millis) -> Result<Self::Reply, SqlError> {
-        directory::unpark(object.sql(), &self.payment_intent, &self.reversals)
     }
 }
 

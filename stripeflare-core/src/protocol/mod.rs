@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::account::{Denied, Ending};
+use crate::bytes;
 use crate::clock::Millis;
 use crate::error::WalletError;
 use crate::identity::Proof;
@@ -68,6 +69,7 @@ mod golden;
 #[cfg(test)]
 mod native;
 mod object;
+pub mod outgoing;
 #[cfg(test)]
 mod samples;
 #[cfg(test)]
@@ -76,10 +78,11 @@ mod tests;
 mod two_releases;
 
 pub use account::AccountCommand;
-pub use address::{Address, Aggregate, Shard, is_live_name};
+pub use address::{Address, Aggregate, Shard, is_live_name, object_name};
 pub use aggregate::AggregateCommand;
 pub use directory::DirectoryCommand;
 pub use object::{Object, Stats, kept_livemode};
+pub use outgoing::Outgoing;
 
 /// What an object may be asked. Every command may arrive more than once: stubs die and are asked again.
 pub trait Command: Into<AnyCommand> {
@@ -168,4 +171,20 @@ pub fn answer(object: &dyn Object, envelope: &Envelope, now: Millis) -> Result<V
         }
         answer => answer,
     }
+}
+
+/// What was to be told was carried out, and this is the reply.
+pub fn acknowledged(
+    object: &dyn Object,
+    told: &Outgoing,
+    command: &AnyCommand,
+    reply: &[u8],
+    now: Millis,
+) -> Result<(), WalletError> {
+    if let AnyCommand::Account(AccountCommand::MovedPayment(moved)) = command
+        && bytes::read(reply) == Ok(false)
+    {
+        account::move_refused(object, moved, now)?;
+    }
+    Ok(told.forget(object)?)
 }

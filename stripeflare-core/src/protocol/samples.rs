@@ -13,7 +13,7 @@ use crate::account::{
     Reversal, Rotated, SentPayment, Settled, Short, Snapshot, State, Taken, TokenId, TokenInfo, TooManyTokens, Update,
     Usage,
 };
-use crate::aggregate::{AssignedCredit, Assignment, Due, Page, Query, Unclaimed};
+use crate::aggregate::{Assignment, Due, Page, Query, Unclaimed};
 use crate::directory::{Arrival, Note, Owner};
 use crate::identity::AccountId;
 use crate::money::Cents;
@@ -200,6 +200,10 @@ fn credit() -> Credit {
     Credit { account: id(), key: text("cs"), amount, paid, payment_intent: Some(text("pi")), payer: payer() }
 }
 
+fn place() -> Place {
+    Place { credit: credit(), reversals: vec![reversal(Kind::Refund)] }
+}
+
 fn table() -> Table {
     Table { columns: vec![text("a")], rows: vec![vec![Value::Integer(1)], vec![Value::Null]], more: true }
 }
@@ -369,14 +373,9 @@ sampled! {
     ] => [()];
     BeginAt: [BeginAt { session: text("cs"), to: id(), until: 1_800_000_000_000 }] => [true, false];
     MayTake: [MayTake { session: text("cs") }] => [true, false];
-    Place: [Place { payment_intent: text("pi"), account: id() }] => [Placed {
-        account: id(),
-        parked: vec![reversal(Kind::Refund)],
-    }];
+    Place: [place()] => [Placed { account: id(), reversals: vec![reversal(Kind::Refund)] }];
     Find: [Find { payment_intent: text("pi") }] => [None, Some(id())];
     FindOrPark: [FindOrPark { payment_intent: text("pi"), reversal: reversal(Kind::Refund) }] => [None, Some(id())];
-    Park: [Park { payment_intent: text("pi"), reversal: reversal(Kind::Refund) }] => [()];
-    Unpark: [Unpark { payment_intent: text("pi"), reversals: vec![reversal(Kind::Refund)] }] => [()];
     Waiting: [Waiting { payment_intent: text("pi") }] => [vec![reversal(Kind::Refund)]];
     ReadNote: [ReadNote { name: text("currency") }] => [None, Some(Note { at: 1_800_000_000_000, text: text("usd") })];
     KeepNote: [KeepNote { name: text("currency"), text: text("usd"), once: true }] => [Note {
@@ -430,10 +429,9 @@ sampled! {
         } },
         Assign { assignment: Assignment { key: text("cs"), account: id(), amount: None, currency: text("usd") } },
     ] => [
-        Ok(AssignedCredit { credit: credit(), reversals: vec![reversal(Kind::Refund)] }),
+        Ok(place()),
         Err(text("no such payment")),
     ];
-    Assigned: [Assigned { key: text("cs"), account: id(), amount: Cents::new(5) }] => [()];
     Reversed: [Reversed { payment_intent: text("pi"), reversal: reversal(Kind::Dispute) }] => [()];
     ToJudge: [ToJudge { payment_link: text("plink"), currency: text("usd"), most: 20 }] => [vec![unclaimed()]];
     Unknown: [Unknown { keys: vec![text("a"), text("b")] }] => [vec![text("b")]];

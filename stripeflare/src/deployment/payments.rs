@@ -10,7 +10,7 @@ use stripeflare_core::error::WalletError;
 use stripeflare_core::identity::AccountId;
 use stripeflare_core::protocol::account::Reverse;
 use stripeflare_core::protocol::aggregate::{Assign, RecordUnclaimed, Reversed};
-use stripeflare_core::protocol::directory::{Credited, Find, FindOrPark, KeepNote, Park, ReadNote, Waiting};
+use stripeflare_core::protocol::directory::{Credited, Find, FindOrPark, KeepNote, Place, ReadNote, Waiting};
 use stripeflare_core::protocol::{Aggregate, Shard};
 use stripeflare_core::stripe::{CheckoutSession, CreditTo, ReversalFact, Rules, Verdict, session_key};
 
@@ -32,7 +32,7 @@ pub(crate) async fn credit(deployment: &Deployment, session: &CheckoutSession, c
 pub(crate) async fn credit_as_judged(deployment: &Deployment, credit: CreditTo) -> Result<AccountId> {
     keep_currency(deployment).await?;
     let (session, named, mark) = (credit.key.clone(), credit.account.clone(), credit.mark.clone());
-    let account = deployment.stubs.credit(credit.into()).await?;
+    let account = deployment.stubs.credit(Place { credit: credit.into(), reversals: Vec::new() }).await?;
     // Money that went elsewhere than its reference says is nobody's login.
     let mark = mark.filter(|_| account == named);
     let shard = Shard::of(&session);
@@ -96,13 +96,13 @@ pub(crate) async fn judge(deployment: &Deployment, session: &CheckoutSession, co
     Ok(rules.judge(session))
 }
 
-/// What the operator decides about unclaimed money: it is credited now, or by the alarm if something goes wrong now.
+/// What the operator decides about unclaimed money: it is credited now, or a moment later if something goes wrong now.
 /// Answers whose it is, or why it is nobody's.
 pub(crate) async fn assign(deployment: &Deployment, assignment: Assignment) -> Result<Result<AccountId, String>> {
     let stubs = &deployment.stubs;
     keep_currency(deployment).await?;
     match stubs.as_system(&Aggregate).send(Assign { assignment }).await? {
-        Ok(assigned) => Ok(Ok(stubs.credit_assigned(assigned).await?)),
+        Ok(place) => Ok(Ok(stubs.credit(place).await?)),
         Err(refusal) => Ok(Err(refusal)),
     }
 }
@@ -147,15 +147,6 @@ pub(crate) async fn reverse(deployment: &Deployment, fact: ReversalFact) -> Resu
 
 async fn tell_unclaimed(deployment: &Deployment, payment_intent: String, reversal: Reversal) -> Result<()> {
     Ok(deployment.stubs.as_system(&Aggregate).send(Reversed { payment_intent, reversal }).await?)
-}
-
-/// Keeps a fact about a refund or dispute for a payment that is about to be credited.
-pub(crate) async fn park(deployment: &Deployment, payment_intent: &str, fact: ReversalFact) -> Result<()> {
-    if fact.currency != deployment.config.currency {
-        return Ok(());
-    }
-    let command = Park { payment_intent: payment_intent.to_owned(), reversal: fact.reversal };
-    Ok(deployment.stubs.as_system(&Shard::of(payment_intent)).send(command).await?)
 }
 
 pub(crate) async fn record(deployment: &Deployment, unclaimed: Unclaimed) -> Result<()> {

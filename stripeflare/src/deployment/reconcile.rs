@@ -8,6 +8,7 @@ use std::str::FromStr;
 use stripeflare_core::aggregate::{Due, Sweep, Track};
 use stripeflare_core::clock::now;
 use stripeflare_core::protocol::aggregate::{NotAgain, ReadDue, ReadSweep, Swept, ToJudge, TryAgain, Unknown};
+use stripeflare_core::protocol::directory::Place;
 use stripeflare_core::protocol::{Aggregate, Command};
 use stripeflare_core::stripe::{CheckoutSession, Verdict, session_key};
 use worker::Env;
@@ -322,15 +323,16 @@ impl Run<'_> {
                 self.done.unclaimed += 1;
             }
             Verdict::Credit(credit) => {
-                // They wait in the directory for the credit, so that nothing which fails between can lose them.
-                if let Some(payment_intent) = &credit.payment_intent {
-                    for fact in self.api.reversals_of(payment_intent).await? {
-                        payments::park(self.deployment, payment_intent, fact).await?;
-                        self.done.reversals += 1;
-                    }
-                }
+                let facts = match &credit.payment_intent {
+                    Some(payment_intent) => self.api.reversals_of(payment_intent).await?,
+                    None => Vec::new(),
+                };
+                self.done.reversals += facts.len() as u32;
                 payments::keep_currency(self.deployment).await?;
-                self.deployment.stubs.credit(credit.into()).await?;
+                let ours = facts.into_iter().filter(|fact| fact.currency == self.deployment.config.currency);
+                let reversals = ours.map(|fact| fact.reversal).collect();
+                // They go with the credit, so that nothing which fails between can lose them.
+                self.deployment.stubs.credit(Place { credit: credit.into(), reversals }).await?;
                 self.done.credited += 1;
             }
         }

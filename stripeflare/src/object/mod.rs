@@ -4,9 +4,9 @@ mod alarm;
 mod cards;
 mod class;
 mod credit;
-mod logins;
 mod storage;
 mod stubs;
+mod telling;
 
 pub use class::{Object, extend_durable_object};
 pub(crate) use stubs::{ObjectError, Sender, Stubs, read};

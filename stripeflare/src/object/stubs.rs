@@ -10,7 +10,7 @@ use stripeflare_core::account::{Denied, Ending};
 use stripeflare_core::bytes::{self, Unreadable};
 use stripeflare_core::identity::{AccountId, Proof, Token};
 use stripeflare_core::protocol::codec::{Back, PROTOCOL};
-use stripeflare_core::protocol::{Address, AnyCommand, Command, Envelope, NotDone, codec};
+use stripeflare_core::protocol::{Address, AnyCommand, Command, Envelope, NotDone, codec, object_name};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use worker::{Delay, Env};
@@ -115,6 +115,14 @@ impl Stubs {
         Sender { stubs: self, to, token: None }
     }
 
+    /// To the object of this local name; answers the reply's bytes.
+    pub(super) async fn carry(&self, to: &str, envelope: &Envelope) -> Result<Vec<u8>, ObjectError> {
+        let livemode = self.livemode.ok_or_else(|| ObjectError::Failed("an object that forgot its mode".into()))?;
+        let answer = self.deliver(&object_name(to, self.version, livemode), envelope).await?;
+        let reply = codec::read_answer(&answer).map_err(|Unreadable| unreadable())??;
+        Ok(reply.to_vec())
+    }
+
     /// Sends again in the form of the release before, if the object still runs that.
     async fn deliver(&self, name: &str, envelope: &Envelope) -> Result<Vec<u8>, ObjectError> {
         let mut number = PROTOCOL.number();
@@ -180,11 +188,7 @@ impl<A: Address> Sender<'_, A> {
     /// A command and endings that go with it; answers the reply's bytes.
     pub(crate) async fn ask(self, command: AnyCommand, endings: Vec<Ending>) -> Result<Vec<u8>, ObjectError> {
         let Self { stubs, to, token } = self;
-        let livemode = stubs.livemode.ok_or_else(|| ObjectError::Failed("an object that forgot its mode".into()))?;
-        let envelope = Envelope { endings, token, command };
-        let answer = stubs.deliver(&to.name(stubs.version, livemode), &envelope).await?;
-        let reply = codec::read_answer(&answer).map_err(|Unreadable| unreadable())??;
-        Ok(reply.to_vec())
+        stubs.carry(&to.local_name(), &Envelope { endings, token, command }).await
     }
 }
 

@@ -30,11 +30,6 @@ impl Places {
             rows(sql, "SELECT payment_intent, fact FROM parked", |row| Ok((row.get(0)?, row.get(1)?)))?;
         self.parked.extend(parked.iter().map(|(payment_intent, _)| payment_intent.clone()));
         audit.parked.extend(parked);
-        let contested =
-            "SELECT session FROM sessions WHERE other_mark IS NOT NULL AND account IS NOT NULL AND told = 0";
-        for session in rows(sql, contested, |row| row.get::<_, String>(0))? {
-            audit.unfinished(&session, "is contested, and its accounts have yet to hear of it");
-        }
         let select = "SELECT identity, account, claim FROM owners";
         for (card, owner) in rows(sql, select, |row| Ok((row.get::<_, String>(0)?, (row.get(1)?, row.get(2)?))))? {
             if self.owners.insert(card.clone(), owner).is_some() {

@@ -18,12 +18,13 @@ use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Result;
+use rusqlite::Connection;
 
 use self::account::Account;
 use self::across::across;
 use self::aggregate::Aggregate;
 use self::directory::Places;
-use self::files::{Role, files, open};
+use self::files::{Role, files, open, rows};
 
 /// The largest amount, in ten-thousandths of a cent.
 const MAX_UNITS: i64 = (1 << 53) - 1;
@@ -44,6 +45,8 @@ pub struct Audit {
     pub places: usize,
     /// Reversals that wait for their payment: the payment and the fact.
     pub parked: Vec<(String, String)>,
+    /// Messages that objects have yet to tell each other: to whom, and the bytes.
+    pub outgoing: Vec<(String, Vec<u8>)>,
     /// Money that was credited to nobody: amount in the currency's smallest unit, currency and reason.
     pub unclaimed: Vec<(i64, String, String)>,
     /// What must not be, at any moment.
@@ -140,7 +143,11 @@ fn accounts(folder: &Path, audit: &mut Audit) -> Result<BTreeMap<String, Account
     for file in files(folder)? {
         // What cannot be opened is named once, by `others`.
         let Ok((sql, Role::Account)) = open(&file) else { continue };
-        match sql.unchecked_transaction().and_then(|sql| Account::read(&sql)) {
+        let read = sql.unchecked_transaction().and_then(|sql| {
+            outgoing(&sql, &file, audit)?;
+            Account::read(&sql)
+        });
+        match read {
             Ok((account, unreadable)) => {
                 for what in unreadable {
                     audit.violation(&account.id, what);
@@ -162,6 +169,9 @@ fn others(folder: &Path, audit: &mut Audit) -> Result<(Places, Aggregate)> {
     for file in files(folder)? {
         let read = open(&file).and_then(|(sql, role)| {
             let sql = sql.unchecked_transaction()?;
+            if matches!(role, Role::Directory | Role::Aggregate) {
+                outgoing(&sql, &file, audit)?;
+            }
             match role {
                 Role::Account => {}
                 Role::Empty => audit.empty += 1,
@@ -184,6 +194,16 @@ fn others(folder: &Path, audit: &mut Audit) -> Result<(Places, Aggregate)> {
         }
     }
     Ok((places, aggregate))
+}
+
+/// What an object has yet to tell others.
+fn outgoing(sql: &Connection, file: &Path, audit: &mut Audit) -> rusqlite::Result<()> {
+    let select = "SELECT recipient, message, id FROM outgoing";
+    for (message, id) in rows(sql, select, |row| Ok(((row.get(0)?, row.get(1)?), row.get::<_, String>(2)?)))? {
+        audit.unfinished(&name(file), format!("{} has yet to hear of {id}", message.0));
+        audit.outgoing.push(message);
+    }
+    Ok(())
 }
 
 fn name(file: &Path) -> String {

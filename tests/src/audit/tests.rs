@@ -14,9 +14,10 @@ const NEVER: i64 = i64::MAX;
 const USERS: &str = "CREATE TABLE users (account_id TEXT, revision INTEGER, sent_revision INTEGER, balance INTEGER,
     frozen INTEGER, holds TEXT, usage TEXT, registered_at INTEGER);";
 const ACCOUNT: &str = "CREATE TABLE meta (key, value);
+    CREATE TABLE outgoing (id TEXT, recipient TEXT, message BLOB);
     CREATE TABLE entries (key TEXT, at INTEGER, kind TEXT, amount INTEGER, balance INTEGER, detail TEXT);
     CREATE TABLE payments (key TEXT, payment_intent TEXT, amount INTEGER, taken INTEGER, frozen INTEGER, paid INTEGER,
-        to_account TEXT, moved INTEGER DEFAULT 0, reversed_before INTEGER, revision INTEGER DEFAULT 1, told INTEGER DEFAULT 0);
+        to_account TEXT, moved INTEGER DEFAULT 0, reversed_before INTEGER, revision INTEGER DEFAULT 1);
     CREATE TABLE moved_in (payment TEXT, from_account TEXT, moved INTEGER, taken INTEGER, frozen INTEGER);
     CREATE TABLE idempotency (key TEXT, hold TEXT);
     CREATE TABLE answers (hold TEXT, size INTEGER);
@@ -26,11 +27,12 @@ const ACCOUNT: &str = "CREATE TABLE meta (key, value);
     CREATE TABLE cards (id TEXT, label TEXT, payment TEXT, claim INTEGER, state TEXT);
     CREATE TABLE disowned (payment TEXT);";
 const DIRECTORY: &str = "CREATE TABLE meta (key, value);
+    CREATE TABLE outgoing (id TEXT, recipient TEXT, message BLOB);
     CREATE TABLE places (payment_intent TEXT, account TEXT);
     CREATE TABLE parked (payment_intent TEXT, at INTEGER, fact TEXT);
-    CREATE TABLE sessions (session TEXT, other_mark TEXT, account TEXT, told INTEGER);
     CREATE TABLE owners (identity TEXT, account TEXT, claim INTEGER);";
 const AGGREGATE: &str = "CREATE TABLE meta (key, value);
+    CREATE TABLE outgoing (id TEXT, recipient TEXT, message BLOB);
     CREATE TABLE all_payments (key TEXT, account_id TEXT, payment_intent TEXT, amount INTEGER, taken INTEGER,
         frozen INTEGER);
     CREATE TABLE all_usage (day INTEGER, route TEXT, account_id TEXT, calls INTEGER, amount INTEGER);
@@ -122,7 +124,7 @@ fn good() -> Disk {
             "INSERT INTO users VALUES ('cyd', 7, 7, 15, 10, '[]', '[]', 3);
             INSERT INTO entries VALUES ('credit:{{0}}{{0}}', {at}, 'credit', 40, 40, 'pi_g'),
                 ('moved:{{0}}{{0}}', {at}, 'moved', -25, 15, 'bob');
-            INSERT INTO payments VALUES ('{{0}}{{0}}', 'pi_g', 40, 5, 10, 40, 'bob', 25, 10, 8, 8);
+            INSERT INTO payments VALUES ('{{0}}{{0}}', 'pi_g', 40, 5, 10, 40, 'bob', 25, 10, 8);
             INSERT INTO reversals VALUES ('dispute:dp_2', '{{0}}{{0}}', 10, 0, 0),
                 ('refund:re_3', '{{0}}{{0}}', 5, 5, 1);
             INSERT INTO disowned VALUES ('{{0}}{{0}}');"
@@ -301,6 +303,7 @@ violations! {
     a_card_of_no_state: "bob", "UPDATE cards SET state = 'lent'" => "is lent";
     a_card_by_a_disowned_payment: "bob", "INSERT INTO disowned VALUES ('{b}')" => "that was disowned";
     a_card_of_two_shards: "other_shard", "INSERT INTO owners VALUES ('card', 'ada', 1)" => "of two shards";
+    a_reversal_that_waits_for_a_payment_that_is_there: "shard", "INSERT INTO parked VALUES ('pi_a', 1, '{}')" => "a reversal waits";
     a_second_aggregate: "third", &[USERS, AGGREGATE].concat() => "second aggregate";
 }
 
@@ -359,14 +362,17 @@ fn what_is_under_way_is_unfinished_and_no_violation() {
     for (object, harm, says) in [
         ("shard", "DELETE FROM places WHERE payment_intent = 'pi_a'", "the directory does not know pi_a"),
         ("shard", "INSERT INTO places VALUES ('pi_y', 'ada')", "which nobody credited"),
-        ("shard", "INSERT INTO parked VALUES ('pi_a', 1, '{}')", "a reversal waits"),
         ("ada", "UPDATE users SET revision = 6", "has revision 5 of 6"),
         ("aggregate", "UPDATE unclaimed SET key = '{a}' WHERE key = '{d}'", "credited and unclaimed"),
         ("aggregate", "UPDATE unclaimed SET assigned_to = 'ada' WHERE key = '{d}'", "assigned and not credited"),
         ("aggregate", "UPDATE unclaimed SET done = 0 WHERE key = '{c}'", "not yet done with"),
         ("aggregate", "INSERT INTO users VALUES ('eve', 1, 0, 0, 0, '[]', '[]', 1)", "no object is it"),
-        ("shard", "INSERT INTO sessions VALUES ('s', 'mark', 'ada', 0)", "have yet to hear of it"),
-        ("cyd", "UPDATE payments SET told = 7", "has yet to hear of the payment"),
+        (
+            "shard",
+            "INSERT INTO outgoing VALUES ('disown:s', 'user-ada', x'01')",
+            "user-ada has yet to hear of disown:s",
+        ),
+        ("aggregate", "INSERT INTO outgoing VALUES ('place:s', 'directory-1', x'01')", "has yet to hear of place:s"),
         ("bob", "UPDATE cards SET state = 'claiming'", "visa is claiming still"),
         ("bob", "UPDATE cards SET claim = 2", "the directory has it at bob"),
         ("shard", "DELETE FROM owners", "the directory has it at nobody"),

@@ -12,6 +12,7 @@ use crate::clock::Millis;
 use crate::error::WalletError;
 use crate::identity::{AccountId, Proof};
 use crate::money::{Cents, units};
+use crate::protocol::outgoing::tell;
 use crate::protocol::{AnyCommand, Command, NotDone, Object, Right, Stats, codec};
 use crate::read_only_sql::Table;
 use crate::schema::keep_currency;
@@ -177,8 +178,11 @@ fn carry_out(
     command.run(wallet, object)
 }
 
-/// Writes the row, and sees to it that the aggregate will hear of it and that reports of dead streams are charged.
-fn save(object: &dyn Object, wallet: Wallet<'_>) -> Result<(), WalletError> {
+/// Writes the row, and sees to it that others hear of what changed and that reports of dead streams are charged.
+fn save(object: &dyn Object, mut wallet: Wallet<'_>) -> Result<(), WalletError> {
+    for (to, moved) in wallet.moves_to_tell()? {
+        tell(object, format!("moved:{}", moved.payment), &to, moved)?;
+    }
     let account = wallet.save()?;
     if account.is_unsent() {
         object.ring_soon()?;
@@ -187,6 +191,13 @@ fn save(object: &dyn Object, wallet: Wallet<'_>) -> Result<(), WalletError> {
         object.ring_by(at)?;
     }
     Ok(())
+}
+
+/// A payment's other account, asked by the alarm, does not take what moved.
+pub(super) fn move_refused(object: &dyn Object, moved: &MovedPayment, now: Millis) -> Result<(), WalletError> {
+    let Some(mut wallet) = object.existing(now)? else { return Ok(()) };
+    wallet.refused_move(&moved.payment)?;
+    save(object, wallet)
 }
 
 /// Nothing beside the endings.

@@ -1,23 +1,17 @@
-//! What an object does later: it charges for streams that died, tells the aggregate of changes and forgets what is old.
+//! What an object does later: it charges for streams that died, tells others of changes and forgets what is old.
 
 pub(super) mod plan;
 
 use stripeflare_core::account::{Snapshot, Wallet};
 use stripeflare_core::clock::now;
 use stripeflare_core::error::WalletError;
-use stripeflare_core::protocol::account::Reverse;
 use stripeflare_core::protocol::aggregate::Mirror;
 use stripeflare_core::protocol::{Aggregate, Object};
 use stripeflare_core::schema::remember;
-use stripeflare_core::sql::SqlError;
-use stripeflare_core::tables::Role;
-use stripeflare_core::{aggregate, directory};
 
 use crate::object::alarm::plan::{FLUSH_MS, Next, Plan, Work};
 use crate::object::class::Inner;
 
-/// What one ring does at most of each work.
-const BATCH: i64 = 20;
 impl Inner {
     /// One bounded batch of it.
     async fn work(&self, work: Work) -> Result<Next, String> {
@@ -28,12 +22,9 @@ impl Inner {
             }),
             Work::CleanUp => self.in_account(|wallet| wallet.forget_answers()),
             Work::Cards => self.finish_cards().await,
-            Work::Moves => self.tell_moves().await,
-            Work::Contests => self.tell_contests().await,
             Work::Fold => self.in_account(|wallet| wallet.fold(stripeflare_core::account::FOLD_BATCH)),
             Work::Mirror => self.mirror().await,
-            Work::Unpark => self.unpark().await,
-            Work::Assign => self.assign().await,
+            Work::Tell => self.tell().await,
         }
     }
 
@@ -92,50 +83,8 @@ impl Inner {
         self.transaction(acknowledge)
     }
 
-    async fn unpark(&self) -> Result<Next, String> {
-        let waiting = self.in_role(Role::Directory, || directory::left_behind(&self.storage, BATCH))?;
-        let mut next = Ok(next_batch(waiting.len()));
-        for left in waiting {
-            let (payment_intent, reversal) = (left.payment_intent.clone(), left.reversal.clone());
-            let command = Reverse { payment_intent, reversal };
-            // One that fails keeps no other waiting.
-            if let Err(error) = self.stubs.as_system(&left.account).send(command).await {
-                next = Err(error.to_string());
-                continue;
-            }
-            self.transaction(|| Ok(directory::arrived(&self.storage, &left)?))?;
-        }
-        next
-    }
-
-    async fn assign(&self) -> Result<Next, String> {
-        let assigned = self.in_role(Role::Aggregate, || aggregate::assigned(&self.storage, &self.currency, BATCH))?;
-        let mut next = Ok(next_batch(assigned.len()));
-        for credit in assigned {
-            if let Err(error) = self.stubs.credit_assigned(credit).await {
-                next = Err(error.to_string());
-            }
-        }
-        next
-    }
-
-    /// What waits in an object of this role; nothing in others.
-    pub(super) fn in_role<T>(
-        &self,
-        role: Role,
-        act: impl FnOnce() -> Result<Vec<T>, SqlError>,
-    ) -> Result<Vec<T>, String> {
-        let run = || if self.role()? == Some(role) { Ok::<_, WalletError>(act()?) } else { Ok(Vec::new()) };
-        self.transaction(run)
-    }
-
     fn unsent(&self) -> Result<Option<Box<Snapshot>>, WalletError> {
         let wallet = self.existing(now())?;
         Ok(wallet.map_or(Ok(None), |wallet| wallet.unsent())?.map(Box::new))
     }
-}
-
-/// More may wait behind a full batch.
-fn next_batch(found: usize) -> Next {
-    (found == BATCH as usize).then(now)
 }

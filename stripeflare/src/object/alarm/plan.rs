@@ -22,44 +22,26 @@ pub(in crate::object) enum Work {
     CleanUp,
     /// Finishes claims and releases of cards.
     Cards,
-    /// Tells other accounts of payments that moved there.
-    Moves,
-    /// In a directory shard: tells accounts that nobody logs in by a contested payment.
-    Contests,
     /// Folds old captures.
     Fold,
     /// Tells the aggregate what changed.
     Mirror,
-    /// In a directory shard: takes reversals to payments that have come meanwhile.
-    Unpark,
-    /// In the aggregate: credits what the operator assigned.
-    Assign,
+    /// Tells other objects what they are to hear.
+    Tell,
 }
 
 impl Work {
-    pub(in crate::object) const ALL: [Self; 9] = [
-        Self::Expire,
-        Self::CleanUp,
-        Self::Cards,
-        Self::Moves,
-        Self::Contests,
-        Self::Fold,
-        Self::Mirror,
-        Self::Unpark,
-        Self::Assign,
-    ];
+    pub(in crate::object) const ALL: [Self; 6] =
+        [Self::Expire, Self::CleanUp, Self::Cards, Self::Fold, Self::Mirror, Self::Tell];
 
     pub(in crate::object) const fn name(self) -> &'static str {
         match self {
             Self::Expire => "expire",
             Self::CleanUp => "clean up",
             Self::Cards => "cards",
-            Self::Moves => "moves",
-            Self::Contests => "contests",
             Self::Fold => "fold",
             Self::Mirror => "mirror",
-            Self::Unpark => "unpark",
-            Self::Assign => "assign",
+            Self::Tell => "tell",
         }
     }
 

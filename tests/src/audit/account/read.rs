@@ -129,8 +129,8 @@ impl Account {
         account.payments = rows(sql, "SELECT key, payment_intent, amount, taken, frozen FROM payments", Payment::read)?;
         let paid = rows(sql, "SELECT key, paid FROM payments", |row| Ok((row.get(0)?, row.get(1)?)))?;
         account.paid = paid.into_iter().collect();
-        let select = "SELECT key, to_account, moved, COALESCE(reversed_before, 0), revision <= told FROM payments
-            WHERE to_account IS NOT NULL";
+        let select = "SELECT key, to_account, moved, COALESCE(reversed_before, 0),
+            NOT EXISTS (SELECT 1 FROM outgoing WHERE id = 'moved:' || key) FROM payments WHERE to_account IS NOT NULL";
         account.moves = rows(sql, select, |row| {
             Ok(Move {
                 payment: row.get(0)?,
