@@ -86,6 +86,7 @@ const HOUSES: [House; 3] = [
             ("read_only_sql.rs", "SQL that only reads"),
             ("testing.rs", "a database in memory"),
             ("error.rs", "an error of ours"),
+            ("stored.rs", "values that tables have as bytes"),
             ("sql.rs", "values, rows, `trait Sql`"),
             ("bytes.rs", "values as bytes"),
             ("clock.rs", "time"),

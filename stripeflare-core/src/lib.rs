@@ -13,11 +13,13 @@ pub mod error;
 #[cfg(test)]
 mod histories;
 pub mod identity;
+
 pub mod money;
 pub mod protocol;
 pub mod read_only_sql;
 pub mod schema;
 pub mod sql;
+mod stored;
 pub mod stripe;
 pub mod tables;
 #[cfg(any(test, feature = "testing"))]

@@ -119,13 +119,6 @@ impl<I: Iterator<Item = Value>> Reader<I> {
         self.optional_text()?.ok_or_else(|| SqlError("NULL where a text belongs".into()))
     }
 
-    pub fn blob(&mut self) -> Result<Vec<u8>, SqlError> {
-        match self.0.next() {
-            Some(Value::Blob(bytes)) => Ok(bytes),
-            _ => Err(SqlError("something else where bytes belong".into())),
-        }
-    }
-
     pub fn optional_text(&mut self) -> Result<Option<String>, SqlError> {
         match self.0.next() {
             Some(Value::Text(text)) => Ok(Some(text)),

@@ -32,8 +32,8 @@ const USERS: &str = "CREATE TABLE users (
         sent_revision INTEGER NOT NULL DEFAULT 0,
         balance INTEGER NOT NULL DEFAULT 0,
         frozen INTEGER NOT NULL DEFAULT 0,
-        holds TEXT NOT NULL DEFAULT '[]',
-        usage TEXT NOT NULL DEFAULT '[]',
+        holds BLOB NOT NULL DEFAULT x'0100',
+        usage BLOB NOT NULL DEFAULT x'0100',
         kept_bytes INTEGER NOT NULL DEFAULT 0,
         name TEXT,
         email TEXT,
@@ -166,7 +166,7 @@ const DIRECTORY: &[&str] = &[
     "CREATE TABLE parked (
         payment_intent TEXT NOT NULL,
         at INTEGER NOT NULL,
-        fact TEXT NOT NULL,
+        fact BLOB NOT NULL,
         PRIMARY KEY (payment_intent, fact)
     ) WITHOUT ROWID",
     "CREATE TABLE notes (name TEXT PRIMARY KEY, at INTEGER NOT NULL, text TEXT NOT NULL) WITHOUT ROWID",
@@ -242,6 +242,6 @@ const AGGREGATE: &[&str] = &[
     "CREATE TABLE unclaimed_reversals (
         key TEXT PRIMARY KEY,
         payment_intent TEXT NOT NULL,
-        fact TEXT NOT NULL
+        fact BLOB NOT NULL
     ) WITHOUT ROWID",
 ];

@@ -124,7 +124,7 @@ async fn old_captures_are_folded_by_the_alarm() -> Result<()> {
     account.execute_batch(&format!(
         "UPDATE entries SET at = at - {days} * 86400000 WHERE kind IN ('capture', 'credit');
         UPDATE entries SET key = printf('%012x', at) || substr(key, 13) WHERE kind = 'capture';
-        UPDATE users SET usage = '[]'"
+        UPDATE users SET usage = x'0100'"
     ))?;
     drop(account);
     let aggregate = open(&world, "all_usage", OpenFlags::SQLITE_OPEN_READ_WRITE).unwrap();

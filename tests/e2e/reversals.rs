@@ -287,6 +287,7 @@ async fn a_payment_and_its_refund_that_could_not_be_carried_arrive_by_themselves
         world.send(request.body(body)).await.status
     };
     assert_eq!((deliver(&events[0]).await, world.balance(&customer).await), (200, 60.0));
+    assert!(audit_at_rest(world.disk(), DEADLINE).await?.outgoing.is_empty());
     let sql = intruder(&world, &customer)?;
     let fails = "CREATE TRIGGER fails BEFORE UPDATE OF balance ON users BEGIN SELECT RAISE(ABORT, 'on purpose'); END";
     sql.execute_batch(fails)?;

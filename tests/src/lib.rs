@@ -5,6 +5,7 @@ pub mod browser;
 pub mod dice;
 pub mod imports;
 pub mod secrets;
+mod stored;
 pub mod traffic;
 pub mod visitor;
 mod world;

@@ -15,6 +15,8 @@ use reqwest::{Client, Method, RequestBuilder};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::stored::Stored;
+
 /// No request may take longer, whatever happens to it.
 pub const DEADLINE: Duration = Duration::from_secs(30);
 
@@ -275,10 +277,10 @@ impl World {
         tokio::time::timeout(DEADLINE, wait).await.expect("every hold ends");
     }
 
-    fn open_holds(&self, customer: &Customer) -> i64 {
+    fn open_holds(&self, customer: &Customer) -> u64 {
         self.account_database(customer)
-            .and_then(|sql| Ok(sql.query_row("SELECT json_array_length(holds) FROM users", [], |row| row.get(0))?))
-            .unwrap_or_default()
+            .and_then(|sql| Ok(sql.query_row("SELECT holds FROM users", [], |row| row.get::<_, Vec<u8>>(0))?))
+            .map_or(0, |holds| Stored::new(&holds).and_then(|mut holds| holds.count()).expect("holds"))
     }
 
     /// The account's SQLite file, read from the side.

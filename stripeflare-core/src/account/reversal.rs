@@ -27,7 +27,6 @@ pub struct Reversal {
     /// When Stripe said so, in seconds.
     pub at: i64,
     /// Whoever paid had no right to: a dispute over fraud, or one that was lost. What the payment claimed is no longer claimed.
-    #[serde(default)]
     pub disowned: bool,
 }
 

@@ -7,6 +7,7 @@ use crate::identity::AccountId;
 use crate::money::{Cents, units};
 use crate::schema::Schema;
 use crate::sql::{Reader, Row, SqlError, Value};
+use crate::stored::{store, stored};
 
 /// One row of `users`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -56,8 +57,8 @@ impl AccountRow {
             sent_revision: row.integer()?,
             balance: row.cents()?,
             frozen: row.cents()?,
-            holds: json(&row.text()?, "users.holds")?,
-            usage: json(&row.text()?, "users.usage")?,
+            holds: stored("users.holds", &row.blob()?)?,
+            usage: stored("users.usage", &row.blob()?)?,
             kept_bytes: row.integer()?,
             name: row.optional_text()?,
             email: row.optional_text()?,
@@ -115,15 +116,10 @@ impl AccountRow {
     }
 
     pub(crate) fn usage_value(&self) -> Value {
-        Value::Text(serde_json::to_string(&self.usage).expect("totals are plain JSON"))
+        store(&self.usage)
     }
 
     pub(crate) fn holds_value(&self) -> Value {
-        // A vector of plain fields has no way to fail.
-        Value::Text(serde_json::to_string(&self.holds).expect("holds are plain JSON"))
+        store(&self.holds)
     }
-}
-
-fn json<T: serde::de::DeserializeOwned>(text: &str, column: &str) -> Result<T, SqlError> {
-    serde_json::from_str(text).map_err(|error| SqlError(format!("{column}: {error}")))
 }

@@ -7,6 +7,7 @@ use crate::clock::Millis;
 use crate::identity::AccountId;
 use crate::money::{Cents, units};
 use crate::sql::{Reader, Row, Sql, SqlError};
+use crate::stored::{store, stored};
 
 /// One payment that nobody was credited for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -92,9 +93,8 @@ pub fn reversed(sql: &dyn Sql, payment_intent: &str, fact: &Reversal) -> Result<
     if known.is_some_and(|known| !fact.is_newer_than(&known)) {
         return Ok(());
     }
-    let text = serde_json::to_string(fact).expect("a reversal is plain JSON");
     let insert = "INSERT OR REPLACE INTO unclaimed_reversals (key, payment_intent, fact) VALUES (?, ?, ?)";
-    sql.run(insert, &[key.into(), payment_intent.into(), text.into()])?;
+    sql.run(insert, &[key.into(), payment_intent.into(), store(fact)])?;
     let taken = |fact: &Reversal| i128::from(fact.taken.units()) / 10_000;
     let back: i128 = reversals_where(sql, "payment_intent", payment_intent)?.iter().map(taken).sum();
     // More than a column holds is more than was paid, too.
@@ -108,10 +108,7 @@ pub fn reversed(sql: &dyn Sql, payment_intent: &str, fact: &Reversal) -> Result<
 
 fn reversals_where(sql: &dyn Sql, column: &'static str, value: &str) -> Result<Vec<Reversal>, SqlError> {
     let select = format!("SELECT fact FROM unclaimed_reversals WHERE {column} = ? ORDER BY key");
-    let read = |row: Row| {
-        let fact = Reader::new(row).text()?;
-        serde_json::from_str(&fact).map_err(|error| SqlError(format!("unclaimed_reversals.fact: {error}")))
-    };
+    let read = |row: Row| stored("unclaimed_reversals.fact", &Reader::new(row).blob()?);
     sql.run(&select, &[value.into()])?.into_iter().map(read).collect()
 }
 

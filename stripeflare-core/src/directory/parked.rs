@@ -3,12 +3,13 @@
 use crate::account::Reversal;
 use crate::clock::Millis;
 use crate::sql::{Reader, Row, Sql, SqlError};
+use crate::stored::{store, stored};
 
 /// How long a reversal waits for its payment: 30 days. Most of those that wait belong to other products' payments.
 pub(super) const PARKED_MS: Millis = 30 * 24 * 60 * 60 * 1_000;
 
 fn read(row: Row) -> Result<Reversal, SqlError> {
-    serde_json::from_str(&Reader::new(row).text()?).map_err(|error| SqlError(format!("parked.fact: {error}")))
+    stored("parked.fact", &Reader::new(row).blob()?)
 }
 
 /// Those of a payment.
@@ -20,9 +21,8 @@ pub fn waiting(sql: &dyn Sql, payment_intent: &str) -> Result<Vec<Reversal>, Sql
 /// Keeps a reversal until its payment has its place.
 pub(super) fn park(sql: &dyn Sql, payment_intent: &str, reversal: &Reversal, now: Millis) -> Result<(), SqlError> {
     sql.run("DELETE FROM parked WHERE at < ?", &[(now - PARKED_MS).into()])?;
-    let fact = serde_json::to_string(reversal).expect("a reversal is plain JSON");
     let insert = "INSERT INTO parked (payment_intent, at, fact) VALUES (?, ?, ?) ON CONFLICT DO NOTHING";
-    sql.run(insert, &[payment_intent.into(), now.into(), fact.into()])?;
+    sql.run(insert, &[payment_intent.into(), now.into(), store(reversal)])?;
     Ok(())
 }
 

@@ -86,7 +86,7 @@ fn report() -> Report {
     Report { amount: Cents::from_units(12), detail: text("GET /") }
 }
 
-fn row() -> AccountRow {
+pub(super) fn row() -> AccountRow {
     AccountRow {
         id: id(),
         registered_at: 1_800_000_000_000,
@@ -149,7 +149,7 @@ fn over_cap(cap: Cap) -> Short {
     Short::TokenCap { cap, limit: Cents::new(9), left: Cents::new(1) }
 }
 
-fn reversal(kind: Kind) -> Reversal {
+pub(super) fn reversal(kind: Kind) -> Reversal {
     Reversal {
         kind,
         id: text("re_1"),

@@ -43,7 +43,7 @@ pub struct Audit {
     pub aggregates: usize,
     /// Payments that the directory knows.
     pub places: usize,
-    /// Reversals that wait for their payment: the payment and the fact.
+    /// Reversals that wait for their payment: the payment and which, as `refund:re_…`.
     pub parked: Vec<(String, String)>,
     /// Messages that objects have yet to tell each other: to whom, and the bytes.
     pub outgoing: Vec<(String, Vec<u8>)>,

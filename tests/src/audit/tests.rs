@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rusqlite::Connection;
+use serde_json::Value;
 
+use super::files::rows;
 use super::{Audit, DAY_MS, accounts, across, audit, others};
 
 const DAY: i64 = 20_000;
@@ -61,8 +63,78 @@ impl Disk {
     }
 
     fn audit(&self) -> Audit {
+        self.store();
         audit(self.0.path()).unwrap()
     }
+
+    /// What wallets store as bytes is written as JSON until then, which is easier to harm.
+    fn store(&self) {
+        for object in ["ada", "bob", "cyd"] {
+            let sql = self.sql(object);
+            let read = "SELECT rowid, holds, usage FROM users WHERE typeof(holds) = 'text'";
+            let rows: Vec<(i64, String, String)> =
+                rows(&sql, read, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap();
+            for (row, holds, usage) in rows {
+                let parameters = (stored(&holds, hold), stored(&usage, total), row);
+                sql.execute("UPDATE users SET holds = ?, usage = ? WHERE rowid = ?", parameters).unwrap();
+            }
+        }
+    }
+}
+
+/// An array as bytes; what a value does not have makes it unreadable.
+fn stored(json: &str, write: fn(&Value, &mut Vec<u8>) -> Option<()>) -> Vec<u8> {
+    let list = serde_json::from_str::<Value>(json).unwrap();
+    let list = list.as_array().unwrap();
+    let mut bytes = vec![1];
+    count(list.len() as u64, &mut bytes);
+    for value in list {
+        let _ = write(value, &mut bytes);
+    }
+    bytes
+}
+
+fn count(mut count: u64, bytes: &mut Vec<u8>) {
+    while count >= 0x80 {
+        bytes.push(count as u8 | 0x80);
+        count >>= 7;
+    }
+    bytes.push(count as u8);
+}
+
+fn number(value: &Value, bytes: &mut Vec<u8>) -> Option<()> {
+    let number = value.as_i64()?;
+    count((number << 1 ^ number >> 63) as u64, bytes);
+    Some(())
+}
+
+fn text(value: &Value, bytes: &mut Vec<u8>) -> Option<()> {
+    let text = value.as_str()?;
+    count(text.len() as u64, bytes);
+    bytes.extend(text.as_bytes());
+    Some(())
+}
+
+fn hold(value: &Value, bytes: &mut Vec<u8>) -> Option<()> {
+    text(&value["id"], bytes)?;
+    number(&value["amount"], bytes)?;
+    number(&value["expires_at"], bytes)?;
+    // No token.
+    bytes.push(0);
+    let report = &value["reported"];
+    bytes.push((!report.is_null()).into());
+    if !report.is_null() {
+        number(&report["amount"], bytes)?;
+        text(&report["detail"], bytes)?;
+    }
+    Some(())
+}
+
+fn total(value: &Value, bytes: &mut Vec<u8>) -> Option<()> {
+    number(&value["day"], bytes)?;
+    text(&value["route"], bytes)?;
+    count(value["calls"].as_u64()?, bytes);
+    number(&value["amount"], bytes)
 }
 
 /// Three accounts: one of calls, one of a refund, a dispute, an overdraft and a card, and one whose payment moved to that.
@@ -136,7 +208,7 @@ fn good() -> Disk {
     );
     disk.run(
         "other_shard",
-        "INSERT INTO places VALUES ('pi_c', 'bob'), ('pi_g', 'cyd'), ('pi_h', 'bob'); INSERT INTO parked VALUES ('pi_x', 1, '{}')",
+        "INSERT INTO places VALUES ('pi_c', 'bob'), ('pi_g', 'cyd'), ('pi_h', 'bob'); INSERT INTO parked VALUES ('pi_x', 1, x'01000472655f78')",
     );
     disk.run(
         "aggregate",
@@ -303,7 +375,8 @@ violations! {
     a_card_of_no_state: "bob", "UPDATE cards SET state = 'lent'" => "is lent";
     a_card_by_a_disowned_payment: "bob", "INSERT INTO disowned VALUES ('{b}')" => "that was disowned";
     a_card_of_two_shards: "other_shard", "INSERT INTO owners VALUES ('card', 'ada', 1)" => "of two shards";
-    a_reversal_that_waits_for_a_payment_that_is_there: "shard", "INSERT INTO parked VALUES ('pi_a', 1, '{}')" => "a reversal waits";
+    a_reversal_that_waits_for_a_payment_that_is_there: "shard", "INSERT INTO parked VALUES ('pi_a', 1, x'01000472655f78')" => "a reversal waits";
+    a_reversal_that_cannot_be_read: "shard", "INSERT INTO parked VALUES ('pi_z', 1, x'01')" => "cannot be read";
     a_second_aggregate: "third", &[USERS, AGGREGATE].concat() => "second aggregate";
 }
 
@@ -395,6 +468,7 @@ fn what_is_under_way_is_unfinished_and_no_violation() {
 #[test]
 fn an_aggregate_that_begins_to_exist_meanwhile_is_read() {
     let disk = good();
+    disk.store();
     let folder = disk.0.path();
     let (aggregate, elsewhere) = (folder.join("aggregate.sqlite"), folder.join("aggregate.later"));
     std::fs::rename(&aggregate, &elsewhere).unwrap();

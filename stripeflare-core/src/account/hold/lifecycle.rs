@@ -340,7 +340,7 @@ mod tests {
         let after = NOW + 60_000 + DELIVERY_MS;
         at(&sql, after, |wallet| wallet.expire().unwrap());
         assert_eq!(state(&sql, after), (Cents::new(10), Cents::new(10)));
-        assert_eq!(sql.run("SELECT holds FROM users", &[]).unwrap(), [["[]".into()]]);
+        assert_eq!(sql.run("SELECT holds FROM users", &[]).unwrap(), [[Value::Blob(vec![1, 0])]]);
     }
 
     /// A try that was given up may arrive after another one was answered, and its hold has ended.

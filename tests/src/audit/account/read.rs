@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, Row};
-use serde_json::Value;
 
 use super::{Account, Card, Columns, Entry, Hold, IdempotencyKey, Move, MovedIn, Payment, Reversal, Token};
 use crate::audit::files::rows;
+use crate::stored::Stored;
 
 impl Payment {
     /// From `key, payment_intent, amount, taken, frozen`.
@@ -21,27 +21,15 @@ impl Payment {
     }
 }
 
-/// An array of JSON objects, read one by one; `None` where one is not as it should be.
-fn list<T>(text: &str, read: impl Fn(&Value) -> Option<T>) -> Option<Vec<T>> {
-    serde_json::from_str::<Value>(text).ok()?.as_array()?.iter().map(read).collect()
+fn hold(stored: &mut Stored<'_>) -> Option<Hold> {
+    let (id, amount, expires_at) = (stored.text()?, stored.number()?, stored.number()?);
+    let _token = stored.optional(Stored::text)?;
+    let report = stored.optional(|report| Some((report.number()?, report.text()?)))?;
+    Some(Hold { id, amount, expires_at, reported: report.map(|(amount, _)| amount) })
 }
 
-fn hold(value: &Value) -> Option<Hold> {
-    let number = |field: &str| value[field].as_i64();
-    let reported = match &value["reported"] {
-        Value::Null => None,
-        report => {
-            report["detail"].as_str()?;
-            Some(report["amount"].as_i64()?)
-        }
-    };
-    let id = value["id"].as_str()?.to_owned();
-    Some(Hold { id, amount: number("amount")?, expires_at: number("expires_at")?, reported })
-}
-
-fn usage(value: &Value) -> Option<((i64, String), (i64, i64))> {
-    let number = |field: &str| value[field].as_i64();
-    Some(((number("day")?, value["route"].as_str()?.to_owned()), (number("calls")?, number("amount")?)))
+fn usage(stored: &mut Stored<'_>) -> Option<((i64, String), (i64, i64))> {
+    Some(((stored.number()?, stored.text()?), (stored.count()?.try_into().ok()?, stored.number()?)))
 }
 
 /// The application's columns of each row.
@@ -81,9 +69,9 @@ impl Account {
         let mut unreadable = Vec::new();
         let select = "SELECT account_id, balance, frozen, revision, sent_revision, holds, usage FROM users";
         let users = rows(sql, select, |row| {
-            let (holds, counted): (String, String) = (row.get(5)?, row.get(6)?);
-            let holds = list(&holds, hold);
-            let counted = list(&counted, usage);
+            let (holds, counted): (Vec<u8>, Vec<u8>) = (row.get(5)?, row.get(6)?);
+            let holds = Stored::whole(&holds, |stored| stored.list(hold));
+            let counted = Stored::whole(&counted, |stored| stored.list(usage));
             for (what, wrong) in [("holds", holds.is_none()), ("usage", counted.is_none())] {
                 if wrong {
                     unreadable.push(format!("its {what} cannot be read"));

@@ -1,19 +1,18 @@
-//! Reads values that a table keeps as bytes. It shares no code with the wallet.
+//! Reads values that a table has as bytes. It shares no code with the wallet.
 
 /// What is left to be read. Each answers `None` where it is not as it should be.
-pub struct Kept<'a>(&'a [u8]);
+pub(crate) struct Stored<'a>(&'a [u8]);
 
-impl<'a> Kept<'a> {
+impl<'a> Stored<'a> {
     /// Behind the number of the form, which is one.
-    #[must_use]
-    pub fn new(bytes: &'a [u8]) -> Option<Self> {
+    pub(crate) fn new(bytes: &'a [u8]) -> Option<Self> {
         bytes.strip_prefix(&[1]).map(Self)
     }
 
     /// Reads a whole value, with nothing behind it.
-    pub fn whole<T>(bytes: &'a [u8], read: impl FnOnce(&mut Self) -> Option<T>) -> Option<T> {
-        let mut kept = Self::new(bytes)?;
-        read(&mut kept).filter(|_| kept.0.is_empty())
+    pub(crate) fn whole<T>(bytes: &'a [u8], read: impl FnOnce(&mut Self) -> Option<T>) -> Option<T> {
+        let mut stored = Self::new(bytes)?;
+        read(&mut stored).filter(|_| stored.0.is_empty())
     }
 
     fn byte(&mut self) -> Option<u8> {
@@ -23,7 +22,7 @@ impl<'a> Kept<'a> {
     }
 
     /// A number that is never negative, seven bits a byte, the last ones first.
-    pub fn count(&mut self) -> Option<u64> {
+    pub(crate) fn count(&mut self) -> Option<u64> {
         let mut count = 0;
         for shift in (0..64).step_by(7) {
             let byte = self.byte()?;
@@ -36,13 +35,13 @@ impl<'a> Kept<'a> {
     }
 
     /// A number whose last bit says that it is negative.
-    pub fn number(&mut self) -> Option<i64> {
+    pub(crate) fn number(&mut self) -> Option<i64> {
         let count = self.count()?;
         Some((count >> 1) as i64 ^ -((count & 1) as i64))
     }
 
     /// A text behind its length.
-    pub fn text(&mut self) -> Option<String> {
+    pub(crate) fn text(&mut self) -> Option<String> {
         let length = usize::try_from(self.count()?).ok()?;
         let (text, rest) = self.0.split_at_checked(length)?;
         self.0 = rest;
@@ -50,7 +49,7 @@ impl<'a> Kept<'a> {
     }
 
     /// Behind a byte that says whether it is there.
-    pub fn optional<T>(&mut self, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<Option<T>> {
+    pub(crate) fn optional<T>(&mut self, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<Option<T>> {
         match self.byte()? {
             0 => Some(None),
             1 => read(self).map(Some),
@@ -59,7 +58,7 @@ impl<'a> Kept<'a> {
     }
 
     /// Behind how many there are.
-    pub fn list<T>(&mut self, read: impl Fn(&mut Self) -> Option<T>) -> Option<Vec<T>> {
+    pub(crate) fn list<T>(&mut self, read: impl Fn(&mut Self) -> Option<T>) -> Option<Vec<T>> {
         let count = self.count()?;
         (0..count).map(|_| read(self)).collect()
     }
@@ -72,8 +71,8 @@ mod tests {
     #[test]
     fn numbers_texts_and_lists_are_read_to_their_end() {
         let bytes = [1, 2, 0xac, 0x02, 0x03, 1, 2, b'o', b'k', 0x80, 0x01, 0x00, 0];
-        let item = |kept: &mut Kept<'_>| Some((kept.count()?, kept.number()?, kept.optional(Kept::text)?));
-        let read = |bytes: &[u8]| Kept::whole(bytes, |kept| kept.list(item));
+        let item = |stored: &mut Stored<'_>| Some((stored.count()?, stored.number()?, stored.optional(Stored::text)?));
+        let read = |bytes: &[u8]| Stored::whole(bytes, |stored| stored.list(item));
         assert_eq!(read(&bytes), Some(vec![(300, -2, Some("ok".into())), (128, 0, None)]));
         assert_eq!(read(&[bytes.as_slice(), &[0]].concat()), None);
         assert!((0..bytes.len()).all(|end| read(&bytes[..end]).is_none()));
