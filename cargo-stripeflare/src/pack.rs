@@ -1,5 +1,6 @@
 //! Makes of a compiled worker what Cloudflare runs: the JavaScript around it, bundled, and the WebAssembly made small.
 
+use std::collections::{BTreeSet, HashSet};
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -49,12 +50,13 @@ impl Packing<'_> {
         bindgen.generate(&scratch).context("wasm-bindgen cannot read what was compiled")?;
 
         let glue = fs::read_to_string(scratch.join("index.js"))?;
-        // Cloudflare hands out a compiled module by a plain import.
-        fs::write(scratch.join("wasm.js"), glue.replace("import source ", "import "))?;
+        fs::write(scratch.join("wasm.js"), bundled_away(&glue))?;
         fs::write(scratch.join("entry.js"), entry(&glue)?)?;
         process::capture(&mut self.bundle(&scratch))?;
         if self.wasm_opt {
-            progress::step("wasm-opt", "to make it smaller", || process::capture(&mut self.optimize(&scratch)))?;
+            let bundle = fs::read_to_string(scratch.join("index.js"))?;
+            let optimize = || process::capture(&mut self.optimize(&scratch, &uncalled(&glue, &bundle)));
+            progress::step("wasm-opt", "to make it smaller", optimize)?;
         }
         for file in ["index.js", "index_bg.wasm"] {
             fs::rename(scratch.join(file), dir.join(file)).with_context(|| format!("cannot replace {file}"))?;
@@ -69,14 +71,17 @@ impl Packing<'_> {
         esbuild.args(["--external:./index_bg.wasm", "--external:cloudflare:*"]);
         esbuild.arg(format!("--define:PANIC_ABORTS={}", self.panic == Panic::Abort));
         esbuild.arg(format!("--define:UNDER_WRANGLER_DEV={}", self.under_wrangler_dev));
+        // Nobody disposes of an object here, and a class that is named for that alone is kept.
+        esbuild.arg("--define:Symbol.dispose=undefined");
         esbuild.current_dir(dir);
         esbuild
     }
 
-    fn optimize(&self, dir: &Path) -> Command {
+    fn optimize(&self, dir: &Path, uncalled: &[&str]) -> Command {
         // A native one, where the user has it, is several times as fast.
         let program = env::var_os("WASM_OPT_BIN").map_or_else(|| self.tools.wasm_opt.clone(), PathBuf::from);
         let mut wasm_opt = process::command(program);
+        wasm_opt.args(uncalled.iter().map(|export| format!("--remove-exports={export}")));
         wasm_opt.args(WASM_OPT).args(THEN).args(["index_bg.wasm", "-o", "index_bg.wasm"]).current_dir(dir);
         wasm_opt
     }
@@ -114,6 +119,22 @@ fn entry(glue: &str) -> Result<String> {
         bail!("the worker handles no event: it needs a function with `#[stripeflare::main]`");
     }
     Ok(format!("{ENTRY}\nexport default entrypoint({{ {} }});\n{objects}", handlers.join(", ")))
+}
+
+/// The generated module in the form that is bundled: Cloudflare hands out a compiled module by a plain import, and without the
+/// classes that nobody makes instances of, which `worker` has several of.
+fn bundled_away(glue: &str) -> String {
+    glue.replace("import source ", "import ")
+        .replace("new FinalizationRegistry(", "/* @__PURE__ */ new FinalizationRegistry(")
+}
+
+/// What the WebAssembly exports to JavaScript that was not bundled.
+fn uncalled<'a>(glue: &'a str, bundle: &str) -> Vec<&'a str> {
+    let is_name = |character: char| character.is_ascii_alphanumeric() || character == '_';
+    let names = |text: &'a str| text.split("wasm.").skip(1).filter_map(move |rest| rest.split(|c| !is_name(c)).next());
+    let called: HashSet<&str> = bundle.split(|character| !is_name(character)).collect();
+    let uncalled: BTreeSet<&str> = names(glue).filter(|name| !called.contains(name)).collect();
+    uncalled.into_iter().collect()
 }
 
 /// Local and exported name of all that wasm-bindgen exports: `export function a(`, `export class B {`,
@@ -180,6 +201,12 @@ export const DORM = durable(wasm.DORM);
 export const Cache = durable(wasm.Cache);
 ";
         assert_eq!(ours, expected);
+    }
+
+    #[test]
+    fn what_the_bundle_does_not_call_is_not_exported() {
+        let glue = "wasm.__wbg_dorm_free(ptr, 1);\nwasm.r2range_new();\nwasm.fetch(a);\nwasm.fetch_2(a);\n";
+        assert_eq!(uncalled(glue, "i.__wbg_dorm_free(_,1),i.fetch_2(e)"), ["fetch", "r2range_new"]);
     }
 
     #[test]
