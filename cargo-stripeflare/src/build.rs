@@ -136,7 +136,8 @@ fn cargo_build(project: &Project, options: &Options) -> Command {
         let flags = env::var("RUSTFLAGS").unwrap_or_default();
         command.env("RUSTFLAGS", format!("{flags} -Cpanic=unwind").trim_start()).arg(format!("+{NIGHTLY}"));
     }
-    command.args(["build", "--lib", "--target", TARGET]);
+    // A library that is also an `rlib`, as tests want it, would be linked without link-time optimization.
+    command.args(["rustc", "--lib", "--crate-type", "cdylib", "--target", TARGET]);
     if options.release {
         command.arg("--release");
     } else {
