@@ -65,11 +65,20 @@ impl fmt::Display for SqlError {
 
 impl std::error::Error for SqlError {}
 
-/// Reads the values of one row one after the other.
-pub struct Reader<I>(I);
+/// What each row says, in their order. Less code than to collect an iterator.
+pub fn read_all<T, E>(rows: Vec<Row>, mut read: impl FnMut(Row) -> Result<T, E>) -> Result<Vec<T>, E> {
+    let mut all = Vec::new();
+    for row in rows {
+        all.push(read(row)?);
+    }
+    Ok(all)
+}
 
-impl<I: Iterator<Item = Value>> Reader<I> {
-    pub fn new(row: impl IntoIterator<IntoIter = I>) -> Self {
+/// Reads the values of one row one after the other.
+pub struct Reader(std::vec::IntoIter<Value>);
+
+impl Reader {
+    pub fn new(row: Row) -> Self {
         Self(row.into_iter())
     }
 

@@ -12,7 +12,7 @@ use crate::account::wallet::Wallet;
 use crate::clock::Millis;
 use crate::error::WalletError;
 use crate::schema::{remember, remembered};
-use crate::sql::{Reader, Row, SqlError, Value};
+use crate::sql::{Reader, Row, SqlError, Value, read_all};
 
 /// Identities an account may have at once.
 const MAX_CARDS: usize = 50;
@@ -207,7 +207,7 @@ impl Wallet<'_> {
 
     fn select(&self, condition: &str, parameters: &[Value]) -> Result<Vec<CardRow>, WalletError> {
         let rows = self.sql.run(&format!("{SELECT} {condition}"), parameters)?;
-        Ok(rows.into_iter().map(CardRow::read).collect::<Result<_, SqlError>>()?)
+        Ok(read_all(rows, CardRow::read)?)
     }
 
     fn put(&mut self, row: &CardRow) -> Result<(), WalletError> {

@@ -10,7 +10,7 @@ use crate::account::wallet::Wallet;
 use crate::clock::{DAY_MS, Millis};
 use crate::error::WalletError;
 use crate::identity::AccountId;
-use crate::sql::{Reader, Row, SqlError, Value};
+use crate::sql::{Reader, Row, SqlError, Value, read_all};
 
 /// Logins that may wait in one account at once.
 pub const MAX_LOGINS: usize = 10;
@@ -190,7 +190,7 @@ impl Wallet<'_> {
     /// Those that wait for the owner, or for their time, or to be taken.
     pub fn pending_logins(&self) -> Result<Vec<PendingLogin>, WalletError> {
         let rows = self.sql.run(&format!("{SELECT} WHERE {WAITING} ORDER BY at, payment"), &[self.now.into()])?;
-        Ok(rows.into_iter().map(PendingLogin::read).collect::<Result<_, SqlError>>()?)
+        Ok(read_all(rows, PendingLogin::read)?)
     }
 
     /// The caller, who manages the account, lets a login in or ends it. An approval hangs on the caller's token; the login that

@@ -8,7 +8,7 @@ use crate::account::cards::State;
 use crate::account::tokens::TokenId;
 use crate::account::wallet::Wallet;
 use crate::error::WalletError;
-use crate::sql::{Reader, SqlError, Value};
+use crate::sql::{Reader, SqlError, Value, read_all};
 
 /// Something that others may hang on.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -138,7 +138,7 @@ impl Wallet<'_> {
 
     fn column_of(&self, select: &str, parameter: &str) -> Result<Vec<String>, SqlError> {
         let rows = self.sql.run(select, &[Value::from(parameter)])?;
-        rows.into_iter().map(|row| Reader::new(row).text()).collect()
+        read_all(rows, |row| Reader::new(row).text())
     }
 }
 

@@ -11,7 +11,7 @@ use crate::clock::{DAY_MS, Millis};
 use crate::error::WalletError;
 use crate::identity::AccountId;
 use crate::money::{Cents, units};
-use crate::sql::{Reader, Row, SqlError};
+use crate::sql::{Reader, Row, SqlError, read_all};
 
 /// Payments one message carries at most; the rest follow in the next.
 const BATCH: i64 = 100;
@@ -64,7 +64,7 @@ impl Wallet<'_> {
             &[self.account.sent_revision.into(), BATCH.into()],
         )?;
         let full = rows.len() == BATCH as usize;
-        let payments = rows.into_iter().map(SentPayment::read).collect::<Result<Vec<_>, SqlError>>()?;
+        let payments = read_all(rows, SentPayment::read)?;
         // Payments of one revision are one, so the last one told is the end of the message.
         let revision = match payments.last() {
             Some(last) if full => last.revision,

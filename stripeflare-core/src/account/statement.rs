@@ -12,7 +12,7 @@ use crate::account::wallet::Wallet;
 use crate::clock::Millis;
 use crate::error::WalletError;
 use crate::money::{Cents, units};
-use crate::sql::{Reader, Row, SqlError, Value};
+use crate::sql::{Reader, Row, SqlError, Value, read_all};
 
 /// Lines a page has at most.
 pub const MAX_PAGE: usize = 1_000;
@@ -114,7 +114,7 @@ impl Wallet<'_> {
             &format!("{SELECT} key > 'charge:1' AND (at, key) < (?, ?) ORDER BY at DESC, key DESC LIMIT ?"),
             &[before.moment.into(), before.key.as_str().into(), limit],
         )?);
-        let mut lines = rows.into_iter().map(Line::read).collect::<Result<Vec<_>, _>>()?;
+        let mut lines = read_all(rows, Line::read)?;
         lines.sort_by_cached_key(|line| std::cmp::Reverse(line.place()));
         lines.truncate(count);
         Ok(lines)

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Millis;
-use crate::sql::{Reader, Row, Sql, SqlError};
+use crate::sql::{Reader, Row, Sql, SqlError, read_all};
 
 /// After the first failure, and what it doubles up to.
 const PAUSE_MS: [Millis; 2] = [10 * 60 * 1_000, 24 * 60 * 60 * 1_000];
@@ -23,7 +23,7 @@ pub struct Due {
 pub fn due(sql: &dyn Sql, most: i64, now: Millis) -> Result<Due, SqlError> {
     let text = |row: Row| Reader::new(row).text();
     let select = "SELECT what FROM again WHERE next_at <= ? ORDER BY next_at, what LIMIT ?";
-    let again = sql.run(select, &[now.into(), most.into()])?.into_iter().map(text).collect::<Result<_, _>>()?;
+    let again = read_all(sql.run(select, &[now.into(), most.into()])?, text)?;
     let open = sql.run(
         "UPDATE all_payments SET asked_at = ?1 WHERE key IN (
             SELECT key FROM all_payments WHERE open = 1 AND payment_intent IS NOT NULL AND asked_at <= ?1 - ?2
@@ -31,7 +31,7 @@ pub fn due(sql: &dyn Sql, most: i64, now: Millis) -> Result<Due, SqlError> {
          ) RETURNING payment_intent",
         &[now.into(), OPEN_MS.into(), most.into()],
     )?;
-    Ok(Due { again, open: open.into_iter().map(text).collect::<Result<_, _>>()? })
+    Ok(Due { again, open: read_all(open, text)? })
 }
 
 /// It could not be done: it is tried again, later each time.

@@ -6,7 +6,7 @@ use crate::account::{Credit, Payer, Reversal};
 use crate::clock::Millis;
 use crate::identity::AccountId;
 use crate::money::{Cents, units};
-use crate::sql::{Reader, Row, Sql, SqlError};
+use crate::sql::{Reader, Row, Sql, SqlError, read_all};
 use crate::stored::{store, stored};
 
 /// One payment that nobody was credited for.
@@ -109,7 +109,7 @@ pub fn reversed(sql: &dyn Sql, payment_intent: &str, fact: &Reversal) -> Result<
 fn reversals_where(sql: &dyn Sql, column: &'static str, value: &str) -> Result<Vec<Reversal>, SqlError> {
     let select = format!("SELECT fact FROM unclaimed_reversals WHERE {column} = ? ORDER BY key");
     let read = |row: Row| stored("unclaimed_reversals.fact", &Reader::new(row).blob()?);
-    sql.run(&select, &[value.into()])?.into_iter().map(read).collect()
+    read_all(sql.run(&select, &[value.into()])?, read)
 }
 
 /// The credit with what is to be taken of it: all in the currency that it was paid in, of which a credit in another knows
@@ -150,7 +150,7 @@ pub fn to_judge(
             payment_link: row.optional_text()?,
         })
     };
-    rows.into_iter().map(read).collect()
+    read_all(rows, read)
 }
 
 /// Decides once whose it is, and answers the credit that follows from it; the same wish again is the same answer. In the
@@ -224,7 +224,7 @@ pub fn unknown(sql: &dyn Sql, keys: &[String]) -> Result<Vec<String>, SqlError> 
     let keys = serde_json::to_string(keys).expect("texts are plain JSON");
     let select = "SELECT value FROM json_each(?) WHERE value NOT IN (SELECT key FROM all_payments)
         AND value NOT IN (SELECT key FROM unclaimed)";
-    sql.run(select, &[keys.into()])?.into_iter().map(|row| Reader::new(row).text()).collect()
+    read_all(sql.run(select, &[keys.into()])?, |row| Reader::new(row).text())
 }
 
 #[cfg(test)]

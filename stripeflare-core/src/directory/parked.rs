@@ -2,7 +2,7 @@
 
 use crate::account::Reversal;
 use crate::clock::Millis;
-use crate::sql::{Reader, Row, Sql, SqlError};
+use crate::sql::{Reader, Row, Sql, SqlError, read_all};
 use crate::stored::{store, stored};
 
 /// How long a reversal waits for its payment: 30 days. Most of those that wait belong to other products' payments.
@@ -15,7 +15,7 @@ fn read(row: Row) -> Result<Reversal, SqlError> {
 /// Those of a payment.
 pub fn waiting(sql: &dyn Sql, payment_intent: &str) -> Result<Vec<Reversal>, SqlError> {
     let parked = sql.run("SELECT fact FROM parked WHERE payment_intent = ? ORDER BY at", &[payment_intent.into()])?;
-    parked.into_iter().map(read).collect()
+    read_all(parked, read)
 }
 
 /// Keeps a reversal until its payment has its place.

@@ -1,7 +1,7 @@
 use stripeflare_schema::Present;
 
 use crate::schema::declared::Schema;
-use crate::sql::{Reader, Sql, SqlError, Value};
+use crate::sql::{Reader, Sql, SqlError, Value, read_all};
 use crate::tables::Role;
 
 /// Brings a database, empty or of any earlier version, to the tables of this release and the columns of `schema`.
@@ -82,16 +82,16 @@ pub fn remember(sql: &dyn Sql, what: &str, value: i64) -> Result<(), SqlError> {
 }
 
 fn present(sql: &dyn Sql) -> Result<Present, SqlError> {
-    let columns = sql.run("SELECT name FROM pragma_table_info('users')", &[])?.into_iter();
+    let columns = sql.run("SELECT name FROM pragma_table_info('users')", &[])?;
     let indexes = "SELECT list.name, info.name FROM pragma_index_list('users') list, pragma_index_info(list.name) info
          WHERE list.origin = 'c' AND info.name IS NOT NULL";
-    let indexes = sql.run(indexes, &[])?.into_iter().map(|row| {
+    let index = |row| {
         let mut row = Reader::new(row);
         Ok((row.text()?, row.text()?))
-    });
+    };
     Ok(Present {
-        columns: columns.map(|row| Reader::new(row).text()).collect::<Result<_, _>>()?,
-        indexes: indexes.collect::<Result<_, SqlError>>()?,
+        columns: read_all(columns, |row| Reader::new(row).text())?,
+        indexes: read_all(sql.run(indexes, &[])?, index)?,
     })
 }
 

@@ -5,7 +5,7 @@ use crate::clock::{DAY_MS, Millis};
 use crate::error::WalletError;
 use crate::identity::Proof;
 use crate::money::Cents;
-use crate::sql::{Reader, Row, SqlError, Value};
+use crate::sql::{Reader, Row, SqlError, Value, read_all};
 pub(super) struct Stored {
     pub(super) token: TokenInfo,
     pub(super) hash: Option<String>,
@@ -57,7 +57,7 @@ impl Wallet<'_> {
 
     pub(super) fn stored(&self, condition: &str, parameters: &[Value]) -> Result<Vec<Stored>, SqlError> {
         let rows = self.sql.run(&format!("{} {condition}", Stored::SELECT), parameters)?;
-        rows.into_iter().map(|row| Stored::read(row, self.today())).collect()
+        read_all(rows, |row| Stored::read(row, self.today()))
     }
 
     /// The first token before it has a row.
