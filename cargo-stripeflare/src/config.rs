@@ -20,6 +20,7 @@ pub(crate) struct Config {
     pub(crate) file: String,
     pub(crate) name: Option<String>,
     pub(crate) main: Option<String>,
+    pub(crate) compatibility_flags: Vec<String>,
     route: Option<Route>,
     routes: Vec<Route>,
     assets: Option<Assets>,

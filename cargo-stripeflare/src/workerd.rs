@@ -82,6 +82,8 @@ pub struct WorkerdOptions {
     pub compatibility_date: String,
     /// As in `wrangler.toml`.
     pub compatibility_flags: Vec<String>,
+    /// Another workerd than the one that is pinned.
+    pub program: Option<PathBuf>,
     /// Let workerd log the exceptions that no worker catches.
     pub verbose: bool,
     /// A folder of pages: its `demo.html` is answered at `/demo`. Then `/cdn-cgi/handler/scheduled?cron=…` rings the
@@ -98,7 +100,8 @@ impl WorkerdOptions {
             vars: BTreeMap::new(),
             port: None,
             compatibility_date: COMPATIBILITY_DATE.to_owned(),
-            compatibility_flags: Vec::new(),
+            compatibility_flags: vec!["enable_request_signal".to_owned()],
+            program: None,
             verbose: true,
             pages: None,
         }
@@ -137,12 +140,12 @@ impl Workerd {
     pub async fn start(options: WorkerdOptions) -> Result<Self> {
         fs::create_dir_all(options.disk.join("objects"))
             .with_context(|| format!("cannot create {}", options.disk.display()))?;
-        let dir = match &options.script {
-            Script::Built(dir) => dir.clone(),
-            Script::Js(_) => std::env::current_dir()?,
+        let program = match (&options.program, &options.script) {
+            (Some(program), _) => program.clone(),
+            (None, Script::Built(dir)) => pinned(dir.clone()).await?,
+            (None, Script::Js(_)) => pinned(std::env::current_dir()?).await?,
         };
-        let tools = tokio::task::spawn_blocking(move || provision::npm(&dir)).await??;
-        let mut workerd = Self { port: options.port.unwrap_or(0), options, program: tools.workerd, running: None };
+        let mut workerd = Self { port: options.port.unwrap_or(0), options, program, running: None };
         workerd.launch().await?;
         Ok(workerd)
     }
@@ -298,6 +301,10 @@ impl Workerd {
         write_private(&path, &config).with_context(|| format!("cannot write {}", path.display()))?;
         Ok(path)
     }
+}
+
+async fn pinned(dir: PathBuf) -> Result<PathBuf> {
+    Ok(tokio::task::spawn_blocking(move || provision::npm(&dir)).await??.workerd)
 }
 
 fn config(options: &WorkerdOptions, port: u16, modules: &str, objects: &Path, pages: Option<&Path>) -> String {

@@ -2,6 +2,7 @@
 
 mod account_by_forms;
 mod answers;
+mod as_at_cloudflare;
 mod attacks;
 mod bad_input;
 mod budget;
@@ -12,6 +13,7 @@ mod currencies;
 mod failing_disks;
 mod failing_handlers;
 mod faults;
+
 mod logins;
 mod mirroring;
 mod objects;

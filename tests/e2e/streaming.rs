@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use reqwest::{Method, Response};
 use tests::audit::{Figures, audit, audit_at_rest};
-use tests::{Customer, DEADLINE, World};
+use tests::{Customer, DEADLINE, Runtime, World};
 
 const CENT: i64 = 10_000;
+const SIGNAL: &str = "enable_request_signal";
 
 fn figures(world: &World, customer: &Customer) -> Result<Figures> {
     Ok(audit(world.disk())?.accounts[customer.account()].clone())
@@ -51,89 +52,120 @@ async fn rest(mut response: Response) -> String {
 
 #[tokio::test]
 async fn events_arrive_one_by_one_and_their_sum_is_charged_at_the_end() -> Result<()> {
-    let world = World::start().await?;
-    let customer = world.customer(50).await?;
-    let begun = Instant::now();
-    let mut response = begin(&world, &customer, "/stream?chunks=4&ms=300&cents=1.25").await?;
-    let header = |name: &str| response.headers().get(name).map(|value| value.to_str().unwrap_or_default().to_owned());
-    assert_eq!(response.status(), 200);
-    assert_eq!(header("content-type").as_deref(), Some("text/event-stream"));
-    assert_eq!(header("x-price"), None, "nobody knows it yet");
-    assert_eq!(header("x-balance").as_deref(), Some("40"), "with the most it may cost held");
-    assert_eq!(header("cache-control").as_deref(), Some("private, no-store"));
-    for number in 0..4_u32 {
-        let chunk = response.chunk().await?.expect("an event");
-        assert_eq!(String::from_utf8_lossy(&chunk), format!("data: {number}\n\n"));
-        let expected = Duration::from_millis(300) * (number + 1);
-        let late = begun.elapsed().saturating_sub(expected);
-        assert!(late < Duration::from_millis(280), "event {number} came {late:?} late");
+    for runtime in Runtime::ALL {
+        let world = World::on(runtime, &[SIGNAL]).await?;
+        let customer = world.customer(50).await?;
+        let begun = Instant::now();
+        let mut response = begin(&world, &customer, "/stream?chunks=4&ms=300&cents=1.25").await?;
+        let header =
+            |name: &str| response.headers().get(name).map(|value| value.to_str().unwrap_or_default().to_owned());
+        assert_eq!(response.status(), 200);
+        assert_eq!(header("content-type").as_deref(), Some("text/event-stream"));
+        assert_eq!(header("x-price"), None, "nobody knows it yet");
+        assert_eq!(header("x-balance").as_deref(), Some("40"), "with the most it may cost held");
+        assert_eq!(header("cache-control").as_deref(), Some("private, no-store"));
+        for number in 0..4_u32 {
+            let chunk = response.chunk().await?.expect("an event");
+            assert_eq!(String::from_utf8_lossy(&chunk), format!("data: {number}\n\n"));
+            let expected = Duration::from_millis(300) * (number + 1);
+            let late = begun.elapsed().saturating_sub(expected);
+            assert!(late < Duration::from_millis(280), "event {number} came {late:?} late");
+        }
+        assert_eq!(response.chunk().await?.as_deref(), Some(b": x-price 5\n\n".as_slice()), "a comment");
+        assert_eq!(response.chunk().await?, None);
+        // No pause: the end of the stream is after its settlement.
+        assert_eq!(world.balance(&customer).await, 45.0);
+        charged(&world, &customer, 5 * CENT, 1).await?;
     }
-    assert_eq!(response.chunk().await?.as_deref(), Some(b": x-price 5\n\n".as_slice()), "a comment");
-    assert_eq!(response.chunk().await?, None);
-    // No pause: the end of the stream is after its settlement.
-    assert_eq!(world.balance(&customer).await, 45.0);
-    charged(&world, &customer, 5 * CENT, 1).await
+    Ok(())
 }
 
 #[tokio::test]
 async fn an_error_a_panic_and_the_maximum_end_a_stream_and_charge_what_was_metered() -> Result<()> {
-    let world = World::start().await?;
-    let customer = world.customer(100).await?;
-    let text = rest(begin(&world, &customer, "/stream?chunks=2&end=error").await?).await;
-    assert_eq!(text, "data: 0\n\ndata: 1\n\n");
-    charged(&world, &customer, 2 * CENT, 1).await?;
+    for runtime in Runtime::ALL {
+        let world = World::on(runtime, &[SIGNAL]).await?;
+        let customer = world.customer(100).await?;
+        let text = rest(begin(&world, &customer, "/stream?chunks=2&end=error").await?).await;
+        assert_eq!(text, "data: 0\n\ndata: 1\n\n");
+        charged(&world, &customer, 2 * CENT, 1).await?;
 
-    let text = rest(begin(&world, &customer, "/stream?chunks=3&end=panic").await?).await;
-    assert_eq!(text.len(), 27);
-    charged(&world, &customer, 5 * CENT, 2).await?;
+        let text = rest(begin(&world, &customer, "/stream?chunks=3&end=panic").await?).await;
+        assert_eq!(text.len(), 27);
+        charged(&world, &customer, 5 * CENT, 2).await?;
 
-    // The fourth would be the twelfth cent: it is neither charged nor sent.
-    let text = rest(begin(&world, &customer, "/stream?chunks=9&cents=3").await?).await;
-    assert_eq!(text.len(), 27);
-    charged(&world, &customer, 14 * CENT, 3).await?;
+        // The fourth would be the twelfth cent: it is neither charged nor sent.
+        let text = rest(begin(&world, &customer, "/stream?chunks=9&cents=3").await?).await;
+        assert_eq!(text.len(), 27);
+        charged(&world, &customer, 14 * CENT, 3).await?;
 
-    let text = rest(begin(&world, &customer, "/stream?chunks=3&cents=0").await?).await;
-    assert!(text.len() == 40 && text.ends_with(": x-price 0\n\n"), "{text}");
-    charged(&world, &customer, 14 * CENT, 3).await?;
-    assert_eq!(world.get(&customer, "/ok").await.header("x-balance"), "85", "nothing is held any more");
+        let text = rest(begin(&world, &customer, "/stream?chunks=3&cents=0").await?).await;
+        assert!(text.len() == 40 && text.ends_with(": x-price 0\n\n"), "{text}");
+        charged(&world, &customer, 14 * CENT, 3).await?;
+        assert_eq!(world.get(&customer, "/ok").await.header("x-balance"), "85", "nothing is held any more");
+    }
+    Ok(())
+}
+
+/// Reads two events of half a cent each, and hangs up.
+async fn hang_up(world: &World, customer: &Customer, path: &str) -> Result<()> {
+    let mut response = begin(world, customer, &format!("{path}?chunks=1000&ms=400&cents=0.5")).await?;
+    for _ in 0..2 {
+        response.chunk().await?;
+    }
     Ok(())
 }
 
 #[tokio::test]
 async fn a_client_that_hangs_up_pays_for_what_was_metered_until_then() -> Result<()> {
-    let world = World::start().await?;
-    let customer = world.customer(100).await?;
-    let mut response = begin(&world, &customer, "/stream?chunks=1000&ms=400&cents=0.5").await?;
-    for _ in 0..2 {
-        response.chunk().await?;
+    for runtime in Runtime::ALL {
+        let world = World::on(runtime, &[SIGNAL]).await?;
+        let customer = world.customer(100).await?;
+        // Its money would be held for a minute.
+        hang_up(&world, &customer, "/long-stream").await?;
+        let begun = Instant::now();
+        until(&world, &customer, "it is settled", |account| account.count("capture") == 1).await?;
+        let took = begun.elapsed();
+        println!("{runtime:?}: settled {took:?} after its client had left");
+        assert!(took < Duration::from_secs(4), "{runtime:?}: {took:?}");
+        world.settled(&customer).await;
+        let found = audit_at_rest(world.disk(), DEADLINE).await?;
+        assert!(found.is_clean(), "{found}");
+        let units = found.accounts[customer.account()].charged;
+        assert!((CENT..=CENT * 3).contains(&units), "two events were read, and {units} charged");
     }
-    drop(response);
+    Ok(())
+}
+
+/// A runtime that tells nobody may end the request half a minute later.
+#[tokio::test]
+async fn what_a_client_that_left_without_a_word_owes_is_known_to_its_account_in_seconds() -> Result<()> {
+    let world = World::on(Runtime::WithoutCancel, &[]).await?;
+    let customer = world.customer(100).await?;
+    hang_up(&world, &customer, "/long-stream").await?;
     let begun = Instant::now();
-    until(&world, &customer, "it is settled", |account| account.count("capture") == 1).await?;
-    let took = begun.elapsed();
-    assert!(took < Duration::from_secs(4), "{took:?}");
-    world.settled(&customer).await;
-    let found = audit_at_rest(world.disk(), DEADLINE).await?;
-    assert!(found.is_clean(), "{found}");
-    let units = found.accounts[customer.account()].charged;
-    assert!((CENT..=CENT * 3).contains(&units), "two events were read, and {units} charged");
+    until(&world, &customer, "it is reported", |account| account.reported.values().any(|units| *units >= CENT)).await?;
+    assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
+    assert_eq!(figures(&world, &customer)?.count("capture"), 0, "nobody has settled it");
     Ok(())
 }
 
 #[tokio::test]
 async fn a_client_that_reads_nothing_stops_the_handler_and_then_the_stream() -> Result<()> {
-    let world = World::start().await?;
-    let customer = world.customer(100).await?;
-    let mut stream = TcpStream::connect(("127.0.0.1", world.workerd.port()))?;
-    let path = "/stream?chunks=10000&ms=0&cents=0.001&bytes=1000000";
-    write!(stream, "GET {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {}\r\n\r\n", customer.token)?;
-    let mut begun = [0; 1_000];
-    stream.read_exact(&mut begun)?;
-    until(&world, &customer, "it is given up", |account| account.count("capture") == 1).await?;
-    let units = figures(&world, &customer)?.charged;
-    println!("{} events of a megabyte were metered for a client that read nothing", units / 10);
-    assert!(units < 100 * 10, "what the connection takes in, and two events beside it: {units}");
-    charged(&world, &customer, units, 1).await
+    for runtime in Runtime::ALL {
+        let world = World::on(runtime, &[SIGNAL]).await?;
+        let customer = world.customer(100).await?;
+        let mut stream = TcpStream::connect(("127.0.0.1", world.workerd.port()))?;
+        let path = "/stream?chunks=10000&ms=0&cents=0.001&bytes=1000000";
+        write!(stream, "GET {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {}\r\n\r\n", customer.token)?;
+        let mut begun = [0; 1_000];
+        stream.read_exact(&mut begun)?;
+        until(&world, &customer, "it is given up", |account| account.count("capture") == 1).await?;
+        let units = figures(&world, &customer)?.charged;
+        println!("{} events of a megabyte were metered for a client that read nothing", units / 10);
+        assert!(units < 100 * 10, "what the connection takes in, and two events beside it: {units}");
+        charged(&world, &customer, units, 1).await?;
+    }
+    Ok(())
 }
 
 #[tokio::test]

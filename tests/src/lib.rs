@@ -4,12 +4,14 @@ pub mod audit;
 pub mod browser;
 pub mod dice;
 pub mod imports;
+mod runtimes;
 pub mod secrets;
 mod stored;
 pub mod traffic;
 pub mod visitor;
 mod world;
 
+pub use runtimes::Runtime;
 pub use world::Customer;
 pub use world::DB_SECRET;
 pub use world::DEADLINE;

@@ -15,6 +15,7 @@ use reqwest::{Client, Method, RequestBuilder};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::runtimes::Runtime;
 use crate::stored::Stored;
 
 /// No request may take longer, whatever happens to it.
@@ -132,7 +133,33 @@ impl World {
     ///
     /// # Errors
     /// When anything cannot be built or started.
-    pub async fn of(worker: &'static str, mut stripe: StandInOptions, vars: &[(&str, &str)]) -> Result<Self> {
+    pub async fn of(worker: &'static str, stripe: StandInOptions, vars: &[(&str, &str)]) -> Result<Self> {
+        Self::set_up(worker, stripe, vars, |_| Ok(())).await
+    }
+
+    /// Starts the worker of the tests on a release of the runtime.
+    ///
+    /// # Errors
+    /// When anything cannot be built, installed or started.
+    pub async fn on(runtime: Runtime, flags: &[&str]) -> Result<Self> {
+        let set = |options: &mut WorkerdOptions| {
+            options.compatibility_flags = flags.iter().map(|flag| (*flag).to_owned()).collect();
+            options.program = runtime.program()?;
+            Ok(())
+        };
+        Self::set_up("tests/worker", StandInOptions::default(), &[], set).await
+    }
+
+    /// The same, with options of workerd set by yourself.
+    ///
+    /// # Errors
+    /// When anything cannot be built or started.
+    pub async fn set_up(
+        worker: &'static str,
+        mut stripe: StandInOptions,
+        vars: &[(&str, &str)],
+        set: impl FnOnce(&mut WorkerdOptions) -> Result<()>,
+    ) -> Result<Self> {
         let dir = tokio::task::spawn_blocking(move || built(worker)).await??;
         let disk = tempfile::tempdir()?;
         let mut port = None;
@@ -156,6 +183,7 @@ impl World {
                 options.vars.insert((*name).into(), (*value).into());
             }
         }
+        set(&mut options)?;
         let workerd = Workerd::start(options).await?;
         stripe.set_webhook_url(&format!("{}/stripe-webhook", workerd.url()));
         Ok(Self { workerd, stripe, client: client()?, disk })

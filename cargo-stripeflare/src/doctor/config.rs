@@ -28,6 +28,12 @@ pub(super) fn examine(config: &Config, dir: &Path) -> Vec<Finding> {
         "add [[durable_objects.bindings]] with name = \"DORM_NAMESPACE\" and class_name = \"DORM\"",
         "add \"durable_objects\": { \"bindings\": [{ \"name\": \"DORM_NAMESPACE\", \"class_name\": \"DORM\" }] }",
     );
+    unless(
+        config.compatibility_flags.iter().any(|flag| flag == "enable_request_signal"),
+        "a client that leaves a streamed answer is noticed late",
+        "add compatibility_flags = [\"enable_request_signal\"]",
+        "add \"compatibility_flags\": [\"enable_request_signal\"]",
+    );
     let has = |classes: &[String]| classes.iter().any(|class| class == "DORM");
     let export = config.exports.get("DORM").filter(|export| {
         let is_gone = matches!(export.state.as_deref(), Some("deleted" | "renamed" | "transferred"));
@@ -116,6 +122,7 @@ mod tests {
             ("name = \"shop\"\n", "", "no name"),
             ("build/index.js", "src/index.js", "main"),
             ("DORM_NAMESPACE", "ACCOUNTS", "no binding"),
+            ("enable_request_signal", "nodejs_compat", "leaves a streamed answer"),
             ("new_sqlite_classes", "new_classes", "without SQLite"),
             ("crons = [\"17 * * * *\"]", "", "lost"),
             ("directory = \"public\"", "directory = \"pages\"", "no folder pages"),

@@ -51,19 +51,25 @@ impl Entry {
 
 /// One HTTP request.
 pub fn fetch(entry: &Entry, request: web_sys::Request, env: Env, context: JsContext) -> Promise {
-    let (built, version) = (entry.built(), entry.version);
-    js::promise(async move {
+    let (built, version, js) = (entry.built(), entry.version, Rc::new(context));
+    let context = Rc::clone(&js);
+    let answered = js::promise(async move {
         let response = answer(&built, version, request, &env, context).await;
         js::requests::to_js(response).await.map(JsValue::from)
-    })
+    });
+    // Else the runtime may cancel all that runs for a client that has left, and drop nothing of it.
+    if let Err(exception) = js.wait_until(&answered) {
+        worker::console_error!("waitUntil: {}", js::describe(&exception));
+    }
+    answered
 }
 
 async fn answer(
     built: &Built,
     version: &'static str,
-    request: web_sys::Request,
+    raw: web_sys::Request,
     env: &Env,
-    context: JsContext,
+    context: Rc<JsContext>,
 ) -> Response {
     let deployment = match Deployment::new(env, version) {
         Ok(deployment) => deployment,
@@ -73,11 +79,11 @@ async fn answer(
             return Answer::new(StatusCode::INTERNAL_SERVER_ERROR, "configuration", problem).into();
         }
     };
-    let (mut request, stalled) = match js::requests::from_js(&request) {
+    let (mut request, stalled) = match js::requests::from_js(&raw) {
         Ok(built) => built,
         Err(problem) => return Answer::new(StatusCode::BAD_REQUEST, "bad_request", problem).into(),
     };
-    let context = Context::new(deployment, context, &request);
+    let context = Context::new(deployment, context, raw, &request);
     request = context.call.follow(request);
     request.extensions_mut().insert(context.clone());
     // For handlers that take an `Extension<Env>`.

@@ -8,7 +8,8 @@ use std::pin::Pin;
 
 use js_sys::Promise;
 use stripeflare_core::clock::{self, Millis};
-use wasm_bindgen::JsValue;
+use wasm_bindgen::closure::Closure;
+use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::future_to_promise;
 
 /// What a future comes to. It is boxed, so that what runs futures is in a worker once and not once for each of them.
@@ -17,9 +18,33 @@ pub(crate) fn promise(future: impl Future<Output = Result<JsValue, JsValue>> + '
     future_to_promise(AssertUnwindSafe(future))
 }
 
+/// Listens for the client of a request to leave, for as long as it lives. The runtime tells with the compatibility flag
+/// `enable_request_signal`.
+pub(crate) struct Departure {
+    signal: web_sys::AbortSignal,
+    _listener: Closure<dyn Fn()>,
+}
+
+impl Departure {
+    pub(crate) fn of(request: &web_sys::Request, left: impl Fn() + 'static) -> Self {
+        let signal = request.signal();
+        if signal.aborted() {
+            left();
+        }
+        let listener = Closure::own_assert_unwind_safe(left);
+        signal.set_onabort(Some(listener.as_js_value().unchecked_ref()));
+        Self { signal, _listener: listener }
+    }
+}
+
+impl Drop for Departure {
+    fn drop(&mut self) {
+        self.signal.set_onabort(None);
+    }
+}
+
 /// A JavaScript exception as text.
 pub(crate) fn describe(exception: &JsValue) -> String {
-    use wasm_bindgen::JsCast;
     match exception.dyn_ref::<js_sys::Error>() {
         Some(error) => error.message().into(),
         None => exception.as_string().unwrap_or_else(|| "an exception that is no Error".to_owned()),

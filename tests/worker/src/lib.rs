@@ -287,6 +287,13 @@ async fn stream(meter: Meter, Query(streamed): Query<Streamed>) -> Result<Respon
     Ok((status, [("content-type", "text/event-stream")], body).into_response())
 }
 
+/// The same, held for a minute.
+#[get("/long-stream")]
+#[priced(max_cents = 10)]
+async fn long_stream(meter: Meter, streamed: Query<Streamed>) -> Result<Response> {
+    stream::uncharged(meter, streamed).await
+}
+
 /// As long as wanted, for a fixed price.
 #[get("/endless")]
 #[priced(cents = 1)]
@@ -463,6 +470,7 @@ fn app() -> App<User> {
             priced_charge,
             drain,
             stream,
+            long_stream,
             endless,
             counted,
             said_twice,

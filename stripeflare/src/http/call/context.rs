@@ -25,7 +25,7 @@ use crate::http::call::meter::Meter;
 use crate::http::call::slot::Slot;
 use crate::http::reply::answer::Answer;
 use crate::http::reply::refusals::{denied, foreign_credentials};
-use crate::js::{describe, promise};
+use crate::js::{Departure, describe, promise};
 use crate::object::ObjectError;
 
 /// How long a sealed form may be sent.
@@ -41,7 +41,8 @@ pub(crate) struct Context(SendWrapper<Rc<Inner>>);
 
 pub(crate) struct Inner {
     pub(crate) deployment: Deployment,
-    js: JsContext,
+    js: Rc<JsContext>,
+    request: web_sys::Request,
     caller: Caller,
     /// Of a browser that left to pay.
     paying: Option<PayingSecret>,
@@ -73,13 +74,14 @@ impl std::ops::Deref for Context {
 }
 
 impl Context {
-    pub(crate) fn new(deployment: Deployment, js: JsContext, request: &Request) -> Self {
+    pub(crate) fn new(deployment: Deployment, js: Rc<JsContext>, raw: web_sys::Request, request: &Request) -> Self {
         let (headers, cookie_kind) = (request.headers(), deployment.config.cookie(request.uri()));
         let caller = Caller::of(headers, cookie_kind.0);
         let paying = cookies(headers, &paying_cookie_name(cookie_kind.0)).next().and_then(PayingSecret::parse);
         Self(SendWrapper(Rc::new(Inner {
             deployment,
             js,
+            request: raw,
             caller,
             paying,
             foreign: Foreign::of(headers, request.uri()),
@@ -345,6 +347,11 @@ impl Inner {
 
     fn hash(&self, token: &Token) -> String {
         token.proof(self.deployment.version).hash
+    }
+
+    /// Tells when the client has left before the answer was sent to its end.
+    pub(crate) fn departure(&self, left: impl Fn() + 'static) -> Departure {
+        Departure::of(&self.request, left)
     }
 
     /// Lets a future run on after the response has left.

@@ -50,8 +50,7 @@ impl Drop for HeldMoney {
 impl HeldMoney {
     /// Lets the hold live on and tells the account what was metered. `false`: it has ended or expired.
     pub(super) async fn renew(&self) -> Result<bool, ObjectError> {
-        let amount = self.meter.as_ref().map_or(Cents::ZERO, Meter::used);
-        let report = Report { amount, detail: self.price.route.to_owned() };
+        let report = Report { amount: self.used(), detail: self.price.route.to_owned() };
         let command = Renew { hold: self.id.clone(), report, seconds: self.price.hold_s };
         let asked_at = now();
         // It carries no endings: whoever waits for it may be gone before its answer.
@@ -60,6 +59,11 @@ impl HeldMoney {
             self.since.set(asked_at);
         }
         Ok(renewed)
+    }
+
+    /// What was metered until now.
+    pub(super) fn used(&self) -> Cents {
+        self.meter.as_ref().map_or(Cents::ZERO, Meter::used)
     }
 
     /// What the call has cost; nothing is added to it any more.

@@ -2,7 +2,8 @@
 //!
 //! Between the handler's stream and its client stands a pipe of one chunk. A pump fills it, so the handler runs no
 //! further ahead than the client reads. The pump lives in `wait_until`: a client that hangs up may end the request, but
-//! not the settlement.
+//! not the settlement. That it did is told by the stream, which is cancelled, or by the request's signal, or by nobody: then
+//! what was metered is reported to the account before the runtime ends the pump.
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
@@ -20,10 +21,14 @@ use futures_util::{Stream, StreamExt};
 use http::header::CONTENT_TYPE;
 use send_wrapper::SendWrapper;
 use stripeflare_core::clock::{Millis, now};
+use stripeflare_core::money::Cents;
 use worker::Delay;
 
 use crate::http::call::held_money::HeldMoney;
 
+/// When nothing has moved for so long, in milliseconds, the client may have left without a word. The runtime lets a request
+/// live for 30 s then.
+const LULL_MS: Millis = 5_000;
 /// Between two tries to renew a hold, when the account cannot be asked, in milliseconds.
 const RETRY_MS: Millis = 1_000;
 
@@ -64,6 +69,11 @@ impl Pipe {
         wake(&self.client);
     }
 
+    fn client_leaves(&self) {
+        self.client_left.set(true);
+        wake(&self.pump);
+    }
+
     fn end(&self, how: Result<Bytes, String>) {
         self.end.borrow_mut().get_or_insert(how);
         wake(&self.client);
@@ -98,8 +108,7 @@ impl Stream for Outlet {
 
 impl Drop for Outlet {
     fn drop(&mut self) {
-        self.0.client_left.set(true);
-        wake(&self.0.pump);
+        self.0.client_leaves();
     }
 }
 
@@ -126,6 +135,8 @@ pub(crate) fn metered(held: HeldMoney, response: Response) -> Response {
 
 async fn pump(held: HeldMoney, mut chunks: BodyDataStream, inlet: Inlet, events: bool) {
     let pipe = &inlet.0;
+    let departed = Rc::clone(pipe);
+    let departure = held.context.departure(move || departed.client_leaves());
     let how = {
         let (flow, keep) = (pin!(flow(&mut chunks, pipe)), pin!(keep(&held, pipe)));
         match select(flow, keep).await {
@@ -136,6 +147,7 @@ async fn pump(held: HeldMoney, mut chunks: BodyDataStream, inlet: Inlet, events:
     if let Err(cause) = &how {
         worker::console_error!("{}: the stream broke off: {cause}", held.price.route);
     }
+    drop(departure);
     // Settled before the client sees the end, so that its next call finds it done.
     drop(chunks);
     let price = held.metered();
@@ -157,17 +169,28 @@ async fn flow(chunks: &mut BodyDataStream, pipe: &Pipe) -> Result<(), String> {
     }
 }
 
-/// Renews the hold at half-time, for as long as the stream moves and its account agrees. Answers why it could not go on.
+/// Renews the hold at half-time, for as long as the stream moves and its account agrees, and once more when it comes to a
+/// lull with something metered that the account has not heard of. Answers why it could not go on.
 async fn keep(held: &HeldMoney, pipe: &Pipe) -> String {
     let half = held.hold_ms() / 2;
-    let mut pause = half - held.held_for();
+    let (mut pause, mut reported) = (half - held.held_for(), Cents::ZERO);
     loop {
-        Delay::from(Duration::from_millis(u64::try_from(pause).unwrap_or_default())).await;
-        if now() - pipe.moved_at.get() >= held.hold_ms() {
+        Delay::from(Duration::from_millis(u64::try_from(pause.min(LULL_MS)).unwrap_or_default())).await;
+        let lull = now() - pipe.moved_at.get();
+        if lull >= held.hold_ms() {
             return "nothing moved in it for as long as its price is held".to_owned();
         }
+        let metered = held.used();
+        let due = half - held.held_for();
+        if due > 0 && (lull < LULL_MS || metered == reported) {
+            pause = due;
+            continue;
+        }
         pause = match held.renew().await {
-            Ok(true) => half,
+            Ok(true) => {
+                reported = metered;
+                half
+            }
             Ok(false) => return "its price is not held any longer".to_owned(),
             Err(error) if held.is_late() => return error.to_string(),
             Err(_) => RETRY_MS,
