@@ -8,7 +8,7 @@ use js_sys::{Promise, Uint8Array};
 use serde::de::DeserializeOwned;
 use stripeflare_core::account::{Denied, Ending};
 use stripeflare_core::bytes::{self, Unreadable};
-use stripeflare_core::identity::{AccountId, Proof, Token};
+use stripeflare_core::identity::{AccountId, Proof, Token, random};
 use stripeflare_core::protocol::codec::{Back, PROTOCOL};
 use stripeflare_core::protocol::{Address, AnyCommand, Command, Envelope, NotDone, codec, object_name};
 use wasm_bindgen::prelude::*;
@@ -22,7 +22,7 @@ use crate::js::describe;
 const BINDING: &str = "DORM_NAMESPACE";
 /// How long one try may take; an object that hangs must not hang its callers.
 const TRY_FOR: Duration = Duration::from_secs(10);
-/// Before the second and the third try.
+/// Before the second and the third try, and up to as much again: those that failed together do not come back together.
 const BACKOFF_MS: [u64; 2] = [40, 250];
 
 #[wasm_bindgen]
@@ -139,36 +139,57 @@ impl Stubs {
         Err(ObjectError::Failed(format!("it is of another release and reads number {number} of the protocol")))
     }
 
-    /// Every command is idempotent, so a dead stub is replaced and asked again.
+    /// Every command is idempotent, so a dead stub is replaced and asked again; an object that has too much to do is not.
     async fn insist(&self, name: &str, message: &[u8]) -> Result<Vec<u8>, ObjectError> {
         let mut backoff = BACKOFF_MS.into_iter();
         loop {
-            let cause = match self.ask(name, message).await {
+            let Unanswered { cause, again } = match self.ask(name, message).await {
                 Ok(answer) => return Ok(answer),
-                Err(cause) => cause,
+                Err(unanswered) => unanswered,
             };
-            let Some(pause) = backoff.next() else { return Err(ObjectError::Unreachable(cause)) };
-            Delay::from(Duration::from_millis(pause)).await;
+            let pause = backoff.next().filter(|_| again);
+            let Some(pause) = pause else { return Err(ObjectError::Unreachable(cause)) };
+            let [share] = random();
+            Delay::from(Duration::from_millis(pause + pause * u64::from(share) / 256)).await;
         }
     }
 
-    async fn ask(&self, name: &str, message: &[u8]) -> Result<Vec<u8>, String> {
+    async fn ask(&self, name: &str, message: &[u8]) -> Result<Vec<u8>, Unanswered> {
         let stub: JsStub = self
             .env
             .durable_object(BINDING)
             .and_then(|namespace| namespace.get_by_name(name))
-            .map_err(|error| error.to_string())?
+            .map_err(|error| Unanswered { cause: error.to_string(), again: true })?
             .into_rpc();
         // A copy: a view would send all of our memory along.
         let message = Uint8Array::from(message);
-        let answer = JsFuture::from(stub.call(&message).map_err(|exception| describe(&exception))?);
+        let answer = JsFuture::from(stub.call(&message).map_err(Unanswered::by)?);
         let deadline = Delay::from(TRY_FOR);
         pin_mut!(deadline);
         let answer = match select(answer, deadline).await {
-            Either::Left((answer, _)) => answer.map_err(|exception| describe(&exception))?,
-            Either::Right(_) => return Err(format!("no answer within {} s", TRY_FOR.as_secs())),
+            Either::Left((answer, _)) => answer.map_err(Unanswered::by)?,
+            Either::Right(_) => {
+                let cause = format!("no answer within {} s", TRY_FOR.as_secs());
+                return Err(Unanswered { cause, again: false });
+            }
         };
-        Ok(answer.dyn_ref::<Uint8Array>().ok_or("an answer that is no bytes")?.to_vec())
+        let no_bytes = || Unanswered { cause: "an answer that is no bytes".into(), again: true };
+        Ok(answer.dyn_ref::<Uint8Array>().ok_or_else(no_bytes)?.to_vec())
+    }
+}
+
+/// One try.
+struct Unanswered {
+    cause: String,
+    /// Another one may be better.
+    again: bool,
+}
+
+impl Unanswered {
+    fn by(exception: JsValue) -> Self {
+        // The runtime says so.
+        let overloaded = js_sys::Reflect::get(&exception, &"overloaded".into()).is_ok_and(|is| is.is_truthy());
+        Self { cause: describe(&exception), again: !overloaded }
     }
 }
 
