@@ -21,14 +21,15 @@ pub struct Owner {
     pub pending: bool,
 }
 
-/// Claims a value for an account, also instead of an owner that was found without it. Answers the owner, if it is another.
+/// Claims a value for an account, also instead of an owner that was found without it. Answers the claim, which no later one
+/// is like, or the owner, if it is another.
 pub fn claim(
     sql: &dyn Sql,
     key: &str,
     account: &AccountId,
     instead_of: Option<&Owner>,
     now: Millis,
-) -> Result<Option<Owner>, SqlError> {
+) -> Result<Result<Millis, Owner>, SqlError> {
     if let Some(owner) = instead_of {
         let parameters = [key.into(), owner.account.as_str().into(), owner.at.into()];
         sql.run("DELETE FROM unique_values WHERE key = ? AND account = ? AND at = ?", &parameters)?;
@@ -36,19 +37,20 @@ pub fn claim(
     let row = sql
         .run(
             "INSERT INTO unique_values (key, account, at) VALUES (?1, ?2, ?3)
-             ON CONFLICT (key) DO UPDATE SET at = CASE WHEN account = ?2 THEN ?3 ELSE at END RETURNING account, at",
+             ON CONFLICT (key) DO UPDATE SET at = CASE WHEN account = ?2 THEN MAX(?3, at + 1) ELSE at END RETURNING account, at",
             &[key.into(), account.as_str().into(), now.into()],
         )?
         .pop();
     let mut row = Reader::new(row.unwrap_or_default());
     let owner = row.text()?.parse().map_err(|error| SqlError(format!("unique_values.account: {error}")))?;
     let at = row.integer()?;
-    Ok((owner != *account).then_some(Owner { account: owner, at, pending: at > now - PENDING_MS }))
+    Ok(if owner == *account { Ok(at) } else { Err(Owner { account: owner, at, pending: at > now - PENDING_MS }) })
 }
 
-/// The account has another value now.
-pub fn free(sql: &dyn Sql, key: &str, account: &AccountId) -> Result<(), SqlError> {
-    sql.run("DELETE FROM unique_values WHERE key = ? AND account = ?", &[key.into(), account.as_str().into()])?;
+/// The account has another value now than that of this claim.
+pub fn free(sql: &dyn Sql, key: &str, account: &AccountId, claim: Millis) -> Result<(), SqlError> {
+    let parameters = [key.into(), account.as_str().into(), claim.into()];
+    sql.run("DELETE FROM unique_values WHERE key = ? AND account = ? AND at = ?", &parameters)?;
     Ok(())
 }
 
@@ -67,20 +69,24 @@ mod tests {
         let claim = |account: &AccountId, instead_of: Option<&Owner>, now| {
             super::claim(&sql, "handle:x", account, instead_of, now).unwrap()
         };
-        assert_eq!(claim(&ada, None, 0), None);
-        assert_eq!(claim(&ada, None, 5), None, "again");
+        assert_eq!(claim(&ada, None, 0), Ok(0));
+        assert_eq!(claim(&ada, None, 5), Ok(5), "again");
         let owner = Owner { account: ada.clone(), at: 5, pending: true };
-        assert_eq!(claim(&bob, None, 6), Some(owner.clone()));
+        assert_eq!(claim(&bob, None, 6), Err(owner.clone()));
         let later = PENDING_MS + 5;
-        assert_eq!(claim(&bob, None, later), Some(Owner { pending: false, ..owner.clone() }));
+        assert_eq!(claim(&bob, None, later), Err(Owner { pending: false, ..owner.clone() }));
 
-        free(&sql, "handle:x", &bob).unwrap();
-        assert!(claim(&bob, None, later).is_some(), "only its owner frees a value");
-        claim(&ada, None, later);
-        assert!(claim(&bob, Some(&owner), later).is_some(), "it was claimed again meanwhile");
+        free(&sql, "handle:x", &bob, 5).unwrap();
+        assert!(claim(&bob, None, later).is_err(), "only its owner frees a value");
+        assert_eq!(claim(&ada, None, later), Ok(later));
+        assert!(claim(&bob, Some(&owner), later).is_err(), "it was claimed again meanwhile");
         let owner = Owner { at: later, ..owner };
-        assert_eq!(claim(&bob, Some(&owner), later), None);
-        free(&sql, "handle:x", &bob).unwrap();
-        assert_eq!(claim(&ada, None, later), None);
+        assert_eq!(claim(&bob, Some(&owner), later), Ok(later));
+        // In the same millisecond: a message that was on its way since the first claim frees nothing.
+        assert_eq!(claim(&bob, None, later), Ok(later + 1));
+        free(&sql, "handle:x", &bob, later).unwrap();
+        assert!(claim(&ada, None, later).is_err(), "it was claimed again");
+        free(&sql, "handle:x", &bob, later + 1).unwrap();
+        assert_eq!(claim(&ada, None, later), Ok(later));
     }
 }

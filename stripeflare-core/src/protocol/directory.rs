@@ -243,26 +243,27 @@ pub struct ClaimValue {
 }
 
 impl Handler for ClaimValue {
-    /// Who has it, if it is another.
-    type Reply = Option<Owner>;
+    /// The claim, or who has it, if it is another.
+    type Reply = Result<Millis, Owner>;
 
     fn run(&self, object: &dyn Object, now: Millis) -> Result<Self::Reply, SqlError> {
         directory::claim_value(object.sql(), &self.key, &self.account, self.instead_of.as_ref(), now)
     }
 }
 
-/// It has another value now.
+/// It has another value now than that of this claim.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct FreeValue {
     pub key: String,
     pub account: AccountId,
+    pub claim: Millis,
 }
 
 impl Handler for FreeValue {
     type Reply = ();
 
     fn run(&self, object: &dyn Object, _now: Millis) -> Result<Self::Reply, SqlError> {
-        directory::free_value(object.sql(), &self.key, &self.account)
+        directory::free_value(object.sql(), &self.key, &self.account, self.claim)
     }
 }
 

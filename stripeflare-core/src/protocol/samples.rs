@@ -389,8 +389,8 @@ sampled! {
             account: id(),
             instead_of: Some(Owner { account: id(), at: 1_800_000_000_000, pending: false }),
         },
-    ] => [None, Some(Owner { account: id(), at: 1_800_000_000_000, pending: true })];
-    FreeValue: [FreeValue { key: text("unique:a"), account: id() }] => [()];
+    ] => [Ok(1_800_000_000_000), Err(Owner { account: id(), at: 1_800_000_000_000, pending: true })];
+    FreeValue: [FreeValue { key: text("unique:a"), account: id(), claim: 1_800_000_000_000 }] => [()];
     Guess: [Guess { source: text("192.0.2.1"), right: false }] => [None, Some(60)];
 
     Mirror: [Mirror { snapshot: Box::new(Snapshot {

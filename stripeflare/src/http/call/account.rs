@@ -229,12 +229,12 @@ impl super::context::Inner {
             _ => return Err(self.unregistered(Cents::ZERO)),
         };
         let account = token.account();
-        self.claim_values(account, columns, &changes).await?;
-        let update = Update { id: HoldId::generate(now()).as_str().to_owned(), changes: changes.clone() };
+        let frees = self.claim_values(account, columns, &changes).await?;
+        let update = Update { id: HoldId::generate(now()).as_str().to_owned(), changes };
         let Some(updated) = self.ask(token, update).await? else { return Err(self.unregistered(Cents::ZERO)) };
         *row = updated.row;
         if updated.made {
-            self.free_values(account, columns, &changes).await;
+            self.free_values(frees).await;
         }
         Ok(updated.made)
     }

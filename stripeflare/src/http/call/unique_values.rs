@@ -37,7 +37,8 @@ fn unique<'a>(columns: &'a [ColumnDef], changes: &'a [Change]) -> impl Iterator<
 }
 
 impl Inner {
-    /// Claims the values of `unique` columns that are about to be written.
+    /// Claims the values of `unique` columns that are about to be written, and answers what lets others have those that are
+    /// written over: by the claims that stand for them now, so that what is claimed later stays claimed.
     ///
     /// # Errors
     /// 409 when another account has one.
@@ -46,15 +47,22 @@ impl Inner {
         account: &AccountId,
         columns: &[ColumnDef],
         changes: &[Change],
-    ) -> Result<(), Response> {
-        for (place, Change { column, new, .. }) in unique(columns, changes) {
-            let Some(key) = key(column, new) else { continue };
-            if !self.claim_value(account, &key, place, new).await? {
+    ) -> Result<Vec<FreeValue>, Response> {
+        let mut frees = Vec::new();
+        for (place, Change { column, old, new }) in unique(columns, changes) {
+            if let Some(key) = key(column, new)
+                && !self.claim_value(account, &key, place, new).await?
+            {
                 let message = format!("Another account has this `{column}`. Choose another one.");
                 return Err(Answer::new(StatusCode::CONFLICT, "not_unique", message).into());
             }
+            if let Some(key) = key(column, old) {
+                let command = ClaimValue { key: key.clone(), account: account.clone(), instead_of: None };
+                let claim = self.deployment.stubs.as_system(&Shard::of(&key)).send(command).await?;
+                frees.extend(claim.ok().map(|claim| FreeValue { key, account: account.clone(), claim }));
+            }
         }
-        Ok(())
+        Ok(frees)
     }
 
     async fn claim_value(
@@ -69,7 +77,7 @@ impl Inner {
         // Once more, if the owner turns out not to have it.
         for _ in 0..2 {
             let command = ClaimValue { key: key.to_owned(), account: account.clone(), instead_of };
-            let Some(owner) = stubs.as_system(&Shard::of(key)).send(command).await? else { return Ok(true) };
+            let Err(owner) = stubs.as_system(&Shard::of(key)).send(command).await? else { return Ok(true) };
             if owner.pending {
                 return Ok(false);
             }
@@ -83,13 +91,11 @@ impl Inner {
     }
 
     /// Lets others have the values that were written over. Those that are not freed here are found out later.
-    pub(crate) async fn free_values(&self, account: &AccountId, columns: &[ColumnDef], changes: &[Change]) {
-        for (_, Change { column, old, .. }) in unique(columns, changes) {
-            let Some(key) = key(column, old) else { continue };
-            let shard = Shard::of(&key);
-            let command = FreeValue { key, account: account.clone() };
+    pub(crate) async fn free_values(&self, frees: Vec<FreeValue>) {
+        for command in frees {
+            let shard = Shard::of(&command.key);
             if let Err(error) = self.deployment.stubs.as_system(&shard).send(command).await {
-                worker::console_warn!("a value of `{column}` is not free for others yet: {error}");
+                worker::console_warn!("a value is not free for others yet: {error}");
             }
         }
     }
