@@ -76,16 +76,21 @@ impl fmt::Display for EventError {
         match self {
             Self::NotJson => f.write_str("the body is no event in JSON"),
             Self::Thin => f.write_str(
-                "this endpoint was sent a thin event; create a webhook endpoint for snapshot events instead",
+                "this endpoint was sent a thin event, of Stripe's API v2; create a webhook endpoint for snapshot events instead",
             ),
             Self::Malformed(what) => write!(f, "the event has no usable {what}"),
         }
     }
 }
 
+/// What all events have: those of version 2 have a `created` and `data` of other types.
+#[derive(Deserialize)]
+struct Head {
+    object: Option<String>,
+}
+
 #[derive(Deserialize)]
 struct Raw<'a> {
-    object: Option<String>,
     #[serde(rename = "type")]
     kind: Option<String>,
     #[serde(default)]
@@ -107,10 +112,11 @@ impl Event {
     #[inline(never)]
     pub fn parse(body: &[u8]) -> Result<Self, EventError> {
         let body = std::str::from_utf8(body).map_err(|_| EventError::NotJson)?;
-        let raw: Raw<'_> = serde_json::from_str(body).map_err(|_| EventError::NotJson)?;
-        if raw.object.as_deref() == Some("v2.core.event") {
+        let head: Head = serde_json::from_str(body).map_err(|_| EventError::NotJson)?;
+        if head.object.is_some_and(|object| object.starts_with("v2.")) {
             return Err(EventError::Thin);
         }
+        let raw: Raw<'_> = serde_json::from_str(body).map_err(|_| EventError::NotJson)?;
         let kind = raw.kind.ok_or(EventError::Malformed("type"))?;
         let fact = match kind.as_str() {
             "checkout.session.completed" | "checkout.session.async_payment_succeeded" => {
@@ -154,7 +160,18 @@ mod tests {
     fn what_cannot_be_acted_on_says_why() {
         assert!(matches!(Event::parse(b"nonsense"), Err(EventError::NotJson)));
         assert!(matches!(Event::parse(b"\xff"), Err(EventError::NotJson)));
-        assert!(matches!(Event::parse(br#"{"object":"v2.core.event","type":"x"}"#), Err(EventError::Thin)));
+        let related = r#""related_object":{"id":"re_1","type":"refund","url":"/v1/refunds/re_1"}"#;
+        for (kind, data) in [
+            ("v1.billing.meter.error_report_triggered", r#""data":{"developer_message_summary":"x"}"#),
+            ("v2.core.account.updated", r#""data":null"#),
+            ("v1.refund.updated", r#""reason":null"#),
+        ] {
+            let event = format!(
+                r#"{{"id":"evt_1","object":"v2.core.event","type":"{kind}","created":"2026-11-28T09:00:00.000Z",
+                    "livemode":true,"context":null,{data},{related}}}"#
+            );
+            assert!(matches!(Event::parse(event.as_bytes()), Err(EventError::Thin)), "{kind}");
+        }
         assert!(matches!(Event::parse(b"{}"), Err(EventError::Malformed("type"))));
         let unknown = Event::parse(br#"{"object":"event","type":"plan.created","data":{"object":{}}}"#).unwrap();
         assert!(matches!(unknown.fact, Fact::Other));
