@@ -223,6 +223,14 @@ const AGGREGATE: &[&str] = &[
         amount INTEGER NOT NULL,
         PRIMARY KEY (day, route, account_id)
     ) WITHOUT ROWID",
+    // Of all accounts.
+    "CREATE TABLE old_usage (
+        day INTEGER NOT NULL,
+        route TEXT NOT NULL,
+        calls INTEGER NOT NULL,
+        amount INTEGER NOT NULL,
+        PRIMARY KEY (day, route)
+    ) WITHOUT ROWID",
     "CREATE TABLE unclaimed (
         key TEXT PRIMARY KEY,
         at INTEGER NOT NULL,

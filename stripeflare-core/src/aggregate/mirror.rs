@@ -1,10 +1,11 @@
 use crate::account::Snapshot;
-use crate::aggregate::unclaimed;
+use crate::aggregate::{unclaimed, usage};
+use crate::clock::Millis;
 use crate::identity::AccountId;
 use crate::schema::Schema;
 use crate::sql::{Sql, SqlError, Value};
 /// In the aggregate: takes a message in, unless a newer one was there before.
-pub fn mirror(sql: &dyn Sql, schema: &Schema, snapshot: &Snapshot) -> Result<(), SqlError> {
+pub fn mirror(sql: &dyn Sql, schema: &Schema, snapshot: &Snapshot, now: Millis) -> Result<(), SqlError> {
     let account = &snapshot.account;
     if account.layout != schema.layout() {
         // It comes again when both run the same deploy.
@@ -22,6 +23,7 @@ pub fn mirror(sql: &dyn Sql, schema: &Schema, snapshot: &Snapshot) -> Result<(),
         ("verified_email", account.verified_email.clone().into()),
         ("locked", i64::from(account.locked).into()),
         ("closed", i64::from(account.closed).into()),
+        ("is_full", i64::from(account.is_full).into()),
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .into();
@@ -68,22 +70,7 @@ pub fn mirror(sql: &dyn Sql, schema: &Schema, snapshot: &Snapshot) -> Result<(),
             WHERE account_id = ? AND (payer_name IS NOT NULL OR payer_email IS NOT NULL)";
         sql.run(forget, &[account.id.as_str().into()])?;
     }
-    for usage in &account.usage {
-        // Totals of a day only grow, so the larger one is the newer.
-        sql.run(
-            "INSERT INTO all_usage (day, route, account_id, calls, amount) VALUES (?, ?, ?, ?, ?)
-             ON CONFLICT (day, route, account_id) DO UPDATE SET calls = excluded.calls, amount = excluded.amount
-             WHERE excluded.calls > all_usage.calls",
-            &[
-                usage.day.into(),
-                usage.route.as_str().into(),
-                account.id.as_str().into(),
-                i64::try_from(usage.calls).unwrap_or(i64::MAX).into(),
-                usage.amount.units().into(),
-            ],
-        )?;
-    }
-    Ok(())
+    usage::count(sql, &account.id, &account.usage, now)
 }
 
 #[cfg(test)]
@@ -91,7 +78,7 @@ mod tests {
     use super::*;
     use crate::account::scene::{Scene, dispute, refund};
     use crate::account::{Charge, Credit, Overdraft, Wallet};
-    use crate::clock::{DAY_MS, Millis};
+    use crate::clock::DAY_MS;
     use crate::identity::AccountId;
     use crate::money::Cents;
     use crate::schema::{Schema, migrate};
@@ -139,7 +126,7 @@ mod tests {
         }
         let later = at(&account, NOW, |wallet| wallet.unsent().unwrap().unwrap());
         for snapshot in [&later, &early, &later] {
-            mirror(&aggregate, &SCHEMA, snapshot).unwrap();
+            mirror(&aggregate, &SCHEMA, snapshot, NOW).unwrap();
         }
         assert_eq!(rows(&aggregate, "SELECT balance FROM users"), [[Value::Integer(970_000)]]);
         assert_eq!(
@@ -153,7 +140,7 @@ mod tests {
         assert!(at(&account, NOW, |wallet| wallet.unsent().unwrap()).is_some(), "only what was sent is done with");
         let tomorrow = NOW + DAY_MS;
         let newest = at(&account, tomorrow, |wallet| wallet.unsent().unwrap().unwrap());
-        mirror(&aggregate, &SCHEMA, &newest).unwrap();
+        mirror(&aggregate, &SCHEMA, &newest, NOW).unwrap();
         at(&account, tomorrow, |wallet| wallet.sent(&newest).unwrap());
         assert_eq!(at(&account, tomorrow, |wallet| wallet.unsent().unwrap()), None);
         assert_eq!(
@@ -173,7 +160,7 @@ mod tests {
             scene.now.set(at);
             scene.spend(&number.to_string(), 1);
             let snapshot = scene.act(|wallet| Ok(wallet.unsent()?.unwrap()));
-            mirror(&aggregate, &SCHEMA, &snapshot).unwrap();
+            mirror(&aggregate, &SCHEMA, &snapshot, NOW).unwrap();
             scene.act(|wallet| Ok(wallet.sent(&snapshot)?));
         };
         for (number, from_midnight) in (1..).zip([-1_000, 1_000, -1_000, 59 * 60_000, -1]) {
@@ -214,7 +201,7 @@ mod tests {
         };
         at(&account, NOW, |wallet| wallet.credit(&credit).unwrap());
         let snapshot = at(&account, NOW, |wallet| wallet.unsent().unwrap().unwrap());
-        mirror(&aggregate, &SCHEMA, &snapshot).unwrap();
+        mirror(&aggregate, &SCHEMA, &snapshot, NOW).unwrap();
         let stored = rows(&aggregate, "SELECT assigned_to, assigned_amount, done FROM unclaimed");
         assert_eq!(stored, [[credit.account.as_str().into(), Value::Integer(4_000_000), Value::Integer(1)]]);
     }
@@ -235,7 +222,7 @@ mod tests {
         at(&account, NOW, |wallet| wallet.credit(&credit).unwrap());
         let mut snapshot = at(&account, NOW, |wallet| wallet.unsent().unwrap().unwrap());
         snapshot.account.layout ^= 1;
-        assert!(mirror(&aggregate, &SCHEMA, &snapshot).is_err());
+        assert!(mirror(&aggregate, &SCHEMA, &snapshot, NOW).is_err());
         assert_eq!(rows(&aggregate, "SELECT balance FROM users"), Vec::<Row>::new());
     }
 
@@ -258,7 +245,7 @@ mod tests {
         }
         let mut messages = 0;
         while let Some(snapshot) = at(&account, NOW, |wallet| wallet.unsent().unwrap()) {
-            mirror(&aggregate, &SCHEMA, &snapshot).unwrap();
+            mirror(&aggregate, &SCHEMA, &snapshot, NOW).unwrap();
             at(&account, NOW, |wallet| wallet.sent(&snapshot).unwrap());
             messages += 1;
         }
@@ -274,7 +261,7 @@ mod tests {
         let payers =
             || rows(&aggregate, "SELECT key FROM all_payments WHERE payer_name IS NOT NULL OR payer_email IS NOT NULL");
         let first = snapshot();
-        mirror(&aggregate, &SCHEMA, &first).unwrap();
+        mirror(&aggregate, &SCHEMA, &first, NOW).unwrap();
         assert_eq!(payers().len(), 1);
         scene.pay("lost", 5);
         let lost = snapshot();
@@ -282,7 +269,7 @@ mod tests {
         scene.by("first", |wallet| wallet.close_account(&SCHEMA, "k", true)).unwrap();
         scene.pay("later", 5);
         for snapshot in [&snapshot(), &lost, &first, &snapshot()] {
-            mirror(&aggregate, &SCHEMA, snapshot).unwrap();
+            mirror(&aggregate, &SCHEMA, snapshot, NOW).unwrap();
             assert_eq!(payers(), Vec::<Row>::new());
         }
         assert_eq!(rows(&aggregate, "SELECT COUNT(*) FROM all_payments"), [[Value::Integer(3)]]);
@@ -295,7 +282,7 @@ mod tests {
         let other = Scene::new(2, 1).id;
         let payment = || {
             let snapshot = scene.act(|wallet| Ok(wallet.unsent()?.unwrap()));
-            mirror(&aggregate, &SCHEMA, &snapshot).unwrap();
+            mirror(&aggregate, &SCHEMA, &snapshot, NOW).unwrap();
             scene.act(|wallet| Ok(wallet.sent(&snapshot)?));
             rows(&aggregate, "SELECT to_account, moved / 10000, taken / 10000, frozen / 10000 FROM all_payments")
                 .remove(0)

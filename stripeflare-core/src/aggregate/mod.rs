@@ -5,6 +5,7 @@ mod mirror;
 mod search;
 mod sweep;
 mod unclaimed;
+mod usage;
 
 pub use again::{Due, done, due, failed};
 pub use mirror::mirror;
@@ -13,3 +14,4 @@ pub use sweep::{Sweep, Track};
 pub use unclaimed::{
     AssignedCredit, Assignment, Unclaimed, assign, credited, record_unclaimed, reversed, to_judge, unknown,
 };
+pub use usage::fold_usage;

@@ -51,9 +51,10 @@ pub struct Mirror {
 impl Handler for Mirror {
     type Reply = ();
 
-    fn run(&self, object: &dyn Object, _now: Millis) -> Result<Self::Reply, SqlError> {
+    fn run(&self, object: &dyn Object, now: Millis) -> Result<Self::Reply, SqlError> {
         keep_currency(object.sql(), object.currency())?;
-        aggregate::mirror(object.sql(), object.schema(), &self.snapshot)
+        aggregate::fold_usage(object.sql(), now)?;
+        aggregate::mirror(object.sql(), object.schema(), &self.snapshot, now)
     }
 }
 

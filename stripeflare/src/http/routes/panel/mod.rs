@@ -60,6 +60,7 @@ const OPERATORS: &[Shown] = &[
     Shown { name: "users", from: "users", order: "registered_at DESC, account_id", money: &["balance", "frozen"] },
     Shown { name: "payments", from: "all_payments", order: "at DESC, key", money: &["amount", "taken", "frozen"] },
     Shown { name: "usage", from: "all_usage", order: "day DESC, amount DESC", money: &["amount"] },
+    Shown { name: "old_usage", from: "old_usage", order: "day DESC, amount DESC", money: &["amount"] },
     Shown { name: "unclaimed", from: "unclaimed", order: "done, at DESC, key", money: &["assigned_amount"] },
 ];
 
