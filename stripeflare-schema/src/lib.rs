@@ -36,6 +36,7 @@ pub const RESERVED_NAMES: &[&str] = &[
     "frozen",
     "holds",
     "id",
+    "is_full",
     "name",
     "paymentlink",
     "kept_bytes",

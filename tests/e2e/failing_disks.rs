@@ -1,6 +1,9 @@
 //! A disk that is full, a database that is locked or refuses a statement: calls are answered 503, nothing is half done,
 //! and what was answered before is charged when it is over.
 
+use std::fs::File;
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -9,7 +12,7 @@ use futures_util::future::join;
 use reqwest::Method;
 use rusqlite::Connection;
 use tests::audit::{Figures, audit, audit_at_rest};
-use tests::{Customer, DEADLINE, Reply, World};
+use tests::{Customer, DB_SECRET, DEADLINE, Reply, World};
 
 /// Lets no file of the worker grow past so many bytes.
 #[cfg(target_os = "linux")]
@@ -151,5 +154,51 @@ async fn a_stream_whose_hold_cannot_be_renewed_breaks_off_and_is_charged_when_it
     assert_eq!((account.count("capture"), account.charged % 500), (1, 0));
     // What was metered and not yet sent is two events at most.
     assert!((0..=2).contains(&(metered - events as i64)), "{metered} were metered, {events} came");
+    Ok(())
+}
+
+/// Makes an object's file as large as this, of pages that were never written: they take no room on the disk.
+fn enlarge(path: &Path, bytes: u64) -> Result<()> {
+    let sql = Connection::open(path)?;
+    sql.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+    let page: u32 = sql.query_row("PRAGMA page_size", [], |row| row.get(0))?;
+    let page = u64::from(page);
+    drop(sql);
+    let pages = bytes / page;
+    let file = File::options().write(true).open(path)?;
+    file.set_len(pages * page)?;
+    // The header says how many pages there are.
+    file.write_all_at(&u32::try_from(pages)?.to_be_bytes(), 28)?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_account_near_the_limit_of_its_object_is_refused_calls_and_takes_payments() -> Result<()> {
+    let mut world = World::start().await?;
+    let (customer, other) = (world.customer(50).await?, world.customer(50).await?);
+    audit_at_rest(world.disk(), DEADLINE).await?;
+    let path = world.account_database(&customer)?.path().map(PathBuf::from).context("a file")?;
+    world.workerd.kill9().await?;
+    enlarge(&path, 9_600_000_000)?;
+    world.workerd.restart().await?;
+    for path in ["/ok", "/metered?use=1", "/dynamic?cents=1"] {
+        let refused = world.get(&customer, path).await;
+        assert_eq!((refused.status, refused.json()["error"].as_str()), (507, Some("account_full")), "{refused:?}");
+    }
+    assert_eq!(world.get(&other, "/ok").await.status, 200, "nobody else is");
+    world.pay(&customer, 100).await?;
+    assert_eq!(world.balance(&customer).await, 150.0);
+    let shown = async {
+        loop {
+            let sql = "/db/admin-readonly?format=json&sql=SELECT+account_id+FROM+users+WHERE+is_full+%3D+1";
+            let panel = world.request(Method::GET, sql).basic_auth("admin-readonly", Some(DB_SECRET));
+            if world.send(panel).await.body.contains(customer.account()) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, shown).await.expect("the operator sees it");
+    assert!(world.workerd.log().contains("stores nearly as much as it may"));
     Ok(())
 }

@@ -40,12 +40,17 @@ pub struct Charged {
 }
 
 impl Wallet<'_> {
+    /// Whether this charge was made before.
+    pub fn was_charged(&self, key: &str) -> Result<bool, WalletError> {
+        Ok(self.made(&entry_key(key))?.is_some())
+    }
+
     /// Charges at once, without a hold.
     ///
     /// Checked in this order: the key, that the account is still there, the caps of the caller's token, the money.
     pub fn charge(&mut self, charge: &Charge) -> Result<Result<Charged, NotCharged>, WalletError> {
         assert!(charge.amount.is_positive(), "a charge is for more than nothing");
-        let key = format!("charge:{}", charge.key);
+        let key = entry_key(&charge.key);
         let available = self.available()?;
         if let Some((amount, at)) = self.made(&key)? {
             let holds = !charge.key.starts_with(CALLERS_KEY) || self.now - at < KEPT_MS;
@@ -69,6 +74,10 @@ impl Wallet<'_> {
         self.count_spent(self.capped_token().as_ref(), charge.amount)?;
         Ok(Ok(Charged { already: false, available: self.available()? }))
     }
+}
+
+fn entry_key(key: &str) -> String {
+    format!("charge:{key}")
 }
 
 #[cfg(test)]

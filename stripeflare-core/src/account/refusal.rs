@@ -40,6 +40,8 @@ pub enum NotReserved {
     },
     /// The caller's key stands for a call already.
     Claimed(Claim),
+    /// The account has no room for another entry.
+    Full,
 }
 
 impl From<Short> for NotReserved {
@@ -54,6 +56,8 @@ pub enum NotCharged {
     Short(Short),
     /// The key was used before for another amount.
     KeyReused,
+    /// The account has no room for another entry.
+    Full,
 }
 
 impl From<Short> for NotCharged {

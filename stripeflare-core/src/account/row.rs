@@ -37,6 +37,8 @@ pub struct AccountRow {
     pub locked: bool,
     /// Its owner has ended it.
     pub closed: bool,
+    /// Its object is nearly as large as one may be: calls that cost something are refused.
+    pub is_full: bool,
     /// Logins that wait for the owner, or for their time; counted where the row alone is read.
     pub pending_logins: usize,
     /// The owner's columns.
@@ -46,7 +48,7 @@ pub struct AccountRow {
 }
 
 impl AccountRow {
-    pub(crate) const SELECT: &str = "SELECT account_id, registered_at, revision, sent_revision, balance, frozen, holds, usage, kept_bytes, name, email, card_fingerprint, verified_email, locked, closed";
+    pub(crate) const SELECT: &str = "SELECT account_id, registered_at, revision, sent_revision, balance, frozen, holds, usage, kept_bytes, name, email, card_fingerprint, verified_email, locked, closed, is_full";
 
     pub(crate) fn read(row: Row, schema: &Schema) -> Result<Self, SqlError> {
         let mut row = Reader::new(row);
@@ -66,6 +68,7 @@ impl AccountRow {
             verified_email: row.optional_text()?,
             locked: row.integer()? != 0,
             closed: row.integer()? != 0,
+            is_full: row.integer()? != 0,
             pending_logins: 0,
             columns: row.rest(),
             layout: schema.layout(),
@@ -90,6 +93,7 @@ impl AccountRow {
             verified_email: None,
             locked: false,
             closed: false,
+            is_full: false,
             pending_logins: 0,
             columns: schema.initial_row(),
             layout: schema.layout(),

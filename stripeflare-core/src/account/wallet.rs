@@ -77,6 +77,15 @@ impl<'a> Wallet<'a> {
         Ok(())
     }
 
+    /// Whether the object has no room for another charge; the aggregate hears of it when that changes.
+    pub fn note_full(&mut self, is_full: bool) -> bool {
+        if self.account.is_full != is_full {
+            self.account.is_full = is_full;
+            self.touch();
+        }
+        is_full
+    }
+
     /// The row, or what hangs on its revision, has changed.
     pub(crate) fn touch(&mut self) {
         self.changed = true;
@@ -109,13 +118,14 @@ impl<'a> Wallet<'a> {
             self.account.holds.retain(|hold| hold.expires_at > now);
             self.account.revision += 1;
             self.sql.run(
-                "UPDATE users SET balance = ?, frozen = ?, holds = ?, usage = ?, kept_bytes = ?, revision = ?, updated_at = ?",
+                "UPDATE users SET balance = ?, frozen = ?, holds = ?, usage = ?, kept_bytes = ?, is_full = ?, revision = ?, updated_at = ?",
                 &[
                     self.account.balance.units().into(),
                     self.account.frozen.units().into(),
                     self.account.holds_value(),
                     self.account.usage_value(),
                     self.account.kept_bytes.into(),
+                    i64::from(self.account.is_full).into(),
                     self.account.revision.into(),
                     now.into(),
                 ],

@@ -81,7 +81,7 @@ pub use account::AccountCommand;
 pub use address::{Address, Aggregate, Shard, is_live_name, object_name};
 pub use aggregate::AggregateCommand;
 pub use directory::DirectoryCommand;
-pub use object::{Object, Stats, kept_livemode};
+pub use object::{NEARLY_FULL, Object, Stats, kept_livemode};
 pub use outgoing::Outgoing;
 
 /// What an object may be asked. Every command may arrive more than once: stubs die and are asked again.

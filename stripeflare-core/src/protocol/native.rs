@@ -8,7 +8,7 @@ use crate::protocol::{self, Envelope, Object, Stats};
 use crate::read_only_sql;
 use crate::read_only_sql::Table;
 use crate::schema::Schema;
-use crate::sql::{Sql, SqlError, Value};
+use crate::sql::{Reader, Sql, SqlError, Value};
 use crate::tables::Role;
 use crate::testing::database;
 
@@ -93,5 +93,14 @@ impl Object for NativeObject {
 
     fn stats(&self) -> Stats {
         Stats::default()
+    }
+
+    /// As much less than a test allows it as an object's share is less than Cloudflare allows.
+    fn is_nearly_full(&self) -> bool {
+        let pages = "SELECT page_count - freelist_count, max_page_count
+            FROM pragma_page_count, pragma_freelist_count, pragma_max_page_count";
+        let mut row = Reader::new(self.sql.run(pages, &[]).unwrap().remove(0));
+        let (used, most) = (row.integer().unwrap(), row.integer().unwrap());
+        used * 20 >= most * 19
     }
 }

@@ -18,6 +18,9 @@ pub fn kept_livemode(sql: &dyn Sql) -> Option<bool> {
     remembered(sql, LIVEMODE).ok().flatten().map(|live| live != 0)
 }
 
+/// Of so many bytes an object stores: a twentieth less than Cloudflare lets it.
+pub const NEARLY_FULL: u64 = 9_500_000_000;
+
 /// The object that a command came to: its storage and its alarm.
 pub trait Object {
     fn sql(&self) -> &dyn Sql;
@@ -43,6 +46,9 @@ pub trait Object {
     fn ring_soon(&self) -> Result<(), SqlError>;
 
     fn stats(&self) -> Stats;
+
+    /// Whether what it stores leaves room for payments, refunds and folding alone.
+    fn is_nearly_full(&self) -> bool;
 
     /// What it is, with its tables brought up to date; `None` before it was ever written to.
     fn role(&self) -> Result<Option<Role>, WalletError> {

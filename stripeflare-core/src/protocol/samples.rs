@@ -112,6 +112,7 @@ pub(super) fn row() -> AccountRow {
         verified_email: Some(text("a@b.c")),
         locked: true,
         closed: false,
+        is_full: true,
         pending_logins: 1,
         columns: vec![
             Value::Null,

@@ -1,10 +1,13 @@
-use super::account::{Close, LogOutEverywhere, Read, Reserve, Reserved, Settle};
+use super::account::{Close, LogOutEverywhere, Read, Reserve, Reserved, Reverse, Settle};
 use super::native::NativeObject;
 use super::samples::{self, Sample};
-use super::{AccountCommand, Answer, AnyCommand, Command, Envelope, NotDone, Right, codec};
-use crate::account::{Caps, Credit, Denied, Ending, NewToken, TokenId};
+use super::{AccountCommand, Answer, AnyCommand, Command, Envelope, NotDone, Object, Right, codec};
+use crate::account::{
+    Caps, Charge, Credit, Denied, Ending, FOLD_BATCH, HoldId, Kind, NewToken, NotCharged, NotReserved, Outcome,
+    Overdraft, Reversal, TokenId,
+};
 use crate::bytes;
-use crate::clock::Millis;
+use crate::clock::{DAY_MS, Millis};
 use crate::error::WalletError;
 use crate::identity::Proof;
 use crate::money::Cents;
@@ -178,4 +181,80 @@ fn an_object_of_another_currency_says_which_variable_to_mend() {
     }
     let object = object.in_currency("usd");
     assert_eq!(balance(&object), Cents::new(10));
+}
+
+/// The limit is SQLite's own, which refuses whatever would go past it.
+#[test]
+fn an_account_near_its_limit_refuses_calls_and_takes_payments_refunds_captures_and_folding() {
+    const LATER: Millis = NOW + 100 * DAY_MS;
+    let object = account();
+    object.sql.execute_batch("PRAGMA max_page_count = 160").unwrap();
+    let credit = |key: &str, cents| Credit {
+        account: samples::id(),
+        key: key.into(),
+        amount: Cents::new(cents),
+        payment_intent: Some(format!("pi_{key}")),
+        paid: None,
+        payer: Default::default(),
+    };
+    ask(&object, None, credit("much", 1_000_000)).unwrap();
+    let reserve = |now: Millis| Reserve {
+        hold: HoldId::generate(now),
+        amount: Cents::new(1),
+        seconds: 60,
+        row: false,
+        key: None,
+    };
+    let capture = |hold: &HoldId| Ending {
+        hold: hold.clone(),
+        outcome: Outcome::Capture { amount: Cents::new(1), detail: "GET /a/route/with/a/name".into() },
+        key: None,
+        token: None,
+    };
+    let charge =
+        |key: String| Charge { key, amount: Cents::new(1), overdraft: Overdraft::Deny, detail: "X-Price".into() };
+    let spends = || Some(proof("spends"));
+    let running = reserve(NOW);
+    let running_hold = running.hold.clone();
+    ask(&object, spends(), running).unwrap().unwrap();
+    let (mut served, mut endings) = (0_i64, Vec::new());
+    let refused = loop {
+        let call = reserve(NOW + served);
+        let hold = call.hold.clone();
+        if let Err(refused) = send(&object, spends(), std::mem::take(&mut endings), call).unwrap() {
+            break refused;
+        }
+        endings.push(capture(&hold));
+        served += 1;
+    };
+    assert_eq!((refused, served > 1_000), (NotReserved::Full, true), "{served} calls were served");
+    assert!(ask(&object, None, Read { account: samples::id() }).unwrap().is_full, "as the aggregate hears");
+    assert_eq!(ask(&object, spends(), charge("new".into())).unwrap(), Err(NotCharged::Full));
+
+    // What is under way, and what comes in.
+    let before = balance(&object);
+    send(&object, None, vec![capture(&running_hold)], Settle).unwrap();
+    for number in 0..20 {
+        ask(&object, None, credit(&number.to_string(), 5)).unwrap();
+        let reversal = Reversal {
+            kind: Kind::Refund,
+            id: format!("re_{number}"),
+            amount: Cents::new(2),
+            taken: Cents::new(2),
+            closed: true,
+            moves: 0,
+            at: 1,
+            disowned: false,
+        };
+        ask(&object, None, Reverse { payment_intent: format!("pi_{number}"), reversal }).unwrap();
+    }
+    assert_eq!(balance(&object), before + Cents::new(20 * 3 - 1));
+
+    // Ninety days later what was folded has left room, and an old charge is known all the while.
+    let mut wallet = object.existing(LATER).unwrap().unwrap();
+    while wallet.fold(FOLD_BATCH).unwrap() == Some(LATER) {}
+    wallet.expire().unwrap();
+    wallet.save().unwrap();
+    ask(&object, spends(), reserve(NOW)).unwrap().unwrap();
+    assert!(!ask(&object, None, Read { account: samples::id() }).unwrap().is_full);
 }

@@ -32,6 +32,8 @@ pub enum ChargeOutcome {
     Unregistered,
     /// The key charged another amount before; nothing was charged now.
     KeyReused,
+    /// The account has as long a history as it may have; nothing was charged.
+    AccountFull,
 }
 
 /// Charges an account from a scheduled job, a queue or any other place that has no request.
@@ -76,6 +78,7 @@ pub async fn charge_user(
     Ok(match charged {
         Ok(charged) if charged.already => ChargeOutcome::AlreadyCharged,
         Ok(charged) => ChargeOutcome::Charged { available: charged.available },
+        Err(NotCharged::Full) => ChargeOutcome::AccountFull,
         Err(NotCharged::KeyReused) => ChargeOutcome::KeyReused,
         Err(NotCharged::Short(Short::TokenCap { left, .. })) => ChargeOutcome::TokenCap { left },
         Err(NotCharged::Short(Short::Insufficient { available, .. })) => ChargeOutcome::InsufficientFunds { available },

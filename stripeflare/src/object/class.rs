@@ -7,7 +7,7 @@ use stripeflare_core::clock;
 use stripeflare_core::clock::Millis;
 use stripeflare_core::error::WalletError;
 use stripeflare_core::protocol::codec::PROTOCOL;
-use stripeflare_core::protocol::{self, Envelope, NotDone, Stats, codec, is_live_name, kept_livemode};
+use stripeflare_core::protocol::{self, Envelope, NEARLY_FULL, NotDone, Stats, codec, is_live_name, kept_livemode};
 use stripeflare_core::read_only_sql::Table;
 use stripeflare_core::schema::Schema;
 use stripeflare_core::sql::{Sql, SqlError, Value};
@@ -56,7 +56,12 @@ pub(super) struct Inner {
     pub(super) role: Cell<Option<Role>>,
     pub(super) alarm: Alarm,
     stats: Cell<Stats>,
+    /// Whether it was, after so many commands.
+    nearly_full: Cell<Option<(bool, u64)>>,
 }
+
+/// Commands after which an object looks again how large it is: in so many it does not fill what is kept free.
+const LOOK_AFTER: u64 = 256;
 
 impl Object {
     /// An instance that only lends its class.
@@ -82,6 +87,7 @@ impl Object {
             role: Cell::new(None),
             alarm: Alarm::default(),
             stats: Cell::default(),
+            nearly_full: Cell::default(),
         };
         Self { inner: Some(AssertUnwindSafe(Rc::new(inner))) }
     }
@@ -163,5 +169,22 @@ impl protocol::Object for Inner {
 
     fn stats(&self) -> Stats {
         self.stats.get()
+    }
+
+    fn is_nearly_full(&self) -> bool {
+        let commands = self.stats.get().commands;
+        if let Some((known, after)) = self.nearly_full.get()
+            && commands < after + LOOK_AFTER
+        {
+            return known;
+        }
+        let is = self.storage.size().is_ok_and(|bytes| bytes >= NEARLY_FULL);
+        if is {
+            worker::console_error!(
+                "an account's object stores nearly as much as it may: calls that cost something are refused"
+            );
+        }
+        self.nearly_full.set(Some((is, commands)));
+        is
     }
 }

@@ -28,6 +28,8 @@ extern "C" {
     fn set_alarm(this: &JsStorage, at_ms: f64) -> Result<js_sys::Promise, JsValue>;
 
     type JsSql;
+    #[wasm_bindgen(method, catch, getter, js_name = databaseSize)]
+    fn database_size(this: &JsSql) -> Result<f64, JsValue>;
     #[wasm_bindgen(method, catch, variadic)]
     fn exec(this: &JsSql, statement: &str, parameters: Array) -> Result<JsCursor, JsValue>;
 
@@ -60,6 +62,11 @@ impl Storage {
 
     pub(super) fn rows_written(&self) -> u64 {
         self.rows_written.get()
+    }
+
+    /// Bytes in use: pages that were given back and not yet taken again do not count.
+    pub(super) fn size(&self) -> Result<u64, SqlError> {
+        self.sql.database_size().map(|bytes| bytes as u64).map_err(|exception| sql_error(&exception))
     }
 
     /// Sets the object's alarm, in the transaction that runs if one does.

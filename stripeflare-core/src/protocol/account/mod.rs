@@ -265,11 +265,14 @@ impl Handler for Reserve {
     type Reply = Result<Reserved, NotReserved>;
     const RIGHT: Right = Right::Spend;
 
-    fn run(&self, wallet: &mut Wallet<'_>, _object: &dyn Object) -> Result<Self::Reply, WalletError> {
+    fn run(&self, wallet: &mut Wallet<'_>, object: &dyn Object) -> Result<Self::Reply, WalletError> {
         let key = self.key.clone().map(|key| wallet.of_caller(key));
         let claim = key.as_ref().map_or(Ok(Claim::Free), |key| wallet.claim(key, &self.hold))?;
         if claim != Claim::Free {
             return Ok(Err(NotReserved::Claimed(claim)));
+        }
+        if wallet.note_full(object.is_nearly_full()) {
+            return Ok(Err(NotReserved::Full));
         }
         if let Err(refusal) = wallet.reserve(&self.hold, self.amount, self.seconds)? {
             return Ok(Err(refusal));
@@ -349,7 +352,10 @@ impl Handler for Charge {
     type Reply = Result<Charged, NotCharged>;
     const RIGHT: Right = Right::Spend;
 
-    fn run(&self, wallet: &mut Wallet<'_>, _object: &dyn Object) -> Result<Self::Reply, WalletError> {
+    fn run(&self, wallet: &mut Wallet<'_>, object: &dyn Object) -> Result<Self::Reply, WalletError> {
+        if !wallet.was_charged(&self.key)? && wallet.note_full(object.is_nearly_full()) {
+            return Ok(Err(NotCharged::Full));
+        }
         wallet.charge(self)
     }
 }

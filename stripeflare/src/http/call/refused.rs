@@ -16,6 +16,7 @@ impl Inner {
         match refusal {
             NotReserved::Short(short) => self.short(price, &short),
             NotReserved::TooManyHolds { .. } => refusals::too_many_holds(),
+            NotReserved::Full => refusals::full(),
             NotReserved::Claimed(claim) => idempotency::claimed(claim),
         }
     }
@@ -23,6 +24,7 @@ impl Inner {
     pub(super) fn not_charged(&self, price: Cents, refusal: &NotCharged) -> Response {
         match refusal {
             NotCharged::Short(short) => self.short(price, short),
+            NotCharged::Full => refusals::full(),
             NotCharged::KeyReused => refusals::key_reused(),
         }
     }

@@ -104,6 +104,13 @@ pub(crate) fn too_many_holds() -> Response {
     held("This account has as many calls running as it may have at once.")
 }
 
+/// The object of the account is nearly as large as one may be; payments still come in.
+pub(crate) fn full() -> Response {
+    let message = "This account has as long a history as it may have: no call can be charged to it. Nothing was charged for this \
+                   one. Ask whoever runs this service.";
+    Answer::new(StatusCode::INSUFFICIENT_STORAGE, "account_full", message).into()
+}
+
 pub(crate) fn key_reused() -> Response {
     Answer::new(StatusCode::CONFLICT, "key_reused", "This key was used for another amount, or more than 24 hours ago.")
         .into()

@@ -34,7 +34,7 @@ fn usage(stored: &mut Stored<'_>) -> Option<((i64, String), (i64, i64))> {
 
 /// The application's columns of each row.
 pub(in crate::audit) fn columns(sql: &Connection) -> rusqlite::Result<BTreeMap<String, Columns>> {
-    const WALLETS: [&str; 17] = [
+    const WALLETS: [&str; 18] = [
         "account_id",
         "registered_at",
         "updated_at",
@@ -51,6 +51,7 @@ pub(in crate::audit) fn columns(sql: &Connection) -> rusqlite::Result<BTreeMap<S
         "locked",
         "closed",
         "kept_bytes",
+        "is_full",
         "recent_updates",
     ];
     let names: Vec<String> = rows(sql, "SELECT name FROM pragma_table_info('users')", |row| row.get(0))?;
