@@ -163,11 +163,11 @@ impl Stubs {
             .into_rpc();
         // A copy: a view would send all of our memory along.
         let message = Uint8Array::from(message);
-        let answer = JsFuture::from(stub.call(&message).map_err(Unanswered::by)?);
+        let answer = JsFuture::from(stub.call(&message).map_err(|exception| Unanswered::by(&exception))?);
         let deadline = Delay::from(TRY_FOR);
         pin_mut!(deadline);
         let answer = match select(answer, deadline).await {
-            Either::Left((answer, _)) => answer.map_err(Unanswered::by)?,
+            Either::Left((answer, _)) => answer.map_err(|exception| Unanswered::by(&exception))?,
             Either::Right(_) => {
                 let cause = format!("no answer within {} s", TRY_FOR.as_secs());
                 return Err(Unanswered { cause, again: false });
@@ -186,10 +186,10 @@ struct Unanswered {
 }
 
 impl Unanswered {
-    fn by(exception: JsValue) -> Self {
+    fn by(exception: &JsValue) -> Self {
         // The runtime says so.
-        let overloaded = js_sys::Reflect::get(&exception, &"overloaded".into()).is_ok_and(|is| is.is_truthy());
-        Self { cause: describe(&exception), again: !overloaded }
+        let overloaded = js_sys::Reflect::get(exception, &"overloaded".into()).is_ok_and(|is| is.is_truthy());
+        Self { cause: describe(exception), again: !overloaded }
     }
 }
 
