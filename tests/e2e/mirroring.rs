@@ -132,7 +132,12 @@ async fn old_captures_are_folded_by_the_alarm() -> Result<()> {
     drop(aggregate);
     world.workerd.restart().await?;
     world.get(&customer, "/ok").await;
-    becomes(&world, &customer, (4_865_000, 21, 135_000), SOON).await;
+    // Of so long ago the aggregate knows what all accounts did together.
+    becomes(&world, &customer, (4_865_000, 1, 10_000), SOON).await;
+    let aggregate = open(&world, "all_usage", OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
+    let sum = "SELECT SUM(calls), SUM(amount) FROM old_usage";
+    let folded: (i64, i64) = aggregate.query_row(sum, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    assert_eq!(folded, (20, 125_000));
     let found = audit_at_rest(world.disk(), DEADLINE).await?;
     assert!(found.is_clean(), "{found}");
     let account = &found.accounts[customer.account()];

@@ -38,6 +38,7 @@ const AGGREGATE: &str = "CREATE TABLE meta (key, value);
     CREATE TABLE all_payments (key TEXT, account_id TEXT, payment_intent TEXT, amount INTEGER, taken INTEGER,
         frozen INTEGER);
     CREATE TABLE all_usage (day INTEGER, route TEXT, account_id TEXT, calls INTEGER, amount INTEGER);
+    CREATE TABLE old_usage (day INTEGER, route TEXT);
     CREATE TABLE unclaimed (key TEXT, at INTEGER, reason TEXT, amount INTEGER, currency TEXT, assigned_to TEXT,
         assigned_amount INTEGER, done INTEGER);";
 

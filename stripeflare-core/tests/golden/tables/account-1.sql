@@ -15,6 +15,7 @@ CREATE TABLE users (
         verified_email TEXT,
         locked INTEGER NOT NULL DEFAULT 0,
         closed INTEGER NOT NULL DEFAULT 0,
+        is_full INTEGER NOT NULL DEFAULT 0,
         recent_updates TEXT NOT NULL DEFAULT '[]'
     ) WITHOUT ROWID;
 CREATE TABLE outgoing (

@@ -15,6 +15,7 @@ CREATE TABLE users (
         verified_email TEXT,
         locked INTEGER NOT NULL DEFAULT 0,
         closed INTEGER NOT NULL DEFAULT 0,
+        is_full INTEGER NOT NULL DEFAULT 0,
         recent_updates TEXT NOT NULL DEFAULT '[]'
     ) WITHOUT ROWID;
 CREATE TABLE outgoing (
@@ -49,6 +50,13 @@ CREATE TABLE all_usage (
         calls INTEGER NOT NULL,
         amount INTEGER NOT NULL,
         PRIMARY KEY (day, route, account_id)
+    ) WITHOUT ROWID;
+CREATE TABLE old_usage (
+        day INTEGER NOT NULL,
+        route TEXT NOT NULL,
+        calls INTEGER NOT NULL,
+        amount INTEGER NOT NULL,
+        PRIMARY KEY (day, route)
     ) WITHOUT ROWID;
 CREATE TABLE unclaimed (
         key TEXT PRIMARY KEY,
