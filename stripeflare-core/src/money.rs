@@ -92,6 +92,18 @@ impl Cents {
         self.checked_add(Self(-other.0))
     }
 
+    /// The sum, in a `const` too, where `+` cannot stand.
+    ///
+    /// # Panics
+    /// As `+`; in a `const`, that is a compile error.
+    #[must_use]
+    pub const fn plus(self, other: Self) -> Self {
+        match self.checked_add(other) {
+            Some(sum) => sum,
+            None => panic!("{}", OVERFLOW),
+        }
+    }
+
     /// The product, or `None` past [`Cents::MAX`].
     #[must_use]
     pub const fn checked_mul(self, factor: i64) -> Option<Self> {
@@ -99,6 +111,98 @@ impl Cents {
             Some(units) => Self::checked_from_units(units),
             None => None,
         }
+    }
+
+    /// A part of the amount: `price.part(1, 3, Rounding::Up)` is a third, `price.part(20, 100, Rounding::HalfUp)` twenty
+    /// percent. It is rounded to a ten-thousandth of a cent.
+    ///
+    /// # Panics
+    /// When `whole` is 0, or past [`Cents::MAX`].
+    #[must_use]
+    pub const fn part(self, part: u32, whole: u32, rounding: Rounding) -> Self {
+        assert!(whole > 0, "a part of nothing");
+        let (whole, product) = (whole as i128, self.0 as i128 * part as i128);
+        let (down, rest) = (product.div_euclid(whole), product.rem_euclid(whole));
+        let up = match rounding {
+            Rounding::Down => false,
+            Rounding::HalfUp => rest * 2 >= whole,
+            Rounding::Up => rest > 0,
+        };
+        let units = down + up as i128;
+        assert!(units <= Self::MAX.0 as i128 && units >= -Self::MAX.0 as i128, "{}", OVERFLOW);
+        Self::from_units(units as i64)
+    }
+
+    /// The amount of a decimal literal, for `cents!`.
+    ///
+    /// # Panics
+    /// When it is none; in a `const`, that is a compile error.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn from_literal(literal: &str) -> Self {
+        match parse(literal.as_bytes(), true) {
+            Ok(amount) => amount,
+            Err(error) => panic!("{}", error.message()),
+        }
+    }
+}
+
+/// Where an amount goes that is not a whole number of ten-thousandths of a cent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rounding {
+    /// To the next smaller one.
+    Down,
+    /// To the nearer one, and from the middle to the larger one.
+    HalfUp,
+    /// To the next larger one.
+    Up,
+}
+
+/// Reads an optional minus, digits, and at most one point between digits; a literal may have underscores.
+const fn parse(text: &[u8], literal: bool) -> Result<Cents, ParseCentsError> {
+    let negative = !text.is_empty() && text[0] == b'-';
+    let (mut index, mut units, mut digits, mut decimals) = (negative as usize, 0_i64, 0, None);
+    let mut too_large = false;
+    while index < text.len() {
+        match text[index] {
+            digit @ b'0'..=b'9' => {
+                digits += 1;
+                if let Some(count) = decimals {
+                    decimals = Some(count + 1);
+                }
+                match units.checked_mul(10) {
+                    Some(tens) if tens <= Cents::MAX.0 => units = tens + (digit - b'0') as i64,
+                    _ => too_large = true,
+                }
+            }
+            b'.' if decimals.is_none() && digits > 0 => decimals = Some(0),
+            b'_' if literal && digits > 0 => {}
+            _ => return Err(ParseCentsError::NotDecimal),
+        }
+        index += 1;
+    }
+    let mut decimals = match decimals {
+        _ if digits == 0 => return Err(ParseCentsError::NotDecimal),
+        Some(0) => return Err(ParseCentsError::NotDecimal),
+        Some(count) => count,
+        None => 0,
+    };
+    if decimals > 4 {
+        return Err(ParseCentsError::TooPrecise);
+    }
+    while decimals < 4 && !too_large {
+        decimals += 1;
+        match units.checked_mul(10) {
+            Some(tens) => units = tens,
+            None => too_large = true,
+        }
+    }
+    if too_large {
+        return Err(ParseCentsError::TooLarge);
+    }
+    match Cents::checked_from_units(if negative { -units } else { units }) {
+        Some(amount) => Ok(amount),
+        None => Err(ParseCentsError::TooLarge),
     }
 }
 
@@ -187,13 +291,19 @@ pub enum ParseCentsError {
     TooLarge,
 }
 
-impl fmt::Display for ParseCentsError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl ParseCentsError {
+    const fn message(self) -> &'static str {
+        match self {
             Self::NotDecimal => "an amount in cents is a decimal number such as 5 or 0.25",
             Self::TooPrecise => "an amount in cents has at most four decimals",
             Self::TooLarge => "an amount in cents is at most 900719925474.0991",
-        })
+        }
+    }
+}
+
+impl fmt::Display for ParseCentsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.message())
     }
 }
 
@@ -203,21 +313,7 @@ impl FromStr for Cents {
     type Err = ParseCentsError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (sign, digits) = text.strip_prefix('-').map_or((1, text), |rest| (-1, rest));
-        let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
-        let decimal = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-        if !decimal(whole) || !decimal(fraction) {
-            return Err(ParseCentsError::NotDecimal);
-        }
-        if fraction.len() > 4 {
-            return Err(ParseCentsError::TooPrecise);
-        }
-        let number = |part: &str| part.parse::<i64>().map_err(|_| ParseCentsError::TooLarge);
-        number(whole)?
-            .checked_mul(SCALE)
-            .and_then(|units| units.checked_add(number(&format!("{fraction:0<4}")).ok()?))
-            .and_then(|units| Self::checked_from_units(sign * units))
-            .ok_or(ParseCentsError::TooLarge)
+        parse(text.as_bytes(), false)
     }
 }
 
@@ -328,6 +424,36 @@ mod tests {
         assert_eq!("0.00001".parse::<Cents>(), Err(ParseCentsError::TooPrecise));
         assert_eq!("900719925474.0992".parse::<Cents>(), Err(ParseCentsError::TooLarge));
         assert_eq!("99999999999999999999".parse::<Cents>(), Err(ParseCentsError::TooLarge));
+    }
+
+    #[test]
+    fn literals_are_read_at_compile_time() {
+        const PRICE: Cents = Cents::from_literal("1_000.5").plus(Cents::from_literal("-0.25"));
+        assert_eq!(PRICE.to_string(), "1000.25");
+        for literal in ["1_", "_1", "0x1", "1e3", "1u8", "1.5f64", "0.00001", "900719925474.0992"] {
+            let read = std::panic::catch_unwind(|| Cents::from_literal(literal));
+            assert_eq!(read.is_ok(), literal == "1_", "{literal}");
+        }
+    }
+
+    #[test]
+    fn parts_are_rounded_as_said() {
+        let ten = Cents::from_units(10);
+        for (amount, part, whole, [down, half_up, up]) in [
+            (ten, 1, 3, [3, 3, 4]),
+            (ten, 2, 3, [6, 7, 7]),
+            (ten, 1, 4, [2, 3, 3]),
+            (ten, 1, 5, [2, 2, 2]),
+            (-ten, 1, 3, [-4, -3, -3]),
+            (-ten, 1, 4, [-3, -2, -2]),
+            (Cents::MAX, u32::MAX, u32::MAX, [Cents::MAX.units(); 3]),
+        ] {
+            let rounded =
+                [Rounding::Down, Rounding::HalfUp, Rounding::Up].map(|by| amount.part(part, whole, by).units());
+            assert_eq!(rounded, [down, half_up, up], "{amount} × {part} / {whole}");
+        }
+        assert!(std::panic::catch_unwind(|| Cents::MAX.part(2, 1, Rounding::Down)).is_err());
+        assert!(std::panic::catch_unwind(|| ten.part(1, 0, Rounding::Down)).is_err());
     }
 
     #[test]

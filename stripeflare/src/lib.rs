@@ -79,6 +79,7 @@ pub use stripeflare_core::identity::AccountId;
 pub use stripeflare_core::identity::ParseAccountIdError;
 pub use stripeflare_core::money::Cents;
 pub use stripeflare_core::money::ParseCentsError;
+pub use stripeflare_core::money::Rounding;
 pub use stripeflare_core::schema::Column;
 pub use stripeflare_core::schema::ColumnType;
 pub use stripeflare_core::schema::Field;
@@ -92,6 +93,25 @@ pub use stripeflare_core::sql::Value;
 pub use axum;
 pub use send_wrapper::SendWrapper;
 pub use worker;
+
+/// An amount in cents from a decimal literal, exact to four places; anything else does not compile.
+///
+/// ```
+/// use stripeflare::{Cents, cents};
+///
+/// const PER_CALL: Cents = cents!(0.25).plus(cents!(1_000));
+/// assert_eq!(PER_CALL.to_string(), "1000.25");
+/// ```
+///
+/// ```compile_fail
+/// stripeflare::cents!(0.00001);
+/// ```
+#[macro_export]
+macro_rules! cents {
+    ($amount:literal) => {
+        const { $crate::Cents::from_literal(stringify!($amount)) }
+    };
+}
 
 /// The list of an application's handlers, for [`App::routes`].
 ///
@@ -194,8 +214,8 @@ pub mod prelude {
     pub use axum::response::{IntoResponse, Response};
 
     pub use crate::{
-        Account, App, Cents, ColumnEnum, Error, Meter, Overdraft, Priced, Result, StripeUser, Timestamp, delete, get,
-        patch, post, priced, put, routes,
+        Account, App, Cents, ColumnEnum, Error, Meter, Overdraft, Priced, Result, StripeUser, Timestamp, cents, delete,
+        get, patch, post, priced, put, routes,
     };
 }
 

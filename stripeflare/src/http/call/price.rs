@@ -65,7 +65,8 @@ impl Price {
 /// use stripeflare::{Cents, Priced};
 ///
 /// let answer = Priced::new("three words long", Cents::new(2) * 3);
-/// # let _ = answer;
+/// assert_eq!(answer.price(), Cents::new(6));
+/// assert_eq!(answer.into_inner(), "three words long");
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Priced<T> {
@@ -77,6 +78,18 @@ impl<T> Priced<T> {
     /// `response`, at `price`.
     pub const fn new(response: T, price: Cents) -> Self {
         Self { response, price }
+    }
+
+    /// What it costs.
+    #[must_use]
+    pub const fn price(&self) -> Cents {
+        self.price
+    }
+
+    /// The response alone.
+    #[must_use]
+    pub fn into_inner(self) -> T {
+        self.response
     }
 }
 
