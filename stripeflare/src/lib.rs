@@ -244,7 +244,7 @@ pub mod __private {
     pub use crate::http::app::{App, AppType};
     pub use crate::http::call::charge::{Call, Charge};
     pub use crate::http::call::meter::{NoMaximum, Unmetered, UnmeteredType};
-    pub use crate::http::call::price::Price;
+    pub use crate::http::call::price::{Asked, Price};
     pub use crate::http::entry::{Entry, env, fetch, queue, scheduled};
     pub use crate::http::route::{
         Endpoint, Method, ResponseFuture, Route, RouteDef, check_routes, from_parts, from_request, into_parts,

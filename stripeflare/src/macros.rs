@@ -112,6 +112,9 @@ pub use stripeflare_macros::delete;
 /// |---|---|
 /// | `cents = 1` | the price: a decimal literal exact to four places (`0.25`), or a `const` of type `Cents` |
 /// | `max_cents = 50` | the most it may cost; the handler answers `Priced` with what it did cost, or takes a `Meter` and adds it up while its answer streams |
+/// | `min_cents = 1` | with `max_cents`: where less than that is there, what there is, from `min_cents` on |
+/// | `with = price` | a function of all of the handler's arguments, by reference, says the price: `Cents` or `Result<Cents>`, `async` or not |
+/// | `label = "Reverse a text"` | what statements call the charge by; without it the method and the path |
 /// | `hold_s = 60` | for how many seconds the money is set aside, 1 to 3600; a handler that takes longer is charged before its answer leaves |
 /// | `crate = path` | the `stripeflare` crate where a manifest renames it |
 ///

@@ -28,3 +28,4 @@ mod streaming;
 mod sweeping;
 mod upgrades;
 mod using_the_panel;
+mod what_calls_cost;

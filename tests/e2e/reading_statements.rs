@@ -79,10 +79,10 @@ async fn the_statement_is_complete_in_pages_of_any_size_and_as_csv() -> Result<(
     let (all, next) = page(&world, &customer, "/me/entries").await;
     assert_eq!((all.len(), next), (12, None), "{all:?}");
     assert_eq!(
-        (&all[11]["kind"], &all[11]["amount"], &all[11]["route"]),
+        (&all[11]["kind"], &all[11]["amount"], &all[11]["label"]),
         (&json!("credit"), &json!(500), &json!(null))
     );
-    assert_eq!((&all[0]["kind"], &all[0]["route"]), (&json!("capture"), &json!("GET /ok")));
+    assert_eq!((&all[0]["kind"], &all[0]["label"]), (&json!("capture"), &json!("GET /ok")));
     assert_eq!(all[1]["kind"], "refund");
     let sum: f64 = all.iter().filter_map(|entry| entry["amount"].as_f64()).sum();
     assert_eq!((sum, all[0]["balance"].as_f64()), (world.balance(&customer).await, Some(sum)));
@@ -104,7 +104,7 @@ async fn the_statement_is_complete_in_pages_of_any_size_and_as_csv() -> Result<(
     for csv in [world.get(&customer, "/me/entries?format=csv").await, world.send(accept).await] {
         assert_eq!(csv.header("content-type"), "text/csv; charset=utf-8");
         let lines: Vec<_> = csv.body.split_terminator("\r\n").collect();
-        assert_eq!((lines.len(), lines[0]), (13, "id,at,kind,amount,balance,route"));
+        assert_eq!((lines.len(), lines[0]), (13, "id,at,kind,amount,balance,label"));
         assert!(lines[12].contains(",credit,500,500,"), "{csv:?}");
         assert!(csv.body.contains("\"charge:job:monthly, =1\""), "{csv:?}");
     }

@@ -55,7 +55,6 @@ async fn events_arrive_one_by_one_and_their_sum_is_charged_at_the_end() -> Resul
     for runtime in Runtime::ALL {
         let world = World::on(runtime, &[SIGNAL]).await?;
         let customer = world.customer(50).await?;
-        let begun = Instant::now();
         let mut response = begin(&world, &customer, "/stream?chunks=4&ms=300&cents=1.25").await?;
         let header =
             |name: &str| response.headers().get(name).map(|value| value.to_str().unwrap_or_default().to_owned());
@@ -67,9 +66,9 @@ async fn events_arrive_one_by_one_and_their_sum_is_charged_at_the_end() -> Resul
         for number in 0..4_u32 {
             let chunk = response.chunk().await?.expect("an event");
             assert_eq!(String::from_utf8_lossy(&chunk), format!("data: {number}\n\n"));
-            let expected = Duration::from_millis(300) * (number + 1);
-            let late = begun.elapsed().saturating_sub(expected);
-            assert!(late < Duration::from_millis(280), "event {number} came {late:?} late");
+            if number == 0 {
+                assert_eq!(figures(&world, &customer)?.open.len(), 1, "the stream still runs");
+            }
         }
         assert_eq!(response.chunk().await?.as_deref(), Some(b": x-price 5\n\n".as_slice()), "a comment");
         assert_eq!(response.chunk().await?, None);

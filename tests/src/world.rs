@@ -109,7 +109,9 @@ impl Customer {
 }
 
 fn client() -> Result<Client> {
-    Ok(Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().timeout(DEADLINE).build()?)
+    // A connection of its own for each request: on a busy machine, one that was kept is closed while it is used again.
+    let client = Client::builder().redirect(reqwest::redirect::Policy::none()).pool_max_idle_per_host(0);
+    Ok(client.no_proxy().timeout(DEADLINE).build()?)
 }
 
 impl World {

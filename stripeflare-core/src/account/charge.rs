@@ -60,7 +60,7 @@ impl Wallet<'_> {
                 Err(NotCharged::KeyReused)
             });
         }
-        if let Some(short) = self.cap_on(charge.amount)? {
+        if let Err(short) = self.under_caps(charge.amount, charge.amount)? {
             return Ok(Err(short.into()));
         }
         let enough = match charge.overdraft {

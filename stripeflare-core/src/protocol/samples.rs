@@ -235,11 +235,11 @@ sampled! {
     Settle: [Settle] => [()];
     Read: [Read { account: id() }] => [row()];
     Reserve: [
-        Reserve { hold: hold(), amount: Cents::new(1), seconds: 60, row: true, key: Some(key()) },
-        Reserve { hold: hold(), amount: Cents::from_units(1), seconds: 60, row: false, key: None },
+        Reserve { hold: hold(), amount: Cents::new(1), least: Cents::new(1), seconds: 60, row: true, key: Some(key()) },
+        Reserve { hold: hold(), amount: Cents::new(1), least: Cents::from_units(1), seconds: 60, row: false, key: None },
     ] => [
-        Ok(Reserved { available: Cents::new(1), token: None, key: None, row: None }),
-        Ok(Reserved { available: Cents::new(1), token: Some(token()), key: Some(text("key t")), row: Some(row()) }),
+        Ok(Reserved { held: Cents::new(1), available: Cents::new(1), token: None, key: None, row: None }),
+        Ok(Reserved { held: Cents::new(1), available: Cents::new(1), token: Some(token()), key: Some(text("key t")), row: Some(row()) }),
         Err(NotReserved::Short(insufficient())),
         Err(NotReserved::Short(over_cap(Cap::Day))),
         Err(NotReserved::TooManyHolds { available: Cents::new(1) }),

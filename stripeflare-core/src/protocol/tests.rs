@@ -124,7 +124,7 @@ fn before_anybody_paid_nothing_is_written() {
 fn endings_are_carried_out_before_a_command_and_also_if_it_is_denied() {
     let object = account();
     let hold = samples::hold();
-    let reserve = Reserve { hold, amount: Cents::new(4), seconds: 60, row: true, key: None };
+    let reserve = Reserve { hold, amount: Cents::new(4), least: Cents::new(4), seconds: 60, row: true, key: None };
     let Reserved { available, row, .. } = ask(&object, Some(proof("spends")), reserve).unwrap().unwrap();
     assert_eq!((available, row.unwrap().balance), (Cents::new(6), Cents::new(10)));
 
@@ -156,7 +156,14 @@ fn a_command_that_ended_its_own_token_is_known_when_it_comes_again() {
 #[test]
 fn what_fails_leaves_nothing_of_its_envelope() {
     let object = account();
-    let reserve = Reserve { hold: samples::hold(), amount: Cents::new(1), seconds: 60, row: false, key: None };
+    let reserve = Reserve {
+        hold: samples::hold(),
+        amount: Cents::new(1),
+        least: Cents::new(1),
+        seconds: 60,
+        row: false,
+        key: None,
+    };
     ask(&object, None, reserve).unwrap().unwrap();
     let envelope = Envelope {
         endings: vec![samples::release()],

@@ -14,7 +14,7 @@ pub(super) fn expand(handler: &Handler<'_>) -> TokenStream {
     let std = Std::new();
     let raw = handler.raw;
     let run = run(handler, &std);
-    let path = handler.route.as_ref().map(|route| route.path.to_token_stream());
+    let path = handler.path.as_ref().map(ToTokens::to_token_stream);
     items(raw, &run, path.as_ref(), &std)
 }
 
@@ -193,7 +193,8 @@ fn run(handler: &Handler<'_>, std: &Std) -> TokenStream {
             })
         };
     };
-    let price = price_const(handler, price, std);
+    let reserve = reserve(price, &names);
+    let price = price_const(price);
     let (ident, uncharged) = (generated(ident.clone().into()), uncharged_name(ident));
     quote! {
         use #private as #p;
@@ -202,7 +203,7 @@ fn run(handler: &Handler<'_>, std: &Std) -> TokenStream {
         #p::run(async move {
             let (__call, #parts) = #p::Call::begin(__request, &__PRICE).await?;
             #extracted
-            let __charge = __call.reserve().await?;
+            #reserve
             let __response = #converted(#ident::#uncharged(#(#names),*).await);
             #ok(__charge.settle(__response).await)
         })
@@ -271,41 +272,52 @@ fn argument_names(handler: &Handler<'_>) -> Vec<Ident> {
     (0..handler.arguments.len()).map(|index| format_ident!("__a{index}")).collect()
 }
 
-fn price_const(handler: &Handler<'_>, price: &Price<'_>, std: &Std) -> TokenStream {
+fn price_const(price: &Price<'_>) -> TokenStream {
     let p = Private::short();
-    let constructor = match price.limit {
-        Limit::Exact => "exact",
-        Limit::UpTo => "up_to",
+    let limit = if price.limit == Limit::Exact { "exact" } else { "up_to" };
+    let of_amount = match &price.amount {
+        Amount::Function(_) => quote!(#p::Price::asked()),
+        amount => from_amount(limit, None, amount),
     };
-    let amount = match &price.amount {
-        Amount::Units(units) => {
-            let constructor = format_ident!("{constructor}");
-            quote!(#p::Price::#constructor(#p::Cents::from_units(#units)))
-        }
-        Amount::Const(constant) => {
-            // A constant that is no price fails in here: report it where it is named.
-            let span = constant.span();
-            let p = p.at(span);
-            let constructor = Ident::new(constructor, span);
-            quote_spanned!(span=> #p::Price::#constructor(#constant))
-        }
+    let in_range = match &price.least {
+        Some(least) => from_amount("least", Some(&of_amount), least),
+        None => of_amount,
     };
     let hold_seconds = price.hold_seconds;
-    let route = match &handler.route {
-        Some(route) => {
-            let method = route.method.attribute().to_uppercase();
-            let path = route.path.value();
-            let label = format!("{method} {path}");
-            quote!(#label)
-        }
-        None => {
-            let Std { concat, module_path, .. } = std;
-            let name = handler.raw.signature.ident.unraw().to_string();
-            quote!(#concat(#module_path, "::", #name))
-        }
-    };
+    let label = price.label.map(|label| quote!(.label(#label)));
     quote! {
-        const __PRICE: #p::Price = #amount.hold_seconds(#hold_seconds).route(#route);
+        const __PRICE: #p::Price = #in_range.hold_seconds(#hold_seconds)#label;
+    }
+}
+
+/// A constant that is no price fails in here: it is reported where it is named.
+fn from_amount(constructor: &str, of: Option<&TokenStream>, amount: &Amount<'_>) -> TokenStream {
+    let p = Private::short();
+    let of = of.map(|price| quote!(#price,));
+    match amount {
+        Amount::Units(units) => {
+            let constructor = format_ident!("{constructor}");
+            quote!(#p::Price::#constructor(#of #p::Cents::from_units(#units)))
+        }
+        Amount::Const(constant) | Amount::Function(constant) => {
+            let span = constant.span();
+            let (p, constructor) = (p.at(span), Ident::new(constructor, span));
+            quote_spanned!(span=> #p::Price::#constructor(#of #constant))
+        }
+    }
+}
+
+fn reserve(price: &Price<'_>, arguments: &[Ident]) -> TokenStream {
+    let Amount::Function(function) = &price.amount else {
+        return quote!(let __charge = __call.reserve().await?;);
+    };
+    let (start, end) = ends(function);
+    let arguments = quote_spanned!(end=> (#(&#arguments),*));
+    let asked = quote_spanned!(start=> __price #arguments);
+    let reserved = quote_spanned!(start=> __call.reserve_asked(#asked));
+    quote! {
+        let __price = #function;
+        let __charge = #reserved.await?;
     }
 }
 

@@ -1,7 +1,7 @@
 //! What was written, and what may be expanded.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use syn::{Expr, LitInt, Path, Signature, Type, Visibility};
+use syn::{Expr, LitInt, LitStr, Path, Signature, Type, Visibility};
 
 use crate::paths::Private;
 
@@ -88,8 +88,11 @@ pub(super) struct RawRoute {
 /// `#[priced(…)]`.
 pub(super) struct RawPrice {
     pub(super) span: Span,
-    /// `cents` and `max_cents`, in the order written.
+    /// `cents`, `max_cents` and `with`, in the order written.
     pub(super) amounts: Vec<RawAmount>,
+    /// `min_cents`.
+    pub(super) least: Option<RawAmount>,
+    pub(super) label: Option<LitStr>,
     pub(super) hold_seconds: Option<LitInt>,
     /// Something in it could not be read and was reported: what is missing may be there.
     pub(super) is_broken: bool,
@@ -108,6 +111,8 @@ pub(super) enum Limit {
     Exact,
     /// `max_cents`: the most it may cost.
     UpTo,
+    /// `with`: a function of the arguments says the price.
+    Asked,
 }
 
 /// A handler that may be expanded.
@@ -115,7 +120,8 @@ pub(super) struct Handler<'a> {
     pub(super) raw: &'a RawHandler,
     pub(super) arguments: Vec<&'a Type>,
     pub(super) answer: Answer<'a>,
-    pub(super) route: Option<Route>,
+    /// The route's path.
+    pub(super) path: Option<LitStr>,
     pub(super) price: Option<Price<'a>>,
 }
 
@@ -127,15 +133,12 @@ pub(super) enum Answer<'a> {
     Unnamed,
 }
 
-pub(super) struct Route {
-    pub(super) method: Method,
-    pub(super) path: syn::LitStr,
-}
-
 pub(super) struct Price<'a> {
     pub(super) limit: Limit,
     pub(super) amount: Amount<'a>,
+    pub(super) least: Option<Amount<'a>>,
     pub(super) hold_seconds: u32,
+    pub(super) label: Option<&'a LitStr>,
 }
 
 pub(super) enum Amount<'a> {
@@ -143,6 +146,8 @@ pub(super) enum Amount<'a> {
     Units(i64),
     /// A constant expression of type `Cents`.
     Const(&'a Expr),
+    /// The function of `with`.
+    Function(&'a Expr),
 }
 
 /// The `crate = …` of whichever attribute has one.

@@ -6,11 +6,11 @@ use syn::spanned::Spanned;
 use syn::{Path, Signature, Visibility};
 
 use super::model::{Attribute, Limit, RawAmount, RawHandler, RawPrice, RawRoute, private};
-use crate::args::{Args, attribute_tokens};
+use crate::args::{Arg, Args, attribute_tokens};
 use crate::errors::Errors;
 
 const ROUTE_KEYS: &[&str] = &["crate"];
-const PRICE_KEYS: &[&str] = &["cents", "max_cents", "hold_s", "crate"];
+const PRICE_KEYS: &[&str] = &["cents", "max_cents", "min_cents", "with", "label", "hold_s", "crate"];
 
 /// `None` if the item is no function: then there is nothing to go on with.
 pub(super) fn parse(
@@ -133,7 +133,14 @@ impl Found {
     }
 
     fn read_price(&mut self, span: Span, arguments: Option<TokenStream>, errors: &mut Errors) -> RawPrice {
-        let mut price = RawPrice { span, amounts: Vec::new(), hold_seconds: None, is_broken: arguments.is_none() };
+        let mut price = RawPrice {
+            span,
+            amounts: Vec::new(),
+            least: None,
+            label: None,
+            hold_seconds: None,
+            is_broken: arguments.is_none(),
+        };
         let Some(arguments) = arguments else {
             return price;
         };
@@ -147,30 +154,25 @@ impl Found {
             );
         }
         for arg in args.named {
-            let limit = match arg.key.to_string().as_str() {
-                "cents" => Limit::Exact,
-                "max_cents" => Limit::UpTo,
-                "hold_s" => {
-                    price.hold_seconds = arg.integer("hold_s = 60", errors);
-                    continue;
-                }
-                _ => {
-                    arg.reject_unknown(PRICE_KEYS, errors);
-                    continue;
-                }
-            };
             let key = arg.key.clone();
-            let example = match limit {
-                Limit::Exact => "cents = 1",
-                Limit::UpTo => "max_cents = 50",
-            };
-            if let Some(value) = arg.assigned(example, errors) {
-                price.amounts.push(RawAmount { key, limit, value });
+            match key.to_string().as_str() {
+                "cents" => price.amounts.extend(amount(arg, Limit::Exact, "cents = 1", errors)),
+                "max_cents" => price.amounts.extend(amount(arg, Limit::UpTo, "max_cents = 50", errors)),
+                "with" => price.amounts.extend(amount(arg, Limit::Asked, "with = price", errors)),
+                "min_cents" => price.least = amount(arg, Limit::UpTo, "min_cents = 1", errors),
+                "label" => price.label = arg.string("label = \"Reverse a text\"", errors),
+                "hold_s" => price.hold_seconds = arg.integer("hold_s = 60", errors),
+                _ => arg.reject_unknown(PRICE_KEYS, errors),
             }
         }
         price.is_broken = errors.count() > before;
         price
     }
+}
+
+fn amount(arg: Arg, limit: Limit, example: &str, errors: &mut Errors) -> Option<RawAmount> {
+    let key = arg.key.clone();
+    arg.assigned(example, errors).map(|value| RawAmount { key, limit, value })
 }
 
 /// Which attribute of this crate a path means, by its last segment: `priced`, `stripeflare::priced`.

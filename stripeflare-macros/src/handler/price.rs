@@ -27,19 +27,40 @@ pub(super) fn check<'a>(raw: &'a RawPrice, errors: &mut Errors) -> Option<Price<
         if !raw.is_broken {
             errors.push(
                 raw.span,
-                "`#[priced]` needs a price: write `cents = 1` for a fixed price, or `max_cents = 50` for a handler that \
-                 answers `Priced` with what it cost",
+                "`#[priced]` needs a price: write `cents = 1` for a fixed price, `max_cents = 50` for a handler that \
+                 answers `Priced` with what it cost, or `with = price` for a function of the arguments",
             );
         }
         return None;
     };
     let amount = amount(first, errors);
     for second in written {
-        let message = format!("`{}` is already the price; a handler has either `cents` or `max_cents`", first.key);
+        let message =
+            format!("`{}` is already the price; a handler has one of `cents`, `max_cents` and `with`", first.key);
         errors.push(second.key.span(), message);
         self::amount(second, errors);
     }
-    Some(Price { limit: first.limit, amount: amount?, hold_seconds: hold_seconds? })
+    let least = match &raw.least {
+        Some(least) if first.limit != Limit::UpTo => {
+            errors.push(least.key.span(), "`min_cents` goes with `max_cents`: any other price is held as it is");
+            return None;
+        }
+        Some(least) => Some(self::amount(least, errors)?),
+        None => None,
+    };
+    if let (Some(RawAmount { key, .. }), Some(Amount::Units(least)), Some(Amount::Units(most))) =
+        (&raw.least, &least, &amount)
+        && least > most
+    {
+        errors.push(key.span(), "`min_cents` is at most `max_cents`");
+    }
+    let label = raw.label.as_ref();
+    if let Some(label) = label
+        && (label.value().chars().any(char::is_control) || !(1..=100).contains(&label.value().len()))
+    {
+        errors.push(label.span(), "a label is 1 to 100 bytes of printable text");
+    }
+    Some(Price { limit: first.limit, amount: amount?, least, hold_seconds: hold_seconds?, label })
 }
 
 fn hold_seconds(literal: &LitInt, errors: &mut Errors) -> Option<u32> {
@@ -56,11 +77,17 @@ fn hold_seconds(literal: &LitInt, errors: &mut Errors) -> Option<u32> {
 fn amount<'a>(raw: &'a RawAmount, errors: &mut Errors) -> Option<Amount<'a>> {
     let key = &raw.key;
     let literal = match &raw.value {
+        Expr::Lit(other) if raw.limit == Limit::Asked => {
+            let message = "`with` takes a function of the handler's arguments; a fixed price is `cents = 1`";
+            errors.push(other.span(), message);
+            return None;
+        }
+        function if raw.limit == Limit::Asked => return Some(Amount::Function(function)),
         Expr::Lit(ExprLit { lit: Lit::Int(int), .. }) => int.token(),
         Expr::Lit(ExprLit { lit: Lit::Float(float), .. }) => float.token(),
         Expr::Unary(ExprUnary { op: UnOp::Neg(minus), expr, .. }) if matches!(**expr, Expr::Lit(_)) => {
             let message = match raw.limit {
-                Limit::Exact => "a price cannot be negative",
+                Limit::Exact | Limit::Asked => "a price cannot be negative",
                 Limit::UpTo => "the most a call may cost cannot be negative",
             };
             errors.push(minus.span(), message);

@@ -72,10 +72,19 @@ fn priced_alone() {
         /// Costs a constant at most.
         #[instrument]
         #[deprecated]
-        pub async fn report(Path(id): Path<u32>) -> Result<String> { Ok(id.to_string()) }
+        pub async fn report(Path(id): Path<u32>) -> Result<Priced<String>> { document(id) }
     };
     let arguments = quote!(max_cents = prices::REPORT, crate = renamed::stripeflare);
     assert_golden("priced_alone", expand(Attribute::Priced, arguments, item));
+}
+
+#[test]
+fn priced_from_its_arguments() {
+    let item = quote! {
+        #[priced(with = |_, text: &Json<Text>| cents!(0.1) * text.words(), label = "Translate")]
+        async fn translate(Path(language): Path<String>, Json(text): Json<Text>) -> String { text.into(language) }
+    };
+    assert_golden("priced_from_its_arguments", expand(POST, quote!("/{language}"), item));
 }
 
 #[test]
@@ -154,8 +163,8 @@ fn arguments_of_a_route() {
 
 #[test]
 fn arguments_of_a_price() {
-    let missing = "`#[priced]` needs a price: write `cents = 1` for a fixed price, or `max_cents = 50` for a handler that \
-                   answers `Priced` with what it cost";
+    let missing = "`#[priced]` needs a price: write `cents = 1` for a fixed price, `max_cents = 50` for a handler that \
+                   answers `Priced` with what it cost, or `with = price` for a function of the arguments";
     let keyless = "a price needs its key: `cents = 1` for a fixed price, `max_cents = 50` for at most that much";
     for (arguments, expected) in [
         (quote!(), missing),
@@ -163,14 +172,17 @@ fn arguments_of_a_price() {
         (quote!(1), keyless),
         (
             quote!(cent = 1),
-            "unknown key `cent`; did you mean `cents`? (known here: `cents`, `max_cents`, `hold_s`, `crate`)",
+            "unknown key `cent`; did you mean `cents`? (known here: `cents`, `max_cents`, `min_cents`, `with`, `label`, `hold_s`, `crate`)",
         ),
         (
             quote!(cents = 1, currency = "usd"),
-            "unknown key `currency`; known here: `cents`, `max_cents`, `hold_s`, `crate`",
+            "unknown key `currency`; known here: `cents`, `max_cents`, `min_cents`, `with`, `label`, `hold_s`, `crate`",
         ),
         (quote!(cents = 1, cents = 2), "`cents` is written twice"),
-        (quote!(cents = 1, max_cents = 2), "`cents` is already the price; a handler has either `cents` or `max_cents`"),
+        (
+            quote!(cents = 1, max_cents = 2),
+            "`cents` is already the price; a handler has one of `cents`, `max_cents` and `with`",
+        ),
         (quote!(cents), "`cents` takes a value, as in `cents = 1`"),
         (quote!(cents = ), "`cents` has no value after its `=`"),
         (quote!(cents = 0), "a price is more than zero; leave `#[priced]` off for a free handler"),
@@ -180,11 +192,52 @@ fn arguments_of_a_price() {
         (quote!(cents = "1"), "a price is a number, not a string: write `cents = 1`"),
         (quote!(cents = "one"), "a price is a number, not a string: write `cents = 1`"),
         (quote!(cents = true), "a price is a decimal number of cents or a `const` of type `Cents`"),
+        (
+            quote!(cents = 1, with = price),
+            "`cents` is already the price; a handler has one of `cents`, `max_cents` and `with`",
+        ),
+        (quote!(cents = 1, min_cents = 1), "`min_cents` goes with `max_cents`: any other price is held as it is"),
+        (quote!(with = 1), "`with` takes a function of the handler's arguments; a fixed price is `cents = 1`"),
+        (quote!(cents = 1, label = ""), "a label is 1 to 100 bytes of printable text"),
+        (quote!(cents = 1, label = "two\nlines"), "a label is 1 to 100 bytes of printable text"),
+        (quote!(cents = 1, label = 1), "`label` takes a string literal, as in `label = \"Reverse a text\"`"),
+        (
+            quote!(max_cents = 2),
+            "with `max_cents` the handler says what the call did cost: answer `Priced<…>`, or take a `Meter`",
+        ),
         (quote!(cents = 1, hold_s = 0), "`hold_s` is a number of seconds from 1 to 3600"),
         (quote!(cents = 1, hold_s = 3601), "`hold_s` is a number of seconds from 1 to 3600"),
         (quote!(cents = 1, hold_s = 1.5), "`hold_s` takes a whole number, as in `hold_s = 60`"),
     ] {
         assert_eq!(priced(arguments.clone()), [expected], "{arguments}");
+    }
+}
+
+#[test]
+fn who_says_the_price() {
+    let two = "the attribute says the price, so the answer cannot: leave `Priced` out, or write `max_cents` with the most that \
+               a call may cost";
+    let none = "with `max_cents` the handler says what the call did cost: answer `Priced<…>`, or take a `Meter`";
+    let less = "`min_cents` is at most `max_cents`";
+    for (arguments, item, expected) in [
+        (quote!(cents = 1), quote! { async fn x() -> Result<Priced<String>> {} }, vec![two]),
+        (quote!(with = price), quote! { async fn x() -> Priced<impl IntoResponse> {} }, vec![two]),
+        (quote!(max_cents = 1), quote! { async fn x() {} }, vec![none]),
+        (quote!(max_cents = 1), quote! { async fn x(a: Account<User>) -> Result<Json<Text>> {} }, vec![none]),
+        (quote!(max_cents = 1), quote! { async fn x() -> &'static str {} }, vec![none]),
+        (quote!(max_cents = 1, min_cents = 2), quote! { async fn x() -> Priced<()> {} }, vec![less]),
+        // What these are, their names do not tell.
+        (quote!(max_cents = 1), quote! { async fn x() -> Answer {} }, vec![]),
+        (quote!(max_cents = 1), quote! { async fn x() -> Response {} }, vec![]),
+        (quote!(max_cents = 1), quote! { async fn x(meter: Renamed) -> String {} }, vec![]),
+        (quote!(max_cents = 1), quote! { async fn x(meter: Meter) -> String {} }, vec![]),
+        (quote!(max_cents = 1, min_cents = 1), quote! { async fn x() -> Priced<()> {} }, vec![]),
+    ] {
+        assert_eq!(
+            messages(expand(Attribute::Priced, arguments.clone(), item.clone())),
+            expected,
+            "{arguments} {item}"
+        );
     }
 }
 

@@ -1,12 +1,14 @@
 //! Turns what was written into a handler that may be expanded, or says why not.
 
-use proc_macro2::{TokenStream, TokenTree};
+use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
-use syn::{Expr, ExprLit, FnArg, Lit, ReturnType, Safety, Signature, Type};
+use syn::{
+    Expr, ExprLit, FnArg, GenericArgument, Lit, LitStr, PathArguments, PathSegment, ReturnType, Safety, Signature, Type,
+};
 
-use super::model::{Answer, Handler, RawHandler, RawRoute, Route};
+use super::model::{Answer, Handler, Limit, RawHandler, RawRoute};
 use super::{path, price};
 use crate::args::ungrouped;
 use crate::errors::Errors;
@@ -20,14 +22,17 @@ const PRIMITIVES: &[&str] = &[
 pub(super) fn validate<'a>(raw: &'a RawHandler, errors: &mut Errors) -> Option<Handler<'a>> {
     signature(&raw.signature, errors);
     name(&raw.signature, errors);
-    let route = raw.route.as_ref().map(|written| route(written, errors));
+    let path = raw.route.as_ref().map(|written| route_path(written, errors));
     let price = raw.price.as_ref().map(|written| price::check(written, errors));
+    if let Some(Some(price)) = &price {
+        said_price(&raw.signature, price.limit, errors);
+    }
     Some(Handler {
         raw,
         arguments: arguments(&raw.signature),
         answer: answer(&raw.signature.output),
-        route: match route {
-            Some(route) => Some(route?),
+        path: match path {
+            Some(path) => Some(path?),
             None => None,
         },
         price: match price {
@@ -91,7 +96,7 @@ fn name(signature: &Signature, errors: &mut Errors) {
     }
 }
 
-fn route(raw: &RawRoute, errors: &mut Errors) -> Option<Route> {
+fn route_path(raw: &RawRoute, errors: &mut Errors) -> Option<LitStr> {
     let name = raw.method.attribute();
     let path = match raw.path.clone().map(ungrouped) {
         Some(Expr::Lit(ExprLit { lit: Lit::Str(path), .. })) => path,
@@ -109,7 +114,7 @@ fn route(raw: &RawRoute, errors: &mut Errors) -> Option<Route> {
         }
     };
     path::check(&path, errors);
-    Some(Route { method: raw.method, path })
+    Some(path)
 }
 
 fn arguments(signature: &Signature) -> Vec<&Type> {
@@ -132,10 +137,65 @@ fn answer(output: &ReturnType) -> Answer<'_> {
 }
 
 /// Where a type says `impl`, at any depth.
-fn find_impl(tokens: TokenStream) -> Option<proc_macro2::Span> {
+fn find_impl(tokens: TokenStream) -> Option<Span> {
+    find(tokens, "impl")
+}
+
+fn find(tokens: TokenStream, word: &str) -> Option<Span> {
     tokens.into_iter().find_map(|token| match token {
-        TokenTree::Ident(ident) if ident == "impl" => Some(ident.span()),
-        TokenTree::Group(group) => find_impl(group.stream()),
+        TokenTree::Ident(ident) if ident == word => Some(ident.span()),
+        TokenTree::Group(group) => find(group.stream(), word),
         _ => None,
     })
+}
+
+/// Whether the answer says what the call cost where it is asked, and only there; as far as the names in the signature tell.
+/// What they do not tell is an error when it runs.
+fn said_price(signature: &Signature, limit: Limit, errors: &mut Errors) {
+    let output = match &signature.output {
+        ReturnType::Default => None,
+        ReturnType::Type(_, ty) => Some(&**ty),
+    };
+    let priced = output.and_then(|ty| find(ty.to_token_stream(), "Priced"));
+    match (limit, priced) {
+        (Limit::Exact | Limit::Asked, Some(span)) => errors.push(
+            span,
+            "the attribute says the price, so the answer cannot: leave `Priced` out, or write `max_cents` with the most \
+             that a call may cost",
+        ),
+        (Limit::UpTo, None) if output.is_none_or(says_nothing) && arguments(signature).into_iter().all(is_no_meter) => {
+            errors.push(
+                output.map_or(signature.ident.span(), Spanned::span),
+                "with `max_cents` the handler says what the call did cost: answer `Priced<…>`, or take a `Meter`",
+            );
+        }
+        _ => {}
+    }
+}
+
+/// Answers without a price.
+fn says_nothing(ty: &Type) -> bool {
+    match ty {
+        Type::Tuple(tuple) => tuple.elems.is_empty(),
+        Type::Reference(reference) => matches!(last_segment(&reference.elem), Some(last) if last.ident == "str"),
+        ty => last_segment(ty).is_some_and(|last| match &last.arguments {
+            PathArguments::AngleBracketed(arguments) if last.ident == "Result" => match arguments.args.first() {
+                Some(GenericArgument::Type(ty)) => says_nothing(ty),
+                _ => false,
+            },
+            _ => ["String", "Json", "Html", "StatusCode", "Vec"].iter().any(|name| last.ident == name),
+        }),
+    }
+}
+
+fn is_no_meter(ty: &Type) -> bool {
+    let names = ["Account", "Form", "HeaderMap", "Json", "Path", "Query", "State", "String"];
+    last_segment(ty).is_some_and(|last| names.iter().any(|name| last.ident == name))
+}
+
+fn last_segment(ty: &Type) -> Option<&PathSegment> {
+    match ty {
+        Type::Path(path) => path.path.segments.last(),
+        _ => None,
+    }
 }

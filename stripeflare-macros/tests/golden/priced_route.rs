@@ -4,8 +4,7 @@ fn reverse(
     use ::stripeflare::__private as __p;
     use priced as _;
     const __PRICE: __p::Price = __p::Price::exact(__p::Cents::from_units(2500i64))
-        .hold_seconds(120u32)
-        .route("POST /reverse/{id}");
+        .hold_seconds(120u32);
     __p::run(async move {
         let (__call, mut __parts, __body) = __p::Call::begin(__request, &__PRICE).await?;
         let __a0 = __p::from_parts::<Path<u32>>(&mut __parts).await?;

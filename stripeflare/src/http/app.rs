@@ -5,11 +5,14 @@ use std::pin::Pin;
 use std::rc::Rc;
 
 use axum::Router;
+use axum::extract::Request;
+use axum::middleware::map_request;
 use serde::de::DeserializeOwned;
 use stripeflare_core::schema::Schema;
 use worker::{Env, MessageBatch, ScheduledEvent};
 
 use crate::error::Error;
+use crate::http::call::context::Context;
 use crate::http::route::RouteDef;
 
 pub(crate) type Job<E> = Rc<dyn Fn(E, Env) -> Pin<Box<dyn Future<Output = Result<(), Error>>>>>;
@@ -126,6 +129,14 @@ pub(crate) struct Built {
     pub(crate) queue: Option<Job<worker::worker_sys::MessageBatch>>,
 }
 
+/// What a charge of this call is called by.
+async fn remember_route(request: Request) -> Request {
+    if let Ok(context) = Context::among(request.extensions()) {
+        context.matched(request.extensions());
+    }
+    request
+}
+
 thread_local! {
     static BUILT: RefCell<Option<Rc<Built>>> = const { RefCell::new(None) };
 }
@@ -136,7 +147,8 @@ impl Built {
             return built;
         }
         let app = build();
-        let router = super::routes::router(schema).fallback_service(app.router);
+        let router = app.router.layer(map_request(remember_route));
+        let router = super::routes::router(schema).fallback_service(router);
         let built = Rc::new(Self { router, scheduled: app.scheduled, queue: app.queue });
         BUILT.set(Some(Rc::clone(&built)));
         built

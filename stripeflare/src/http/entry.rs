@@ -99,7 +99,7 @@ async fn answer(
     } else {
         context.charge_after_the_fact(response).await
     };
-    context.inside.tell(&mut response);
+    context.tell(&mut response);
     if context.manner.navigation {
         response = for_person(response, panel);
     }

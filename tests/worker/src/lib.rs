@@ -308,6 +308,58 @@ async fn counted(meter: Meter, Query(Metered { r#use, .. }): Query<Metered>) -> 
     Ok(left.to_string())
 }
 
+/// Half a cent for each letter; a digit is the price itself, and a space none.
+async fn letters(account: &Account<User>, text: &str) -> Result<Cents> {
+    if account.balance() > Cents::new(1_000_000) {
+        return Ok(cents!(0));
+    }
+    match text.trim().parse::<Cents>() {
+        Ok(said) => Ok(said),
+        Err(_) if text.contains('!') => Err(Error::new(StatusCode::UNPROCESSABLE_ENTITY, "no shouting")),
+        Err(_) => Ok(cents!(0.5) * text.trim().len()),
+    }
+}
+
+#[post("/letters")]
+#[priced(with = async |account: &Account<User>, text: &String| letters(account, text).await, label = "Letters")]
+async fn by_letter(_: Account<User>, text: String) -> String {
+    text.trim().to_uppercase()
+}
+
+fn of_length(_: &Path<String>, text: &String) -> Cents {
+    Cents::from_units(text.len() as i64)
+}
+
+#[post("/length/{of}")]
+#[priced(with = of_length)]
+async fn by_length(Path(of): Path<String>, text: String) -> String {
+    format!("{of} {text}")
+}
+
+/// A type that hides what it answers.
+type Alias = Priced<&'static str>;
+
+#[get("/fixed-and-said")]
+#[priced(cents = 1)]
+async fn fixed_and_said() -> Alias {
+    Priced::new("twice", Cents::new(1))
+}
+
+#[get("/as-far-as-it-goes")]
+#[priced(max_cents = 10, min_cents = 2)]
+async fn as_far_as_it_goes(meter: Meter, streamed: Query<Streamed>) -> Result<Response> {
+    stream::uncharged(meter, streamed).await
+}
+
+#[get("/tokens-used")]
+#[priced(max_cents = 10, min_cents = 2, label = "Tokens")]
+async fn tokens_used(meter: Meter, Query(Metered { r#use, .. }): Query<Metered>) -> Result<String> {
+    for _ in 0..1_000 {
+        meter.add_per_million(r#use, 1)?;
+    }
+    Ok(meter.left().to_string())
+}
+
 #[get("/said-twice")]
 #[priced(max_cents = 10)]
 async fn said_twice(_: Meter) -> Priced<&'static str> {
@@ -343,11 +395,11 @@ struct Inside {
 async fn charge(account: Account<User>, Query(inside): Query<Inside>) -> Result<String> {
     let overdraft = if inside.overdraft { Overdraft::Allow } else { Overdraft::Deny };
     let mut available = match &inside.once {
-        Some(key) => account.charge_once(key, inside.cents, overdraft).await?,
-        None => account.charge(inside.cents, overdraft).await?,
+        Some(key) => account.charge_once(key, "Inside", inside.cents, overdraft).await?,
+        None => account.charge("Inside", inside.cents, overdraft).await?,
     };
     if inside.twice {
-        available = account.charge(inside.cents, overdraft).await?;
+        available = account.charge("Inside", inside.cents, overdraft).await?;
     }
     if inside.fails {
         return Err(Error::new(StatusCode::CONFLICT, "it charges and then fails"));
@@ -466,6 +518,11 @@ fn app() -> App<User> {
             passed_on
         ])
         .routes(routes![
+            by_letter,
+            by_length,
+            fixed_and_said,
+            as_far_as_it_goes,
+            tokens_used,
             form,
             priced_charge,
             drain,

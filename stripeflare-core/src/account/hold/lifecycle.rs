@@ -56,34 +56,50 @@ impl Wallet<'_> {
         Ok(true)
     }
 
-    /// Sets money aside for so many seconds. A repeated request is the same hold.
+    /// Sets money aside for so many seconds: all of `amount`, or what there is of it, if that is `least` or more. Answers
+    /// how much it is. A repeated request is the same hold.
     ///
     /// Checked in this order: the id, the number of holds, the caps of the caller's token, the
     /// money.
-    pub fn reserve(
+    pub fn reserve_between(
         &mut self,
         id: &HoldId,
+        least: Cents,
         amount: Cents,
         seconds: u32,
-    ) -> Result<Result<(), NotReserved>, WalletError> {
-        assert!(amount.is_positive(), "a hold is for more than nothing");
+    ) -> Result<Result<Cents, NotReserved>, WalletError> {
+        assert!(least.is_positive() && least <= amount, "a hold is for more than nothing");
         if let Some(hold) = self.open_holds().find(|hold| hold.id == *id) {
-            return if hold.amount == amount { Ok(Ok(())) } else { Err(WalletError::HoldReused) };
+            let same = (least..=amount).contains(&hold.amount);
+            return if same { Ok(Ok(hold.amount)) } else { Err(WalletError::HoldReused) };
         }
         let available = self.available()?;
         if self.open_holds().count() >= MAX_HOLDS {
             return Ok(Err(NotReserved::TooManyHolds { available }));
         }
-        if let Some(short) = self.cap_on(amount)? {
-            return Ok(Err(short.into()));
-        }
-        if available < amount {
+        let under_caps = match self.under_caps(amount, least)? {
+            Ok(amount) => amount,
+            Err(short) => return Ok(Err(short.into())),
+        };
+        if available < least {
             return Ok(Err(Short::Insufficient { balance: self.spendable()?, available }.into()));
         }
-        let (expires_at, token) = (expiry(self.now, seconds), self.capped_token());
+        let (amount, expires_at) = (under_caps.min(available), expiry(self.now, seconds));
+        let token = self.capped_token();
         self.account.holds.push(Hold { id: id.clone(), amount, expires_at, token, reported: None });
         self.changed = true;
-        Ok(Ok(()))
+        Ok(Ok(amount))
+    }
+
+    /// The same, for all of it.
+    #[cfg(test)]
+    pub(crate) fn reserve(
+        &mut self,
+        id: &HoldId,
+        amount: Cents,
+        seconds: u32,
+    ) -> Result<Result<(), NotReserved>, WalletError> {
+        Ok(self.reserve_between(id, amount, amount, seconds)?.map(|_| ()))
     }
 
     /// Ends a hold, at most once. A hold that its caller's key names no more ends as nothing.
@@ -218,6 +234,23 @@ mod tests {
 
     fn state(sql: &rusqlite::Connection, now: Millis) -> (Cents, Cents) {
         at(sql, now, |wallet| (wallet.balance(), wallet.available().unwrap()))
+    }
+
+    #[test]
+    fn a_hold_takes_what_there_is_between_two_bounds() {
+        let sql = account(10);
+        let (most, first, second) = (Cents::new(50), HoldId::generate(NOW), HoldId::generate(NOW));
+        let between = |id: &HoldId, least, most| {
+            at(&sql, NOW, |wallet| wallet.reserve_between(id, Cents::new(least), most, 60).unwrap())
+        };
+        let (balance, available) = state(&sql, NOW);
+        let short = Short::Insufficient { balance, available };
+        assert_eq!(between(&first, 11, most), Err(short.into()));
+        assert_eq!(between(&first, 1, Cents::new(4)), Ok(Cents::new(4)));
+        for _ in 0..2 {
+            assert_eq!(between(&second, 6, most), Ok(Cents::new(6)), "and the same when it is asked again");
+        }
+        assert_eq!(state(&sql, NOW).1, Cents::ZERO);
     }
 
     #[test]

@@ -12,30 +12,39 @@ impl Wallet<'_> {
         (token.caps != Caps::default()).then(|| token.id.clone())
     }
 
-    /// Whether a cap of the caller's token stands against so much more; what it has held counts as spent.
-    pub(crate) fn cap_on(&self, amount: Cents) -> Result<Option<Short>, WalletError> {
-        self.caller.as_ref().map_or(Ok(None), |caller| self.cap_of(&caller.token, amount))
+    /// How much of an amount the caps of the caller's token leave, if that is `least` or more; what it has held counts as
+    /// spent.
+    pub(crate) fn under_caps(&self, amount: Cents, least: Cents) -> Result<Result<Cents, Short>, WalletError> {
+        let Some(caller) = &self.caller else { return Ok(Ok(amount)) };
+        self.under_caps_of(&caller.token, amount, least)
     }
 
     /// Whether a hold's token may still spend so much, now that the hold is gone. One that has ended was let in before.
     pub(crate) fn may_spend_late(&self, token: Option<&TokenId>, amount: Cents) -> Result<bool, WalletError> {
         let Some(token) = token else { return Ok(true) };
         let known = self.stored("WHERE id = ?", &[token.as_str().into()])?.pop();
-        Ok(known.map_or(Ok(None), |stored| self.cap_of(&stored.token, amount))?.is_none())
+        known.map_or(Ok(true), |stored| Ok(self.under_caps_of(&stored.token, amount, amount)?.is_ok()))
     }
 
-    pub(super) fn cap_of(&self, token: &TokenInfo, amount: Cents) -> Result<Option<Short>, WalletError> {
+    fn under_caps_of(
+        &self,
+        token: &TokenInfo,
+        amount: Cents,
+        least: Cents,
+    ) -> Result<Result<Cents, Short>, WalletError> {
         let mut mine = self.open_holds().filter(|hold| hold.token.as_ref() == Some(&token.id));
         let held = mine.try_fold(Cents::ZERO, |sum, hold| sum.checked_add(hold.amount)).ok_or(WalletError::Overflow)?;
         let caps = [(Cap::Day, token.caps.day, token.spent_day), (Cap::Total, token.caps.total, token.spent_total)];
+        let mut most = amount;
         for (cap, limit, spent) in caps {
             let Some(limit) = limit else { continue };
             let left = limit.checked_sub(spent).ok_or(WalletError::Overflow)?.max(Cents::ZERO);
-            if left.checked_sub(held).is_none_or(|free| free < amount) {
-                return Ok(Some(Short::TokenCap { cap, limit, left }));
+            match left.checked_sub(held) {
+                Some(free) if free >= least => most = most.min(free),
+                _ => return Ok(Err(Short::TokenCap { cap, limit, left })),
             }
         }
-        Ok(None)
+        Ok(Ok(most))
     }
 
     /// Counts what a token with a cap has spent; one that has ended meanwhile counts nothing.

@@ -243,6 +243,9 @@ pub struct Reserve {
     pub hold: HoldId,
     #[serde(with = "units")]
     pub amount: Cents,
+    /// Where less than `amount` is there, what is there will do from here on.
+    #[serde(with = "units")]
+    pub least: Cents,
     pub seconds: u32,
     /// Whether the handler wants the account's row.
     pub row: bool,
@@ -251,6 +254,8 @@ pub struct Reserve {
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub struct Reserved {
+    #[serde(with = "units")]
+    pub held: Cents,
     /// Balance less open holds, this one among them.
     #[serde(with = "units")]
     pub available: Cents,
@@ -274,15 +279,16 @@ impl Handler for Reserve {
         if wallet.note_full(object.is_nearly_full()) {
             return Ok(Err(NotReserved::Full));
         }
-        if let Err(refusal) = wallet.reserve(&self.hold, self.amount, self.seconds)? {
-            return Ok(Err(refusal));
-        }
+        let held = match wallet.reserve_between(&self.hold, self.least, self.amount, self.seconds)? {
+            Ok(held) => held,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
         if let Some(key) = &key {
             wallet.name(key, &self.hold)?;
         }
         let (available, token) = (wallet.available()?, wallet.capped_token());
         let row = if self.row { Some(wallet.show()?) } else { None };
-        Ok(Ok(Reserved { available, token, key: key.map(|key| key.key), row }))
+        Ok(Ok(Reserved { held, available, token, key: key.map(|key| key.key), row }))
     }
 }
 

@@ -17,6 +17,7 @@ use worker::send::{SendFuture, SendWrapper};
 
 use crate::error::{self, Error};
 use crate::http::call::context::Context;
+use crate::http::call::inside::ChargedInside;
 use crate::http::reply::answer::Answer;
 
 /// The caller's account: the wallet's own facts through methods, your columns by dereference.
@@ -93,7 +94,9 @@ impl<U> Account<U> {
         self.0.context.deployment.payment_link(self.id())
     }
 
-    /// Charges the account now, beside any price of the route, and answers what is available after it.
+    /// Charges the account now, beside any price of the route, and answers what is available after it. The label is what the
+    /// account's statement says it was for, such as `"Render"`; take few different ones, since a day's charges are also
+    /// kept as one sum for each.
     ///
     /// What is charged here stays charged, also when the handler fails afterwards. A caller who repeats the whole call with
     /// the same `Idempotency-Key` is charged once for each `charge` in it.
@@ -101,8 +104,8 @@ impl<U> Account<U> {
     /// # Errors
     /// With `?` in a handler, the caller gets the answer that says why nothing was charged (402, 429, …); after a 503 it is
     /// not known whether it was.
-    pub async fn charge(&self, amount: Cents, overdraft: Overdraft) -> Result<Cents, ChargeError> {
-        self.charge_under(None, amount, overdraft).await
+    pub async fn charge(&self, label: &str, amount: Cents, overdraft: Overdraft) -> Result<Cents, ChargeError> {
+        self.charge_under(None, label, amount, overdraft).await
     }
 
     /// The same, under a key of your own, such as an order's number: charged once in the account, however often and
@@ -110,20 +113,37 @@ impl<U> Account<U> {
     ///
     /// # Errors
     /// As [`Account::charge`].
-    pub async fn charge_once(&self, key: &str, amount: Cents, overdraft: Overdraft) -> Result<Cents, ChargeError> {
+    pub async fn charge_once(
+        &self,
+        key: &str,
+        label: &str,
+        amount: Cents,
+        overdraft: Overdraft,
+    ) -> Result<Cents, ChargeError> {
         if !(1..=255).contains(&key.len()) {
             return Err(ChargeError(Answer::internal("the key of account.charge_once has 1 to 255 bytes").into()));
         }
-        self.charge_under(Some(key), amount, overdraft).await
+        self.charge_under(Some(key), label, amount, overdraft).await
     }
 
-    async fn charge_under(&self, key: Option<&str>, amount: Cents, overdraft: Overdraft) -> Result<Cents, ChargeError> {
-        if !amount.is_positive() {
-            return Err(ChargeError(Answer::internal(format!("account.charge was asked for {amount} cents")).into()));
+    async fn charge_under(
+        &self,
+        key: Option<&str>,
+        label: &str,
+        amount: Cents,
+        overdraft: Overdraft,
+    ) -> Result<Cents, ChargeError> {
+        let wrong = match label.len() {
+            _ if !amount.is_positive() => Some(format!("account.charge was asked for {amount} cents")),
+            1..=100 => None,
+            _ => Some("the label of account.charge has 1 to 100 bytes".to_owned()),
+        };
+        if let Some(wrong) = wrong {
+            return Err(ChargeError(Answer::internal(wrong).into()));
         }
-        let (_, available, _) =
-            self.0.context.charge_now(amount, overdraft, "account.charge", key).await.map_err(ChargeError)?;
-        self.0.context.inside.add(amount);
+        let context = &self.0.context;
+        let (_, available, entry) = context.charge_now(amount, overdraft, label, key).await.map_err(ChargeError)?;
+        context.inside.add(amount, ChargedInside { available, entry });
         Ok(available)
     }
 }
@@ -152,6 +172,7 @@ impl<U: StripeUser> Account<U> {
             context.slot.wait(Box::new(move |row| fill(&filled.row, row)));
         } else {
             let row = context.row(&Schema::of::<U>()).await?;
+            context.shown.set(Some(row.balance));
             fill(&inner.row, &row).map_err(Answer::unavailable)?;
         }
         Ok(Self(SendWrapper(inner)))

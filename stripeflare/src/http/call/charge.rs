@@ -14,7 +14,7 @@ use stripeflare_core::protocol::account::Reserve;
 
 use crate::http::call::context::{Context, Inner};
 use crate::http::call::held_money::HeldMoney;
-use crate::http::call::price::{Kind, Price, Said, Settlement};
+use crate::http::call::price::{Asked, Kind, Price, Said, Settlement};
 use crate::http::call::sendable::sendable;
 use crate::http::call::{idempotency, stream};
 use crate::http::reply::answer::{Answer, X_BALANCE, X_ENTRY, X_PAYMENT_LINK, X_PRICE, header};
@@ -38,7 +38,12 @@ impl Call {
         context.refuse_head()?;
         context.paying_token()?;
         let (key, body) = idempotency::read(&context.call, body).await?;
-        context.slot.open((price.kind == Kind::UpTo).then_some(price.amount));
+        match price.kind {
+            Kind::Exact(_) => context.slot.open(None),
+            Kind::UpTo { most, .. } => context.slot.open(Some(most)),
+            // Its function is given the arguments before anything is reserved, an account too.
+            Kind::Asked => {}
+        }
         Ok((Self { context, price, key }, parts, body))
     }
 
@@ -47,9 +52,33 @@ impl Call {
     /// # Errors
     /// The answer instead of the handler's: 402, 429, or 503 when the account could not be asked.
     pub async fn reserve(self) -> Result<Charge, Response> {
+        match self.price.kind {
+            Kind::Exact(amount) => self.hold(amount, amount).await,
+            Kind::UpTo { most, least } => self.hold(least, most).await,
+            Kind::Asked => Err(Answer::internal("a price that is asked for was reserved without asking").into()),
+        }
+    }
+
+    /// The same, for what a function says of the arguments.
+    ///
+    /// # Errors
+    /// As [`Call::reserve`], and what the function answers instead of a price.
+    pub async fn reserve_asked<Via>(self, asked: impl Asked<Via>) -> Result<Charge, Response> {
+        let amount = asked.price().await?;
+        if amount == Cents::ZERO {
+            return Ok(Charge(None));
+        }
+        if !amount.is_positive() {
+            let label = self.context.label(self.price.label);
+            return Err(Answer::internal(format!("{label}: its price function said {amount} cents")).into());
+        }
+        self.hold(amount, amount).await
+    }
+
+    async fn hold(self, least: Cents, most: Cents) -> Result<Charge, Response> {
         let Self { context, price, key } = self;
         let Some(token) = context.paying_token()?.cloned() else {
-            return Err(context.unregistered(price.amount));
+            return Err(context.unregistered(least));
         };
         let meter = context.slot.meter_in_use().cloned();
         if meter.is_some() && key.is_some() {
@@ -63,7 +92,8 @@ impl Call {
         let hold = HoldId::generate(begun_at);
         let command = Reserve {
             hold: hold.clone(),
-            amount: price.amount,
+            amount: most,
+            least,
             seconds: price.hold_s,
             row: context.slot.is_wanted(),
             key: key.clone(),
@@ -71,9 +101,12 @@ impl Call {
         // From here on a hold may be there, so it gets an ending whatever happens.
         let key = key.map(|key| key.key);
         let account = token.account().clone();
+        let label = context.label(price.label);
         let mut held = HeldMoney {
             context,
             price,
+            amount: most,
+            label,
             account,
             id: hold,
             key,
@@ -87,39 +120,57 @@ impl Call {
             Ok(Ok(reserved)) => reserved,
             Ok(Err(refusal)) => {
                 held.open = false;
-                return Err(held.context.not_reserved(price.amount, refusal));
+                return Err(held.context.not_reserved(least, refusal));
             }
             Err(error @ (ObjectError::Denied(_) | ObjectError::Unregistered)) => {
                 held.open = false;
                 held.context.not_done(error)?;
-                return Err(held.context.unregistered(price.amount));
+                return Err(held.context.unregistered(least));
             }
             Err(error) => return Err(error.into()),
         };
-        (held.token, held.key) = (reserved.token, reserved.key);
+        (held.amount, held.token, held.key) = (reserved.held, reserved.token, reserved.key);
+        if let Some(meter) = &held.meter {
+            meter.hold(held.amount);
+        }
         if let Some(row) = reserved.row {
             held.context.slot.fill(&row).map_err(Answer::unavailable)?;
         }
-        Ok(Charge { held, available: reserved.available })
+        Ok(Charge(Some(Held { money: held, available: reserved.available })))
     }
 }
 
-/// The money of a call whose extractors ran and whose handler runs.
-pub struct Charge {
-    held: HeldMoney,
+/// A call whose extractors ran and whose handler runs; without money where the price is nothing.
+pub struct Charge(Option<Held>);
+
+impl Charge {
+    /// Captures or releases, as the handler's response says, and tells the caller.
+    pub async fn settle(self, mut response: Response) -> Response {
+        match self.0 {
+            Some(held) => held.settle(response).await,
+            None => {
+                response.headers_mut().insert(X_PRICE, header(0));
+                response.extensions_mut().insert(Settlement);
+                response
+            }
+        }
+    }
+}
+
+struct Held {
+    money: HeldMoney,
     /// After the hold.
     available: Cents,
 }
 
-impl Charge {
-    /// Captures or releases, as the handler's response says, and tells the caller.
-    pub async fn settle(mut self, response: Response) -> Response {
+impl Held {
+    async fn settle(mut self, response: Response) -> Response {
         let response = match sendable(response) {
             Ok(response) => response,
             // Dropping `self` releases.
             Err(answer) => return answer.into(),
         };
-        if self.held.meter.is_some()
+        if self.money.meter.is_some()
             && response.status().as_u16() < 400
             && response.body().size_hint().exact().is_none()
         {
@@ -129,19 +180,20 @@ impl Charge {
             Ok(used) => used,
             Err(answer) => return answer.into(),
         };
-        let available = self.available + (self.held.price.amount - used);
+        let available =
+            self.money.context.inside.last().map_or(self.available, |last| last.available) + (self.money.amount - used);
         let response =
-            self.held.context.charged(response, &self.held.account, Some(used), available, self.held.id.as_str());
+            self.money.context.charged(response, &self.money.account, Some(used), available, self.money.id.as_str());
         if response.status().as_u16() >= 400 || !used.is_positive() {
             // What cost nothing may run again under its key.
-            self.held.decide(Outcome::Release);
-        } else if self.held.key.is_some() {
+            self.money.decide(Outcome::Release);
+        } else if self.money.key.is_some() {
             return self.capture_and_keep(used, response).await.unwrap_or_else(|answer| answer);
-        } else if !self.held.is_late() {
-            self.held.decide(self.held.capture(used));
+        } else if !self.money.is_late() {
+            self.money.decide(self.money.capture(used));
         } else {
-            self.held.open = false;
-            if let Err(answer) = self.held.end(used, None).await {
+            self.money.open = false;
+            if let Err(answer) = self.money.end(used, None).await {
                 return answer;
             }
         }
@@ -154,26 +206,26 @@ impl Charge {
             return Err(self.said_twice().into());
         }
         // The handler may have taken all the time there was.
-        if self.held.held_for() >= self.held.hold_ms() / 2 {
-            match self.held.renew().await {
+        if self.money.held_for() >= self.money.hold_ms() / 2 {
+            match self.money.renew().await {
                 Ok(true) => {}
-                Ok(false) => return Err(self.held.expired()),
-                Err(error) if self.held.is_late() => return Err(error.into()),
+                Ok(false) => return Err(self.money.expired()),
+                Err(error) if self.money.is_late() => return Err(error.into()),
                 Err(_) => {}
             }
         }
         let response =
-            self.held.context.charged(response, &self.held.account, None, self.available, self.held.id.as_str());
-        self.held.streams = true;
-        Ok(stream::metered(self.held, response))
+            self.money.context.charged(response, &self.money.account, None, self.available, self.money.id.as_str());
+        self.money.streams = true;
+        Ok(stream::metered(self.money, response))
     }
 
     /// A call with a key is charged, and its answer kept, before it is answered.
     async fn capture_and_keep(mut self, used: Cents, response: Response) -> Result<Response, Response> {
         let (answer, response) = idempotency::keep(response).await?;
         // Without an answer the hold is still open here, and dropping `self` frees the key.
-        self.held.end(used, answer).await?;
-        self.held.open = false;
+        self.money.end(used, answer).await?;
+        self.money.open = false;
         Ok(response)
     }
 
@@ -183,28 +235,29 @@ impl Charge {
             return Ok(Cents::ZERO);
         }
         let said = response.extensions().get::<Said>();
-        if let Some(meter) = &self.held.meter {
+        if let Some(meter) = &self.money.meter {
             return match said {
                 None => Ok(meter.close()),
                 Some(_) => Err(self.said_twice()),
             };
         }
-        match (self.held.price.kind, said) {
-            (Kind::Exact, _) => Ok(self.held.price.amount),
-            (Kind::UpTo, Some(Said(price))) if *price >= Cents::ZERO => Ok(self.held.price.amount.min(*price)),
-            (Kind::UpTo, Some(Said(price))) => {
-                Err(Answer::internal(format!("{} asked for {price} cents", self.held.price.route)))
-            }
-            (Kind::UpTo, None) => Err(Answer::internal(format!(
-                "{} has max_cents and neither takes a Meter nor returned a Priced, which say what the call cost",
-                self.held.price.route
+        let (label, price) = (&self.money.label, &self.money.price);
+        match (price.kind, said) {
+            (Kind::Exact(_) | Kind::Asked, None) => Ok(self.money.amount),
+            (Kind::Exact(_) | Kind::Asked, Some(_)) => Err(Answer::internal(format!(
+                "{label} has a price and returned a Priced; with `max_cents` the handler says what the call cost"
+            ))),
+            (Kind::UpTo { .. }, Some(Said(said))) if *said >= Cents::ZERO => Ok(self.money.amount.min(*said)),
+            (Kind::UpTo { .. }, Some(Said(said))) => Err(Answer::internal(format!("{label} asked for {said} cents"))),
+            (Kind::UpTo { .. }, None) => Err(Answer::internal(format!(
+                "{label} has max_cents and neither takes a Meter nor returned a Priced, which say what the call cost"
             ))),
         }
     }
 
     fn said_twice(&self) -> Answer {
-        let route = self.held.price.route;
-        Answer::internal(format!("{route} takes a Meter and returned a Priced; one of them says what a call costs"))
+        let label = &self.money.label;
+        Answer::internal(format!("{label} takes a Meter and returned a Priced; one of them says what a call costs"))
     }
 }
 
@@ -233,6 +286,29 @@ impl Inner {
         response
     }
 
+    /// Says of an answer without a price of its own what its handler charged, and was shown of the caller's account.
+    pub(crate) fn tell(&self, response: &mut Response) {
+        if response.extensions().get::<Settlement>().is_some() {
+            return;
+        }
+        let headers = response.headers_mut();
+        match self.inside.with(Cents::ZERO) {
+            None => drop(headers.remove(X_PRICE)),
+            Some(charged) if charged.is_positive() => drop(headers.insert(X_PRICE, header(charged))),
+            Some(_) => {}
+        }
+        let last = self.inside.last();
+        let balance = last.as_ref().map(|last| last.available).or(self.shown.get());
+        if let (Some(balance), Ok(Some((token, _)))) = (balance, self.token()) {
+            let link = || header(self.deployment.payment_link(token.account()));
+            headers.entry(X_BALANCE).or_insert_with(|| header(balance));
+            headers.entry(X_PAYMENT_LINK).or_insert_with(link);
+        }
+        if let Some(last) = last {
+            headers.insert(X_ENTRY, header(last.entry));
+        }
+    }
+
     /// Charges a response of an unpriced route that names its price, in `X-Price` or by a [`super::Priced`].
     pub(crate) async fn charge_after_the_fact(&self, response: Response) -> Response {
         // Layers may have changed what is settled already.
@@ -255,7 +331,7 @@ impl Inner {
             response.headers_mut().insert(X_PRICE, header(0));
             return response;
         }
-        match self.charge_now(price, Overdraft::Allow, "X-Price", None).await {
+        match self.charge_now(price, Overdraft::Allow, &self.label(None), None).await {
             Ok((account, available, entry)) => self.charged(response, &account, Some(price), available, &entry),
             Err(answer) => answer,
         }

@@ -2,7 +2,7 @@ use std::cell::{Cell, OnceCell};
 use std::future::Future;
 use std::rc::Rc;
 
-use axum::extract::{FromRequestParts, Request};
+use axum::extract::{FromRequestParts, MatchedPath, Request};
 use axum::response::Response;
 use http::header::ALLOW;
 use http::request::Parts;
@@ -10,6 +10,7 @@ use http::{HeaderValue, Method, StatusCode};
 use stripeflare_core::account::{AccountRow, Denied};
 use stripeflare_core::clock::{Millis, now};
 use stripeflare_core::identity::{AccountId, PayingSecret, Token};
+use stripeflare_core::money::Cents;
 use stripeflare_core::protocol::Command;
 use stripeflare_core::protocol::account::Read;
 use stripeflare_core::schema::Schema;
@@ -64,6 +65,10 @@ pub(crate) struct Inner {
     pub(crate) slot: Slot,
     pub(crate) call: CallIdentity,
     pub(crate) inside: Inside,
+    /// The route's path, with the names of its parameters, once a route was found.
+    matched: OnceCell<MatchedPath>,
+    /// What the handler was shown of the caller's account.
+    pub(super) shown: Cell<Option<Cents>>,
 }
 
 impl std::ops::Deref for Context {
@@ -97,6 +102,8 @@ impl Context {
             slot: Slot::default(),
             call: CallIdentity::of(request),
             inside: Inside::default(),
+            matched: OnceCell::new(),
+            shown: Cell::new(None),
         })))
     }
 
@@ -118,6 +125,19 @@ impl Context {
 }
 
 impl Inner {
+    /// Remembers which route was found.
+    pub(crate) fn matched(&self, extensions: &http::Extensions) {
+        if let Some(path) = extensions.get::<MatchedPath>() {
+            let _ = self.matched.set(path.clone());
+        }
+    }
+
+    /// What the statement says a charge was for.
+    pub(crate) fn label(&self, label: Option<&str>) -> String {
+        let route = || format!("{} {}", self.call.method(), self.matched.get().map_or("*", MatchedPath::as_str));
+        label.map_or_else(route, str::to_owned)
+    }
+
     /// The token that came, `None` for a visitor.
     ///
     /// # Errors

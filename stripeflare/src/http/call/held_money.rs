@@ -20,6 +20,10 @@ use crate::object::ObjectError;
 pub(super) struct HeldMoney {
     pub(super) context: Context,
     pub(super) price: &'static Price,
+    /// How much it is.
+    pub(super) amount: Cents,
+    /// What the statement says it was for.
+    pub(super) label: String,
     pub(super) account: AccountId,
     pub(super) id: HoldId,
     /// The caller's idempotency key, as the account calls it.
@@ -50,7 +54,7 @@ impl Drop for HeldMoney {
 impl HeldMoney {
     /// Lets the hold live on and tells the account what was metered. `false`: it has ended or expired.
     pub(super) async fn renew(&self) -> Result<bool, ObjectError> {
-        let report = Report { amount: self.used(), detail: self.price.route.to_owned() };
+        let report = Report { amount: self.used(), detail: self.label.clone() };
         let command = Renew { hold: self.id.clone(), report, seconds: self.price.hold_s };
         let asked_at = now();
         // It carries no endings: whoever waits for it may be gone before its answer.
@@ -107,7 +111,7 @@ impl HeldMoney {
     }
 
     pub(super) fn capture(&self, amount: Cents) -> Outcome {
-        Outcome::Capture { amount, detail: self.price.route.to_owned() }
+        Outcome::Capture { amount, detail: self.label.clone() }
     }
 
     pub(super) fn decide(&mut self, outcome: Outcome) {

@@ -49,6 +49,10 @@ impl CallIdentity {
         }
     }
 
+    pub(crate) fn method(&self) -> &Method {
+        &self.method
+    }
+
     /// Of a call with a key the body is hashed on its way.
     pub(crate) fn follow(&self, request: Request) -> Request {
         if self.key.is_none() {

@@ -36,8 +36,14 @@ pub struct Meter(Arc<State>);
 
 #[derive(Debug)]
 struct State {
-    maximum: Cents,
+    /// In units, as everything here.
+    maximum: i64,
+    /// The maximum, or less, because no more was there.
+    held: AtomicI64,
     units: AtomicI64,
+    /// Millionths of a unit that were added and are no whole one yet.
+    rest: AtomicI64,
+    ran_out: AtomicBool,
     closed: AtomicBool,
 }
 
@@ -47,6 +53,8 @@ struct State {
 pub enum MeterError {
     /// With it, the call would have cost more than `max_cents`.
     Maximum,
+    /// With it, the call would have cost more than the caller had when it began: between `min_cents` and `max_cents`.
+    Balance,
     /// The call is over: its stream has ended, or its money could not be held any longer.
     Closed,
     /// An amount below zero.
@@ -57,6 +65,7 @@ impl fmt::Display for MeterError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Maximum => "the call has cost as much as it may",
+            Self::Balance => "the caller's money is used up",
             Self::Closed => "the call is over and charged",
             Self::Negative => "a meter was told an amount below zero",
         })
@@ -69,7 +78,24 @@ impl Meter {
     /// A meter that belongs to no call, for tests of a handler.
     #[must_use]
     pub fn new(maximum: Cents) -> Self {
-        Self(Arc::new(State { maximum, units: AtomicI64::new(0), closed: AtomicBool::new(false) }))
+        Self(Arc::new(State {
+            maximum: maximum.units(),
+            held: AtomicI64::new(maximum.units()),
+            units: AtomicI64::new(0),
+            rest: AtomicI64::new(0),
+            ran_out: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
+        }))
+    }
+
+    /// The most that is there for it.
+    pub(crate) fn hold(&self, amount: Cents) {
+        self.0.held.store(amount.units(), Ordering::Relaxed);
+    }
+
+    /// Whether there was less money than the call may cost, and it needed more than there was.
+    pub(crate) fn ran_out(&self) -> bool {
+        self.0.ran_out.load(Ordering::Relaxed)
     }
 
     /// Adds to what the call costs, and answers how much more it may cost.
@@ -77,15 +103,51 @@ impl Meter {
     /// # Errors
     /// Then nothing was added. Add before you send what it is for: what does not fit is then not sent either.
     pub fn add(&self, amount: Cents) -> Result<Cents, MeterError> {
-        if self.0.closed.load(Ordering::Relaxed) {
+        self.add_millionths(i128::from(amount.units()) * MILLION)
+    }
+
+    /// Adds so many pieces, such as tokens, at a price for a million of them. Fractions of the smallest amount are kept, and
+    /// count as soon as they are a whole one.
+    ///
+    /// ```
+    /// use stripeflare::{Meter, cents};
+    ///
+    /// let meter = Meter::new(cents!(1));
+    /// for _ in 0..1_000 {
+    ///     // 15 cents a million, one by one.
+    ///     meter.add_per_million(cents!(15), 1)?;
+    /// }
+    /// assert_eq!(meter.used(), cents!(0.015));
+    /// # Ok::<(), stripeflare::MeterError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Meter::add`].
+    pub fn add_per_million(&self, price: Cents, pieces: u64) -> Result<Cents, MeterError> {
+        self.add_millionths(i128::from(price.units()) * i128::from(pieces))
+    }
+
+    fn add_millionths(&self, amount: i128) -> Result<Cents, MeterError> {
+        // There is one thread: nobody else adds in between.
+        let State { maximum, held, units, rest, ran_out, closed } = &*self.0;
+        if closed.load(Ordering::Relaxed) {
             return Err(MeterError::Closed);
         }
-        if amount < Cents::ZERO {
+        if amount < 0 {
             return Err(MeterError::Negative);
         }
-        let used = self.used().checked_add(amount).filter(|used| *used <= self.0.maximum);
-        // There is one thread: nobody else adds in between.
-        self.0.units.store(used.ok_or(MeterError::Maximum)?.units(), Ordering::Relaxed);
+        let used =
+            i128::from(units.load(Ordering::Relaxed)) * MILLION + i128::from(rest.load(Ordering::Relaxed)) + amount;
+        let whole = used / MILLION;
+        if whole > i128::from(*maximum) {
+            return Err(MeterError::Maximum);
+        }
+        if whole > i128::from(held.load(Ordering::Relaxed)) {
+            ran_out.store(true, Ordering::Relaxed);
+            return Err(MeterError::Balance);
+        }
+        units.store(whole as i64, Ordering::Relaxed);
+        rest.store((used % MILLION) as i64, Ordering::Relaxed);
         Ok(self.left())
     }
 
@@ -98,7 +160,7 @@ impl Meter {
     /// How much more it may cost.
     #[must_use]
     pub fn left(&self) -> Cents {
-        self.0.maximum - self.used()
+        Cents::from_units(self.0.held.load(Ordering::Relaxed)) - self.used()
     }
 
     /// What was added until now is what is charged.
@@ -107,6 +169,8 @@ impl Meter {
         self.used()
     }
 }
+
+const MILLION: i128 = 1_000_000;
 
 /// What has a maximum for a [`Meter`] to count up to.
 #[diagnostic::on_unimplemented(
@@ -150,6 +214,29 @@ mod tests {
         assert_eq!(meter.add(Cents::new(-1)), Err(MeterError::Negative));
         assert_eq!(meter.add(Cents::new(3)), Ok(Cents::ZERO));
         assert_eq!((meter.used(), meter.left()), (Cents::new(10), Cents::ZERO));
+    }
+
+    #[test]
+    fn a_meter_stops_at_what_is_there() {
+        let meter = Meter::new(Cents::new(10));
+        meter.hold(Cents::new(4));
+        assert_eq!(meter.left(), Cents::new(4));
+        assert_eq!((meter.add(Cents::new(11)), meter.ran_out()), (Err(MeterError::Maximum), false));
+        assert_eq!((meter.add(Cents::new(5)), meter.ran_out()), (Err(MeterError::Balance), true));
+        assert_eq!(meter.add(Cents::new(4)), Ok(Cents::ZERO));
+    }
+
+    #[test]
+    fn fractions_add_up() {
+        let meter = Meter::new(Cents::new(1));
+        for _ in 0..999_999 {
+            meter.add_per_million(Cents::from_units(1), 1).unwrap();
+        }
+        assert_eq!(meter.used(), Cents::ZERO);
+        meter.add_per_million(Cents::from_units(1), 1).unwrap();
+        assert_eq!(meter.used(), Cents::from_units(1));
+        assert_eq!(meter.add_per_million(Cents::MAX, u64::MAX), Err(MeterError::Maximum));
+        assert_eq!(meter.add_per_million(Cents::from_units(-1), 1), Err(MeterError::Negative));
     }
 
     #[test]

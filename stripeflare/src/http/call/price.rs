@@ -1,21 +1,26 @@
+use std::future::Future;
+use std::marker::PhantomData;
+
 use axum::response::{IntoResponse, Response};
 use stripeflare_core::money::Cents;
 
 /// What a route costs, as its attribute says.
 #[derive(Clone, Copy, Debug)]
 pub struct Price {
-    pub(crate) amount: Cents,
     pub(crate) kind: Kind,
     pub(crate) hold_s: u32,
-    pub(crate) route: &'static str,
+    /// What the statement says of it, if not the route.
+    pub(crate) label: Option<&'static str>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum Kind {
-    /// Always the amount.
-    Exact,
-    /// What the handler's `Priced` says, at most the amount.
-    UpTo,
+    /// Always that.
+    Exact(Cents),
+    /// What the handler's `Priced` or `Meter` says, at most that much. Where less is there, from `least` on.
+    UpTo { most: Cents, least: Cents },
+    /// What a function of the handler's arguments says.
+    Asked,
 }
 
 impl Price {
@@ -25,7 +30,7 @@ impl Price {
     /// When the amount is not more than nothing; in a `const`, that is a compile error.
     #[must_use]
     pub const fn exact(amount: Cents) -> Self {
-        Self::new(amount, Kind::Exact)
+        Self::new(Kind::Exact(more_than_nothing(amount)))
     }
 
     /// `#[priced(max_cents = …)]`
@@ -34,12 +39,30 @@ impl Price {
     /// As [`Price::exact`].
     #[must_use]
     pub const fn up_to(amount: Cents) -> Self {
-        Self::new(amount, Kind::UpTo)
+        Self::new(Kind::UpTo { most: more_than_nothing(amount), least: amount })
     }
 
-    const fn new(amount: Cents, kind: Kind) -> Self {
-        assert!(amount.is_positive(), "a price is more than zero; a route without `#[priced]` is free");
-        Self { amount, kind, hold_s: 60, route: "" }
+    /// `#[priced(with = …)]`
+    #[must_use]
+    pub const fn asked() -> Self {
+        Self::new(Kind::Asked)
+    }
+
+    const fn new(kind: Kind) -> Self {
+        Self { kind, hold_s: 60, label: None }
+    }
+
+    /// `min_cents`
+    ///
+    /// # Panics
+    /// As [`Price::exact`], or when it is more than the maximum.
+    #[must_use]
+    pub const fn least(mut self, amount: Cents) -> Self {
+        if let Kind::UpTo { most, least } = &mut self.kind {
+            *least = more_than_nothing(amount);
+            assert!(least.units() <= most.units(), "`min_cents` is at most `max_cents`");
+        }
+        self
     }
 
     /// How long the handler may take.
@@ -49,11 +72,53 @@ impl Price {
         self
     }
 
-    /// What the ledger says the charge was for.
+    /// What the statement says the charge was for.
     #[must_use]
-    pub const fn route(mut self, route: &'static str) -> Self {
-        self.route = route;
+    pub const fn label(mut self, label: &'static str) -> Self {
+        self.label = Some(label);
         self
+    }
+}
+
+const fn more_than_nothing(amount: Cents) -> Cents {
+    assert!(amount.is_positive(), "a price is more than zero; a route without `#[priced]` is free");
+    amount
+}
+
+/// What the function of `#[priced(with = …)]` answers: [`Cents`], a `Result` of them, or a future of either.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no price",
+    label = "answers `{Self}`",
+    note = "the function of `with` answers `Cents` or `Result<Cents>`; it may be `async`"
+)]
+pub trait Asked<Via> {
+    /// The price, or the answer instead of the handler's.
+    fn price(self) -> impl Future<Output = Result<Cents, Response>>;
+}
+
+/// At once.
+#[derive(Debug)]
+pub struct Now;
+
+/// By a future.
+#[derive(Debug)]
+pub struct Later<Via>(PhantomData<Via>);
+
+impl Asked<Now> for Cents {
+    async fn price(self) -> Result<Cents, Response> {
+        Ok(self)
+    }
+}
+
+impl<E: IntoResponse> Asked<Now> for Result<Cents, E> {
+    async fn price(self) -> Result<Cents, Response> {
+        self.map_err(IntoResponse::into_response)
+    }
+}
+
+impl<Via, F: Future<Output: Asked<Via>>> Asked<Later<Via>> for F {
+    async fn price(self) -> Result<Cents, Response> {
+        self.await.price().await
     }
 }
 

@@ -1,5 +1,6 @@
 use axum::response::Response;
 use stripeflare_core::account::{NotCharged, NotReserved, Short};
+use stripeflare_core::identity::AccountId;
 use stripeflare_core::money::Cents;
 
 use crate::http::call::context::Inner;
@@ -27,6 +28,13 @@ impl Inner {
             NotCharged::Full => refusals::full(),
             NotCharged::KeyReused => refusals::key_reused(),
         }
+    }
+
+    /// The event that ends a stream of events whose caller has no more money.
+    pub(super) fn out_of_credit(&self, account: &AccountId) -> String {
+        // Addresses have no quotes.
+        let link = self.deployment.payment_link(account);
+        format!("event: payment_required\ndata: {{\"error\":\"payment_required\",\"paymentLink\":\"{link}\"}}\n\n")
     }
 
     fn short(&self, price: Cents, short: &Short) -> Response {

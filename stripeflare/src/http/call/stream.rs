@@ -25,6 +25,7 @@ use stripeflare_core::money::Cents;
 use worker::Delay;
 
 use crate::http::call::held_money::HeldMoney;
+use crate::http::call::meter::Meter;
 
 /// When nothing has moved for so long, in milliseconds, the client may have left without a word. The runtime lets a request
 /// live for 30 s then.
@@ -144,9 +145,16 @@ async fn pump(held: HeldMoney, mut chunks: BodyDataStream, inlet: Inlet, events:
             Either::Right((cause, _)) => Err(cause),
         }
     };
-    if let Err(cause) = &how {
-        worker::console_error!("{}: the stream broke off: {cause}", held.price.route);
-    }
+    let ran_out = held.meter.as_ref().is_some_and(Meter::ran_out);
+    let how = match how {
+        Err(_) if ran_out && events => Ok(held.context.out_of_credit(&held.account)),
+        Err(_) if ran_out => Err("the balance is used up".to_owned()),
+        Err(cause) => {
+            worker::console_error!("{}: the stream broke off: {cause}", held.label);
+            Err(cause)
+        }
+        Ok(()) => Ok(String::new()),
+    };
     drop(departure);
     // Settled before the client sees the end, so that its next call finds it done.
     drop(chunks);
@@ -154,7 +162,7 @@ async fn pump(held: HeldMoney, mut chunks: BodyDataStream, inlet: Inlet, events:
     drop(held);
     // A comment: readers of events pass over it.
     let last = if events { format!(": x-price {price}\n\n") } else { String::new() };
-    pipe.end(how.map(|()| Bytes::from(last)));
+    pipe.end(how.map(|event| Bytes::from(event + &last)));
 }
 
 /// From the handler to the client, until one of them has enough.

@@ -29,7 +29,7 @@ struct Entry<'a> {
     kind: &'a str,
     amount: Cents,
     balance: Cents,
-    route: Option<&'a str>,
+    label: Option<&'a str>,
 }
 
 impl<'a> Entry<'a> {
@@ -40,7 +40,7 @@ impl<'a> Entry<'a> {
             kind: &line.kind,
             amount: line.amount,
             balance: line.balance,
-            route: what_for(line),
+            label: what_for(line),
         }
     }
 }
@@ -136,11 +136,11 @@ pub(super) async fn entries(request: Request) -> Result<Response, Response> {
 }
 
 fn csv(lines: &[Line]) -> String {
-    let mut text = String::from("id,at,kind,amount,balance,route\r\n");
+    let mut text = String::from("id,at,kind,amount,balance,label\r\n");
     for line in lines {
-        let Entry { id, at, kind, amount, balance, route } = Entry::of(line);
-        let (id, route) = (cell(id), cell(route.unwrap_or_default()));
-        let _ = write!(text, "{id},{at},{kind},{amount},{balance},{route}\r\n");
+        let Entry { id, at, kind, amount, balance, label } = Entry::of(line);
+        let (id, label) = (cell(id), cell(label.unwrap_or_default()));
+        let _ = write!(text, "{id},{at},{kind},{amount},{balance},{label}\r\n");
     }
     text
 }

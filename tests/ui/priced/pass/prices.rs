@@ -22,7 +22,9 @@ async fn a() {}
 
 #[get("/b")]
 #[priced(max_cents = prices::READ)]
-async fn b() {}
+async fn b() -> Priced<()> {
+    Priced::new((), prices::READ)
+}
 
 #[get("/c")]
 #[priced(cents = self::Plan::PRICE)]
