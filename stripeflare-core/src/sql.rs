@@ -74,6 +74,19 @@ pub fn read_all<T, E>(rows: Vec<Row>, mut read: impl FnMut(Row) -> Result<T, E>)
     Ok(all)
 }
 
+/// One of a few states, which tables keep by its name.
+pub trait Named: Copy + 'static {
+    const ALL: &'static [Self];
+
+    fn name(self) -> &'static str;
+}
+
+impl<N: Named> From<N> for Value {
+    fn from(named: N) -> Self {
+        named.name().into()
+    }
+}
+
 /// Reads the values of one row one after the other.
 pub struct Reader(std::vec::IntoIter<Value>);
 
@@ -122,6 +135,12 @@ impl Reader {
             Some(Value::Blob(bytes)) => Ok(bytes),
             _ => Err(SqlError("something else where bytes belong".into())),
         }
+    }
+
+    pub fn named<N: Named>(&mut self) -> Result<N, SqlError> {
+        let name = self.text()?;
+        let found = N::ALL.iter().find(|named| named.name() == name);
+        found.copied().ok_or_else(|| SqlError(format!("{name:?} where one of a few names belongs")))
     }
 
     pub fn text(&mut self) -> Result<String, SqlError> {

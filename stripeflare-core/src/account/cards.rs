@@ -12,7 +12,7 @@ use crate::account::wallet::Wallet;
 use crate::clock::Millis;
 use crate::error::WalletError;
 use crate::schema::{remember, remembered};
-use crate::sql::{Reader, Row, SqlError, Value, read_all};
+use crate::sql::{Named, Reader, Row, SqlError, Value, read_all};
 
 /// Identities an account may have at once.
 const MAX_CARDS: usize = 50;
@@ -58,8 +58,10 @@ pub enum State {
     Releasing,
 }
 
-impl State {
-    const fn name(self) -> &'static str {
+impl Named for State {
+    const ALL: &[Self] = &[Self::Claiming, Self::Owned, Self::Releasing];
+
+    fn name(self) -> &'static str {
         match self {
             Self::Claiming => "claiming",
             Self::Owned => "owned",
@@ -221,7 +223,7 @@ impl Wallet<'_> {
                 row.token.as_str().into(),
                 row.payment.as_str().into(),
                 row.claim.into(),
-                row.state.name().into(),
+                row.state.into(),
                 row.at.into(),
             ],
         )?;
@@ -229,7 +231,7 @@ impl Wallet<'_> {
     }
 
     pub(crate) fn set_card_state(&mut self, id: &str, state: State) -> Result<(), WalletError> {
-        self.sql.run("UPDATE cards SET state = ? WHERE id = ?", &[state.name().into(), id.into()])?;
+        self.sql.run("UPDATE cards SET state = ? WHERE id = ?", &[state.into(), id.into()])?;
         self.show_cards()
     }
 
@@ -275,12 +277,7 @@ impl CardRow {
             token: row.text()?.into(),
             payment: row.text()?,
             claim: row.integer()?,
-            state: match row.text()?.as_str() {
-                "claiming" => State::Claiming,
-                "owned" => State::Owned,
-                "releasing" => State::Releasing,
-                _ => return Err(SqlError("cards.state is no state".into())),
-            },
+            state: row.named()?,
             at: row.integer()?,
         })
     }

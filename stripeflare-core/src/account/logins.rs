@@ -10,7 +10,7 @@ use crate::account::wallet::Wallet;
 use crate::clock::{DAY_MS, Millis};
 use crate::error::WalletError;
 use crate::identity::AccountId;
-use crate::sql::{Reader, Row, SqlError, Value, read_all};
+use crate::sql::{Named, Reader, Row, SqlError, read_all};
 
 /// Logins that may wait in one account at once.
 pub const MAX_LOGINS: usize = 10;
@@ -39,21 +39,16 @@ pub enum LoginState {
     Ended,
 }
 
-impl LoginState {
-    const fn name(self) -> &'static str {
+impl Named for LoginState {
+    const ALL: &[Self] = &[Self::Pending, Self::Approved, Self::Taken, Self::Ended];
+
+    fn name(self) -> &'static str {
         match self {
             Self::Pending => "pending",
             Self::Approved => "approved",
             Self::Taken => "taken",
             Self::Ended => "ended",
         }
-    }
-
-    fn parse(text: &str) -> Result<Self, SqlError> {
-        [Self::Pending, Self::Approved, Self::Taken, Self::Ended]
-            .into_iter()
-            .find(|state| state.name() == text)
-            .ok_or_else(|| SqlError("logins.state is no state".into()))
     }
 }
 
@@ -118,7 +113,7 @@ impl PendingLogin {
             from: row.account()?,
             card: row.text()?,
             claim: row.integer()?,
-            state: LoginState::parse(&row.text()?)?,
+            state: row.named()?,
             at: row.integer()?,
             matures_at: row.integer()?,
             expires_at: row.integer()?,
@@ -237,12 +232,10 @@ impl Wallet<'_> {
         if !login.is_ripe(self.now) {
             return Ok(Taken::NotYet);
         }
-        if self.mint(token)?.is_err() {
+        // It comes from whoever claimed the card, also when the card is gone.
+        if self.mint_with(token, Some(&card.token))?.is_err() {
             return Ok(Taken::TooManyTokens);
         }
-        // It comes from whoever claimed the card, also when the card is gone.
-        let made_by = "UPDATE tokens SET made_by = ? WHERE id = ?";
-        self.sql.run(made_by, &[card.token.as_str().into(), token.id.as_str().into()])?;
         let update = "UPDATE logins SET state = 'taken', token = ? WHERE payment = ?";
         self.sql.run(update, &[token.id.as_str().into(), payment.into()])?;
         self.touch();
@@ -264,12 +257,6 @@ impl Wallet<'_> {
             self.release_card(&card.id)?;
         }
         Ok(())
-    }
-}
-
-impl From<LoginState> for Value {
-    fn from(state: LoginState) -> Self {
-        state.name().into()
     }
 }
 

@@ -28,6 +28,11 @@ pub(crate) struct Ending {
 }
 
 impl Ending {
+    /// A token that goes without what hangs on it.
+    pub(crate) fn of_token_alone(id: &TokenId) -> Self {
+        Self { things: BTreeSet::from([Thing::Token(id.as_str().to_owned())]), kept: Vec::new() }
+    }
+
     pub(crate) fn has_token(&self, id: &TokenId) -> bool {
         self.things.contains(&Thing::Token(id.as_str().to_owned()))
     }

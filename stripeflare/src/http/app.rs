@@ -92,9 +92,7 @@ impl<U> App<U> {
         self.queue = Some(Rc::new(move |batch, env| Box::pin(job(MessageBatch::from(batch), env))));
         self
     }
-}
 
-impl<U> App<U> {
     #[doc(hidden)]
     #[must_use]
     pub fn of_any_user(self) -> App {

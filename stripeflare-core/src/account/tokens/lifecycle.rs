@@ -13,6 +13,15 @@ impl Wallet<'_> {
     /// Where there are too many, those whose time is over make room; for a login so does the one of an earlier login that
     /// was not used for the longest time.
     pub fn mint(&self, token: &NewToken) -> Result<Result<(), TooManyTokens>, WalletError> {
+        self.mint_with(token, self.caller_id())
+    }
+
+    /// Makes a token that hangs on another one.
+    pub(crate) fn mint_with(
+        &self,
+        token: &NewToken,
+        made_by: Option<&TokenId>,
+    ) -> Result<Result<(), TooManyTokens>, WalletError> {
         if let Some(known) = self.stored("WHERE id = ?", &[token.id.as_str().into()])?.pop() {
             let same = known.hash.as_ref() == Some(&token.hash);
             return if same { Ok(Ok(())) } else { Err(SqlError("an id was used for two tokens".into()).into()) };
@@ -40,7 +49,7 @@ impl Wallet<'_> {
                 token.label.as_str().into(),
                 i64::from(token.manage).into(),
                 i64::from(token.login).into(),
-                self.caller_id().map(TokenId::as_str).into(),
+                made_by.map(TokenId::as_str).into(),
                 token.caps.day.map(Cents::units).into(),
                 token.caps.total.map(Cents::units).into(),
                 self.now.into(),
@@ -91,7 +100,7 @@ impl Wallet<'_> {
     pub fn log_out(&mut self, forget: bool) -> Result<Result<(), LastToken>, WalletError> {
         let Some(Caller { token, .. }) = &self.caller else { return Ok(Ok(())) };
         let (id, is_login) = (token.id.clone(), token.login);
-        if !forget && token.manage && self.is_last(&id)? {
+        if !forget && token.manage && self.locks_out(&Ending::of_token_alone(&id))? {
             return Ok(Err(LastToken));
         }
         if is_login {
@@ -167,13 +176,6 @@ impl Wallet<'_> {
         Ok(self.account.balance.is_positive()
             && !self.tokens()?.iter().any(lives)
             && !self.cards()?.iter().any(|card| !ending.has_card(&card.id)))
-    }
-
-    /// The same when this token alone is gone.
-    fn is_last(&self, id: &TokenId) -> Result<bool, WalletError> {
-        Ok(self.account.balance.is_positive()
-            && self.cards()?.is_empty()
-            && !self.tokens()?.iter().any(|token| self.manages(token) && token.id != *id))
     }
 
     fn manages(&self, token: &TokenInfo) -> bool {
