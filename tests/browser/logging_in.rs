@@ -3,6 +3,7 @@
 use anyhow::{Context, Result};
 use cargo_stripeflare::stripe::StandInOptions;
 use fantoccini::Locator;
+use reqwest::Method;
 use serde_json::Value;
 use tests::World;
 use tests::browser::Browser;
@@ -64,6 +65,10 @@ async fn who_pays_with_the_same_card_is_asked(open: impl AsyncFn() -> Result<Bro
     assert_eq!((&first["balance"], &first["email"]), (&500.into(), &"a@example.com".into()));
     assert!(first["card_fingerprint"].is_string(), "{first}");
     assert!(cards(&world, &a).await?.contains("4242"));
+    a.goto(&world.address("/account")).await?;
+    a.press("Lock").await?;
+    a.sees("Keep this access token first").await?;
+    a.check("before the lock").await?;
 
     let b = open().await?;
     let asked = async {
@@ -115,7 +120,7 @@ async fn who_pays_with_the_same_card_is_asked(open: impl AsyncFn() -> Result<Bro
     // Locked, no card opens it any more.
     a.goto(&world.address("/account")).await?;
     a.press("Lock").await?;
-    a.sees("No card opens this account").await?;
+    a.sees("this account is locked, so no card opens it").await?;
     a.check("locked").await?;
     assert!(!cards(&world, &a).await?.contains("4242"));
     Ok(())
@@ -154,6 +159,27 @@ async fn reload_back_two_tabs_and_several_payments_are_one_browser() -> Result<(
         browser.refresh().await?;
     }
     assert!(cards(&world, &browser).await?.contains("4242"), "none of it was a contest");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_browser_that_keeps_no_cookies_is_credited_and_told_that_it_is_not_logged_in() -> Result<()> {
+    let world = world("0").await?;
+    let browser = Browser::without_cookies().await?;
+    pay(&world, &browser, "payer@example.com", "visa").await?;
+    browser.sees("Thank you").await?;
+    browser.sees("The payment is credited to the account that its payment link belongs to.").await?;
+    browser.sees("This browser was not logged in").await?;
+    browser.sees("or it keeps no cookies of this site").await?;
+    browser.check("no cookies").await?;
+    assert_eq!(me(&world, &browser).await?["registered"], false, "a stranger at each visit");
+
+    world.stripe.wait_idle(tests::DEADLINE).await?;
+    tests::audit::audit_at_rest(world.disk(), tests::DEADLINE).await?;
+    let users = world.request(Method::GET, "/db/admin-readonly?table=users&format=json");
+    let users = world.send(users.basic_auth("admin-readonly", Some(tests::DB_SECRET))).await.json();
+    let [user] = &users["rows"].as_array().context("rows")?[..] else { panic!("{users}") };
+    assert_eq!((&user["balance"], &user["card_fingerprint"]), (&"500".into(), &Value::Null), "{user}");
     Ok(())
 }
 

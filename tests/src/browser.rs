@@ -70,7 +70,7 @@ impl Browser {
     /// # Errors
     /// When there is no Chromium: the error says how to get one.
     pub async fn open() -> Result<Self> {
-        Self::start(true).await
+        Self::start(None).await
     }
 
     /// A fresh profile of somebody who allows no scripts.
@@ -78,10 +78,19 @@ impl Browser {
     /// # Errors
     /// As [`Browser::open`].
     pub async fn without_javascript() -> Result<Self> {
-        Self::start(false).await
+        Self::start(Some("javascript")).await
     }
 
-    async fn start(javascript: bool) -> Result<Self> {
+    /// A fresh profile of somebody whose browser keeps no cookies.
+    ///
+    /// # Errors
+    /// As [`Browser::open`].
+    pub async fn without_cookies() -> Result<Self> {
+        Self::start(Some("cookies")).await
+    }
+
+    /// One that blocks something.
+    async fn start(blocked: Option<&str>) -> Result<Self> {
         let profile = tempfile::tempdir()?;
         let program = std::env::var("CHROMEDRIVER").unwrap_or_else(|_| "chromedriver".to_owned());
         let mut command = Command::new(&program);
@@ -96,7 +105,7 @@ impl Browser {
         let guard = Guard::over_group(driver.id().context("chromedriver ended at once")?)?;
         let port = tokio::time::timeout(DEADLINE, port_of(&mut driver)).await.context("chromedriver is silent")??;
         let client = ClientBuilder::new(HttpConnector::new())
-            .capabilities(capabilities(profile.path(), javascript))
+            .capabilities(capabilities(profile.path(), blocked))
             .connect(&format!("http://127.0.0.1:{port}"))
             .await
             .with_context(|| format!("Chromium does not start: {MISSING}"))?;
@@ -230,16 +239,15 @@ async fn until(is: impl AsyncFn() -> bool) -> bool {
     tokio::time::timeout(DEADLINE, wait).await.is_ok()
 }
 
-fn capabilities(profile: &Path, javascript: bool) -> Map<String, Value> {
+fn capabilities(profile: &Path, blocked: Option<&str>) -> Map<String, Value> {
     let mut arguments: Vec<String> = ARGUMENTS.map(str::to_owned).to_vec();
     arguments.push(format!("--user-data-dir={}", profile.join("profile").display()));
     if nix::unistd::geteuid().is_root() {
         arguments.push("--no-sandbox".to_owned());
     }
-    // 1 allows, 2 blocks.
-    let javascript = if javascript { 1 } else { 2 };
-    let options =
-        json!({ "args": arguments, "prefs": { "profile.managed_default_content_settings.javascript": javascript } });
+    const BLOCK: u8 = 2;
+    let setting = |what| (format!("profile.managed_default_content_settings.{what}"), json!(BLOCK));
+    let options = json!({ "args": arguments, "prefs": Map::from_iter(blocked.map(setting)) });
     Map::from_iter([("goog:chromeOptions".to_owned(), options)])
 }
 

@@ -238,7 +238,8 @@ impl World {
     /// # Panics
     /// When it is not answered within [`DEADLINE`].
     pub async fn send(&self, request: RequestBuilder) -> Reply {
-        let response = request.send().await.expect("an answer");
+        let answer = request.send().await;
+        let response = answer.unwrap_or_else(|error| panic!("no answer: {error:?}\n{}", self.workerd.log()));
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let body = response.bytes().await.expect("a whole answer");
         Reply { status, headers, body: String::from_utf8_lossy(&body).into_owned() }
