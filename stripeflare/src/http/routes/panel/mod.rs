@@ -1,34 +1,28 @@
 //! The database panel: all accounts for the operator, one account for its owner. Plain HTML that works without a script;
-//! JSON and CSV for programs. It reads; the one thing to decide there is whose unclaimed money is, for which the operator
-//! goes by another name.
+//! JSON and CSV for programs. It reads; for the few things to decide there the operator goes by another name.
 
-use std::collections::BTreeMap;
+mod deciding;
+mod operator;
+
 use std::fmt::{Display, Write};
-use std::io;
 
-use axum::extract::{Form, FromRequest, Query, Request};
+use axum::extract::{Query, Request};
 use axum::response::{IntoResponse, Response};
-use http::header::{
-    ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE,
-    X_CONTENT_TYPE_OPTIONS,
-};
+use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, StatusCode};
-use js_sys::Reflect;
 use serde::Deserialize;
 use stripeflare_core::account::Denied;
-use stripeflare_core::aggregate::Assignment;
+use stripeflare_core::clock::now;
 use stripeflare_core::identity::{AccountId, Token};
 use stripeflare_core::money::Cents;
-use stripeflare_core::protocol::directory::Guess;
-use stripeflare_core::protocol::{Aggregate, Shard, account, aggregate};
+use stripeflare_core::protocol::{Aggregate, account, aggregate};
 use stripeflare_core::read_only_sql::Table;
 use stripeflare_core::schema::Schema;
 use stripeflare_core::sql::Value;
 use stripeflare_schema::quoted;
-use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::JsFuture;
 
-use crate::deployment::payments;
+use self::deciding::wants_json;
+use self::operator::{Credentials, OPERATOR, challenge, check_operator, refuse_foreign, refused};
 use crate::http::call::context::Context;
 use crate::http::reply::answer::{Answer, header};
 use crate::http::reply::csv::is_formula;
@@ -36,10 +30,10 @@ use crate::http::reply::date::{day_text, moment_text};
 use crate::http::reply::html::{Escaped, page};
 use crate::object::ObjectError;
 
-/// The user name of an operator who reads, and the address of the operator's panel.
-const OPERATOR: &str = "admin-readonly";
-/// The user name of an operator who may change things, too.
-const ADMIN: &str = "admin";
+pub(crate) use self::deciding::assign;
+#[cfg(feature = "login")]
+pub(crate) use self::deciding::free_card;
+
 /// Rows of one page.
 const ROWS: u32 = 50;
 /// Rows of a file, and of an answer to the operator's own SQL.
@@ -81,6 +75,9 @@ const OWNERS: &[Shown] = &[
 const WALLET: [&str; 8] =
     ["account_id", "registered_at", "balance", "frozen", "name", "email", "card_fingerprint", "verified_email"];
 
+/// Who paid, as typed, is for the operator's eyes.
+const OWN_PAYMENTS: &str = "(SELECT key, payment_intent, amount, taken, frozen, at, to_account, moved FROM payments)";
+
 /// What is of no use to anybody but the object itself.
 const HIDDEN: [&str; 6] = ["updated_at", "revision", "sent_revision", "holds", "usage", "kept_bytes"];
 
@@ -104,13 +101,10 @@ enum Format {
 
 impl Wish {
     fn format(&self, headers: &HeaderMap) -> Format {
-        let accepts = |kind: &str| {
-            headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).is_some_and(|accept| accept.contains(kind))
-        };
         match self.format.as_str() {
             "csv" => Format::Csv,
             "json" => Format::Json,
-            _ if accepts("application/json") && !accepts("text/html") => Format::Json,
+            _ if wants_json(headers) => Format::Json,
             _ => Format::Html,
         }
     }
@@ -152,11 +146,6 @@ impl Display for Percent<'_> {
 /// `GET /db/admin-readonly` and `GET /db/{client_reference_id}`
 pub(crate) async fn show(request: Request, schema: Schema) -> Response {
     look(request, &schema).await.unwrap_or_else(|answer| answer)
-}
-
-/// `POST /db/admin-readonly/assign`
-pub(crate) async fn assign(request: Request) -> Response {
-    decide(request).await.unwrap_or_else(|answer| answer)
 }
 
 async fn look(request: Request, schema: &Schema) -> Result<Response, Response> {
@@ -218,7 +207,12 @@ async fn owners(
 ) -> Result<Response, Response> {
     let deployment = &context.deployment;
     let shown = wish.shown(OWNERS)?;
-    let from = if token.is_some() && shown.from == "users" { own_row(schema) } else { shown.from.to_owned() };
+    let from = match (token, shown.name) {
+        (Some(_), "account") => own_row(schema),
+        (Some(_), "payments") => OWN_PAYMENTS.to_owned(),
+        (Some(_), "cards") => format!("(SELECT id, label, state, at FROM cards WHERE shows_at <= {})", now()),
+        _ => shown.from.to_owned(),
+    };
     let (statement, parameters) = wish.statement(shown, &from);
     let command = account::Look { statement, parameters, most: wish.most(headers) };
     let sender = match token {
@@ -356,6 +350,14 @@ impl View<'_> {
         }
         self.rows(&mut html, table, link);
         self.pager(&mut html, table);
+        if self.operator && cfg!(feature = "login") && self.wish.table == "users" {
+            let _ = write!(
+                html,
+                "<form class=\"line\" method=\"post\" action=\"/db/{OPERATOR}/free-card\"><input name=\"card\" required \
+                 placeholder=\"fingerprint or Link address\" aria-label=\"A card that somebody squats\"><button>Free the card\
+                 </button></form>"
+            );
+        }
         if self.operator {
             let _ = write!(
                 html,
@@ -512,165 +514,6 @@ fn csv(table: &Table) -> String {
     lines.join("\r\n") + "\r\n"
 }
 
-#[derive(Deserialize)]
-struct AssignForm {
-    key: String,
-    account: String,
-    #[serde(default)]
-    cents: String,
-}
-
-async fn decide(request: Request) -> Result<Response, Response> {
-    let context = Context::among(request.extensions())?;
-    refuse_foreign(&context, &format!("/db/{OPERATOR}"))?;
-    let headers = request.headers().clone();
-    check_operator(&context, &headers, Credentials::of(&headers), true).await?;
-    let Form(form) = Form::<AssignForm>::from_request(request, &()).await.map_err(IntoResponse::into_response)?;
-    let deployment = &context.deployment;
-    let account = match deployment.config.references.verify(form.account.trim()) {
-        Some(account) => account,
-        None => registered(&context, form.account.trim()).await?,
-    };
-    let amount = match form.cents.trim() {
-        "" => None,
-        cents => Some(cents.parse::<Cents>().map_err(|error| refused(&error.to_string()))?),
-    };
-    let assignment = Assignment { key: form.key, account, amount, currency: deployment.config.currency.clone() };
-    match payments::assign(deployment, assignment).await.map_err(Answer::unavailable)? {
-        Err(problem) => Err(Answer::new(StatusCode::CONFLICT, "not_assigned", problem).into()),
-        Ok(account) if matches!(Wish::default().format(&headers), Format::Json) => {
-            Ok(axum::Json(BTreeMap::from([("account", account)])).into_response())
-        }
-        Ok(_) => Ok((StatusCode::SEE_OTHER, [(LOCATION, format!("/db/{OPERATOR}?table=unclaimed"))]).into_response()),
-    }
-}
-
-/// A bare id has no tag that a slip of the pen would break, so it must be of an account that is there.
-async fn registered(context: &Context, account: &str) -> Result<AccountId, Response> {
-    let none = || refused("No such account. Take its client_reference_id, which its owner sees at /me.");
-    let account: AccountId = account.parse().map_err(|_| none())?;
-    let row = context.deployment.stubs.as_system(&account).send(account::Read { account: account.clone() }).await?;
-    if row.is_registered() { Ok(account) } else { Err(none()) }
-}
-
-/// A name and a password.
-struct Credentials {
-    user: String,
-    password: String,
-}
-
-#[wasm_bindgen]
-extern "C" {
-    #[wasm_bindgen(catch)]
-    fn atob(base64: &str) -> Result<String, JsValue>;
-
-    type JsRateLimiter;
-    #[wasm_bindgen(method, catch)]
-    fn limit(this: &JsRateLimiter, options: &JsValue) -> Result<js_sys::Promise, JsValue>;
-}
-
-impl Credentials {
-    fn of(headers: &HeaderMap) -> Option<Self> {
-        let (scheme, encoded) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
-        if !scheme.eq_ignore_ascii_case("basic") {
-            return None;
-        }
-        // One character per byte.
-        let bytes: Option<Vec<u8>> =
-            atob(encoded.trim()).ok()?.chars().map(|byte| u8::try_from(u32::from(byte)).ok()).collect();
-        let text = String::from_utf8(bytes?).ok()?;
-        let (user, password) = text.split_once(':')?;
-        Some(Self { user: user.to_owned(), password: password.to_owned() })
-    }
-}
-
-/// What another site causes gets nothing, whatever it brings: no password is looked at, or counted, that the other site
-/// chose, and nothing of the panel tells it by time or size.
-///
-/// # Errors
-/// The answer to it.
-fn refuse_foreign(context: &Context, panel: &str) -> Result<(), Response> {
-    if !context.manner.foreign {
-        return Ok(());
-    }
-    let message = "Another site may have caused this request.";
-    Err(if context.manner.navigation {
-        let link = format!("<p>{message}</p><p><a href=\"{}\">Open the panel</a></p>", Escaped(panel));
-        page(StatusCode::FORBIDDEN, "The database panel", &link)
-    } else {
-        Answer::new(StatusCode::FORBIDDEN, "cross_site", message).into()
-    })
-}
-
-/// # Errors
-/// The answer to whoever is not the operator, goes by the name that only reads, or has guessed too often.
-async fn check_operator(
-    context: &Context,
-    headers: &HeaderMap,
-    credentials: Option<Credentials>,
-    to_change: bool,
-) -> Result<(), Response> {
-    // A browser's first request comes without any: that is no guess.
-    let Credentials { user, password } = credentials.ok_or_else(challenge)?;
-    let deployment = &context.deployment;
-    let right = deployment.config.operator.is(&password) && [OPERATOR, ADMIN].contains(&user.as_str());
-    let source = source(headers);
-    let wait = match Reflect::get(deployment.stubs.env(), &"RATE_LIMITER".into()) {
-        Ok(limiter) if limiter.is_object() => {
-            limited(limiter.unchecked_ref(), &source).await.map_err(Answer::unavailable)?
-        }
-        _ => deployment.stubs.as_system(&Shard::of("guesses")).send(Guess { source, right }).await?,
-    };
-    match wait {
-        Some(seconds) => {
-            worker::console_warn!("too many wrong passwords at the database panel");
-            let message = "Too many wrong passwords. Try again later.";
-            let mut response: Response = Answer::new(StatusCode::TOO_MANY_REQUESTS, "too_many_guesses", message).into();
-            response.headers_mut().insert(RETRY_AFTER, header(seconds));
-            Err(response)
-        }
-        // A browser asks for another name then.
-        None if right && to_change && user != ADMIN => {
-            Err(challenge_with("Whoever changes something here goes by the user name admin, with the same password."))
-        }
-        None if right => Ok(()),
-        None => Err(challenge()),
-    }
-}
-
-/// Cloudflare's own limit, which counts every request to the panel.
-async fn limited(limiter: &JsRateLimiter, source: &str) -> io::Result<Option<i64>> {
-    let failed = |exception: JsValue| io::Error::other(crate::js::describe(&exception));
-    let options = js_sys::Object::new();
-    Reflect::set(&options, &"key".into(), &format!("panel:{source}").into()).map_err(failed)?;
-    let outcome = JsFuture::from(limiter.limit(&options).map_err(failed)?).await.map_err(failed)?;
-    let success = Reflect::get(&outcome, &"success".into()).map_err(failed)?;
-    Ok((success != JsValue::TRUE).then_some(60))
-}
-
-/// Where a request comes from, as Cloudflare says it: of an IPv6 address the network, of which one host has many.
-fn source(headers: &HeaderMap) -> String {
-    let address = headers.get("cf-connecting-ip").and_then(|address| address.to_str().ok()).unwrap_or_default();
-    match address.parse::<std::net::Ipv6Addr>() {
-        Ok(address) => address.segments()[..4].iter().map(|part| format!("{part:x}:")).collect(),
-        Err(_) => address.to_owned(),
-    }
-}
-
-fn challenge() -> Response {
-    challenge_with("Name and password of this panel: see the documentation.")
-}
-
-fn challenge_with(message: &str) -> Response {
-    let mut response: Response = Answer::new(StatusCode::UNAUTHORIZED, "wrong_password", message).into();
-    response.headers_mut().insert(WWW_AUTHENTICATE, header("Basic realm=\"stripeflare\", charset=\"UTF-8\""));
-    response
-}
-
-fn refused(problem: &str) -> Response {
-    Answer::new(StatusCode::BAD_REQUEST, "bad_request", problem).into()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -712,20 +555,5 @@ mod tests {
         let (statement, parameters) = wish.statement(&OPERATORS[0], "users");
         assert!(statement.contains("CAST(\"a\"\" OR 1=1 --\" AS TEXT)"), "{statement}");
         assert_eq!(parameters, [Value::Text("x' OR 1".into()), Value::Integer(100)]);
-    }
-
-    #[test]
-    fn one_network_is_one_source() {
-        let of = |address: &'static str| {
-            let mut headers = HeaderMap::new();
-            headers.insert("cf-connecting-ip", header(address));
-            source(&headers)
-        };
-        assert_eq!(of("203.0.113.9"), "203.0.113.9");
-        assert_eq!(of("2001:db8:1:2:3:4:5:6"), of("2001:db8:1:2:ffff::1"));
-        assert_eq!(of("2001:db8::1"), of("2001:db8::5:6:7:8"), "whichever part is written short");
-        assert_eq!(of("2001:db8:1:0:2:3:4:5"), of("2001:db8:1::1"));
-        assert_ne!(of("2001:db8:1:3::1"), of("2001:db8:1:2::1"));
-        assert_eq!(source(&HeaderMap::new()), "");
     }
 }
