@@ -99,6 +99,7 @@ const ACCOUNT: &[&str] = &[
         payer_name TEXT,
         payer_email TEXT,
         home INTEGER NOT NULL DEFAULT 0,
+        shows_at INTEGER,
         to_account TEXT,
         moved INTEGER NOT NULL DEFAULT 0,
         reversed_before INTEGER
@@ -156,7 +157,8 @@ const ACCOUNT: &[&str] = &[
         payment TEXT NOT NULL,
         claim INTEGER NOT NULL,
         state TEXT NOT NULL,
-        at INTEGER NOT NULL
+        at INTEGER NOT NULL,
+        shows_at INTEGER NOT NULL
     ) WITHOUT ROWID",
     "CREATE TABLE disowned (payment TEXT PRIMARY KEY) WITHOUT ROWID",
 ];

@@ -706,38 +706,339 @@ async fn a_relayed_session_with_the_attacker_polling() -> Result<()> {
 #[tokio::test]
 async fn a_relayed_session_whose_payer_never_comes_back() -> Result<()> {
     let world = World::with(StandInOptions::default(), &[("LOGIN_WAIT", "2")]).await?;
+    let wait = || tokio::time::sleep(Duration::from_secs(2));
+    for (round, owner_does) in ["refuse", "lock?kept=true", "nothing"].into_iter().enumerate() {
+        let card = || Pay::Card(format!("400000000000{round}123"));
+        let (mut victim, mut attacker) = (Visitor::arrive(&world).await, Visitor::arrive(&world).await);
+        victim.log_in(&world, 500, card()).await?;
+        wait().await;
+        let before = opens(&world, &victim).await;
+        let session = attacker.paid(&world, 300, card()).await?;
+        let asked = attacker.come_back(&world, &session).await;
+        let waits = attacker.press(&world, &asked, "use").await?;
+        assert!(waits.body.contains("Waiting for that account"), "{waits:?}");
+        assert_eq!(opens(&world, &victim).await, before, "it gives nothing for so long");
+        let customer = victim.customer(&world).await;
+        let id = world.get(&customer, "/tokens").await.json()["pending_logins"][0]["id"].as_str().unwrap().to_owned();
+        let path = match owner_does {
+            "refuse" => format!("/logins/{id}/refuse"),
+            "nothing" => String::new(),
+            other => format!("/{other}"),
+        };
+        if !path.is_empty() {
+            assert_eq!(world.post(&customer, &path, "").await.status, 204);
+        }
+        wait().await;
+        let page = attacker.come_back(&world, &session).await;
+        if !path.is_empty() {
+            assert!(page.body.contains("This login has ended"), "{owner_does}: {page:?}");
+            let after = opens(&world, &victim).await;
+            assert_eq!((&after.1, &after.2), (&before.1, &before.2), "nor after it: {owner_does}");
+            continue;
+        }
+        // What docs/security.md says is left: one token that manages, and the payment.
+        attacker.press(&world, &page, "switch").await?;
+        assert_eq!((attacker.account(), attacker.token() != victim.token()), (victim.account(), true));
+        let moved = async {
+            while victim.me(&world).await["balance"] != json!(800) {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        tokio::time::timeout(DEADLINE, moved).await?;
+        assert_eq!(world.get(&customer, "/tokens").await.json()["tokens"].as_array().map(Vec::len), Some(2));
+        // And the owner who sees it ends it.
+        assert_eq!(world.post(&customer, &format!("/logins/{id}/refuse"), "").await.status, 204);
+        let gone = world.send(world.request(Method::GET, "/me").bearer_auth(attacker.token())).await;
+        assert_eq!(gone.status, 401, "{gone:?}");
+    }
+    Ok(())
+}
+
+/// All that an account's own pages and answers show of people.
+async fn shown(world: &World, visitor: &mut Visitor) -> Result<String> {
+    let customer = visitor.customer(world).await;
+    let mut all = String::new();
+    for path in ["/me", "/cards", "/whoami", "/me/entries"] {
+        all.push_str(&world.get(&customer, path).await.body);
+    }
+    all.push_str(&visitor.visit(world, "/account").await.body);
+    for table in ["account", "entries", "payments", "cards"] {
+        let path = format!("/db/{}?table={table}", customer.reference);
+        let panel = world.send(basic(world, &path, &format!("user-{}", customer.reference), &customer.token)).await;
+        assert_eq!(panel.status, 200, "{panel:?}");
+        all.push_str(&panel.body);
+    }
+    Ok(all)
+}
+
+const PERSONAL: [&str; 3] = ["Petra Payer", "payer@example.com", "4242"];
+
+#[tokio::test]
+async fn a_relayed_session_whose_payer_comes_back_late() -> Result<()> {
+    let world = World::start().await?;
     let (mut victim, mut attacker) = (Visitor::arrive(&world).await, Visitor::arrive(&world).await);
-    victim.log_in(&world, 500, Pay::visa()).await?;
-    tokio::time::sleep(Duration::from_secs(2)).await;
-    let before = opens(&world, &victim).await;
+    // Dated a little ahead, so that the time in which the payer comes back is not over before this test is.
+    world.stripe.clock().advance_s(120);
+    let session = attacker.pay(&world, 300, Pay::visa()).await?;
+    world.stripe.clock().advance_s(-120);
+    world.stripe.wait_idle(DEADLINE).await?;
+    assert_eq!(attacker.come_back(&world, &session).await.status, 303, "the card is nobody's, and claimed at once");
+    let sees = shown(&world, &mut attacker).await?;
+    assert!(sees.contains("300") && !PERSONAL.iter().any(|text| sees.contains(text)), "{sees}");
+    // The victim comes back within the patience that the page has, and nothing of this is left.
+    assert!(victim.look(&world, &session).await.body.contains("<h1>Thank you</h1>"));
+    audit_at_rest(world.disk(), DEADLINE).await?;
+    let database = world.account_database(&attacker.customer(&world).await)?;
+    let count = |select: &str| database.query_row(select, [], |row| row.get::<_, i64>(0));
+    assert_eq!(count("SELECT COUNT(*) FROM cards")?, 0);
+    assert_eq!(count("SELECT COUNT(*) FROM users WHERE name IS NULL AND card_fingerprint IS NULL")?, 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_relayed_session_whose_payer_comes_back_when_all_was_shown() -> Result<()> {
+    let world = World::start().await?;
+    let (mut victim, mut attacker) = (Visitor::arrive(&world).await, Visitor::arrive(&world).await);
+    let own =
+        PayRequest { name: Some("Mallory".into()), email: "mallory@example.com".into(), ..PayRequest::new(50, "") };
+    let own = PayRequest { client_reference_id: Some(attacker.leave(&world).await), ..own };
+    world.stripe.clock().advance_s(-60);
+    let first = pay(&world, &own.method(Pay::Card(MASTERCARD.into()))).await?;
+    world.stripe.clock().advance_s(60);
+    attacker.come_back(&world, &first).await;
+    let before = attacker.me(&world).await;
+    assert_eq!((&before["name"], &before["email"]), (&json!("Mallory"), &json!("mallory@example.com")));
+
     let session = attacker.paid(&world, 300, Pay::visa()).await?;
-    let asked = attacker.come_back(&world, &session).await;
-    let waits = attacker.press(&world, &asked, "use").await?;
-    assert!(waits.body.contains("Waiting for that account"), "{waits:?}");
-    assert_eq!(opens(&world, &victim).await, before, "it gives nothing for so long");
-    let customer = victim.customer(&world).await;
-    let id = world.get(&customer, "/tokens").await.json()["pending_logins"][0]["id"].as_str().unwrap().to_owned();
-    assert_eq!(world.post(&customer, &format!("/logins/{id}/refuse"), "").await.status, 204);
-    tokio::time::sleep(Duration::from_secs(2)).await;
-    let page = attacker.look(&world, &session).await;
-    assert!(page.body.contains("This login has ended"), "{page:?}");
-    assert_eq!(opens(&world, &victim).await, before, "nor after it was refused");
+    assert_eq!(attacker.come_back(&world, &session).await.status, 303);
+    let sees = shown(&world, &mut attacker).await?;
+    assert!(PERSONAL.iter().all(|text| sees.contains(text)), "as docs/security.md says: {sees}");
+    victim.look(&world, &session).await;
+    let undone = async {
+        while attacker.me(&world).await["name"] != before["name"] {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, undone).await?;
+    audit_at_rest(world.disk(), DEADLINE).await?;
+    let after = attacker.me(&world).await;
+    for field in ["name", "email", "card_fingerprint", "verified_email"] {
+        assert_eq!(after[field], before[field], "{field}");
+    }
+    let sees = shown(&world, &mut attacker).await?;
+    assert!(!PERSONAL.iter().any(|text| sees.contains(text)), "{sees}");
+    Ok(())
+}
+
+fn freeing(world: &World, user: &str, card: &str) -> RequestBuilder {
+    let request = world.request(Method::POST, "/db/admin-readonly/free-card").basic_auth(user, Some(DB_SECRET));
+    let request = request.header("accept", "application/json");
+    request.header("content-type", "application/x-www-form-urlencoded").body(format!("card={card}"))
+}
+
+#[tokio::test]
+async fn squatting_until_the_operator_frees_the_card() -> Result<()> {
+    let world = at_once().await?;
+    let [mut thief, mut second, mut third, mut owner] = [&world; 4].map(|_| Visitor::default());
+    for visitor in [&mut thief, &mut second, &mut third, &mut owner] {
+        visitor.visit(&world, "/free").await;
+    }
+    thief.log_in(&world, 500, Pay::visa()).await?;
+    // One login by that card is taken, and one waits.
+    let asked = second.log_in(&world, 50, Pay::visa()).await?;
+    let ready = second.press(&world, &asked, "use").await?;
+    second.press(&world, &ready, "switch").await?;
+    let session = third.paid(&world, 50, Pay::visa()).await?;
+    let asked = third.come_back(&world, &session).await;
+    let ready = third.press(&world, &asked, "use").await?;
+    let asked = owner.log_in(&world, 700, Pay::visa()).await?;
+    assert!(asked.body.contains("Which account do you want to use?"), "{asked:?}");
+
+    let card = thief.me(&world).await["card_fingerprint"].as_str().unwrap().to_owned();
+    assert_eq!(world.send(freeing(&world, "admin-readonly", &card)).await.status, 401, "that name only reads");
+    let foreign = freeing(&world, "admin", &card).header("sec-fetch-site", "cross-site");
+    assert_eq!(world.send(foreign).await.status, 403);
+    assert_eq!(world.send(freeing(&world, "admin", "unknown")).await.status, 404);
+    assert!(cards(&world, &thief).await?.contains("4242"));
+    let freed = world.send(freeing(&world, "admin", &card)).await;
+    let reference = thief.customer(&world).await.reference;
+    assert_eq!((freed.status, freed.json()), (200, json!({"account": reference})));
+    assert_eq!(world.send(freeing(&world, "admin", &card)).await.status, 404, "it is nobody's");
+
+    assert!(!cards(&world, &thief).await?.contains("4242"));
+    let gone = world.send(world.request(Method::GET, "/me").bearer_auth(second.token())).await;
+    assert_eq!(gone.status, 401, "a login by it has ended: {gone:?}");
+    let late = third.press(&world, &ready, "switch").await?;
+    assert!(late.body.contains("This login has ended"), "{late:?}");
+    let record = format!("/db/{reference}?table=entries&column=kind&contains=card_freed");
+    let record = world.send(basic(&world, &record, "admin-readonly", DB_SECRET)).await.json();
+    assert_eq!(record["rows"].as_array().map(Vec::len), Some(1), "it is on record: {record}");
+    let back = owner.log_in(&world, 50, Pay::visa()).await?;
+    assert!(back.status == 303 && cards(&world, &owner).await?.contains("4242"), "its owner has it: {back:?}");
+    audit_at_rest(world.disk(), DEADLINE).await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn a_newcomer_who_pays_on_a_page_that_somebody_sent() -> Result<()> {
     let world = World::start().await?;
-    let (mut victim, mut attacker) = (Visitor::arrive(&world).await, Visitor::arrive(&world).await);
-    let session = attacker.paid(&world, 300, Pay::visa()).await?;
-    attacker.look(&world, &session).await;
-    victim.look(&world, &session).await;
+    for order in ["the attacker first", "both at once", "the attacker last"] {
+        let (mut victim, mut attacker) = (Visitor::arrive(&world).await, Visitor::arrive(&world).await);
+        let session = attacker.paid(&world, 300, Pay::visa()).await?;
+        match order {
+            "the attacker first" => drop((attacker.look(&world, &session).await, victim.look(&world, &session).await)),
+            "both at once" => drop(tokio::join!(attacker.look(&world, &session), victim.look(&world, &session))),
+            _ => drop((victim.look(&world, &session).await, attacker.look(&world, &session).await)),
+        }
+        audit_at_rest(world.disk(), DEADLINE).await?;
+        for visitor in [&attacker, &victim] {
+            assert!(
+                !cards(&world, visitor).await?.contains("4242"),
+                "the victim's card opens nobody's account: {order}"
+            );
+        }
+        assert_eq!(attacker.me(&world).await["name"], Value::Null, "{order}");
+        assert_eq!((attacker.balance(&world).await, victim.balance(&world).await), (300.0, 0.0), "a gift");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_gift_by_a_payment_that_shows_no_card() -> Result<()> {
+    let world = World::start().await?;
+    let (mut victim, mut giver) = (Visitor::arrive(&world).await, Visitor::arrive(&world).await);
+    victim.log_in(&world, 500, Pay::visa()).await?;
+    // The victim has pressed Add credit, and has not paid yet.
+    victim.leave(&world).await;
+    let before = victim.me(&world).await;
+    let reference = victim.customer(&world).await.reference;
+    for way in [Pay::Wallet { device_number: None }, Pay::Card(MASTERCARD.into())] {
+        let gift = PayRequest {
+            name: Some("Mallory".into()),
+            email: "mallory@example.com".into(),
+            ..PayRequest::new(50, &reference).method(way)
+        };
+        world.stripe.clock().advance_s(-60);
+        let session = pay(&world, &gift).await?;
+        world.stripe.clock().advance_s(60);
+        assert!(victim.come_back(&world, &session).await.body.contains("<h1>Thank you</h1>"), "lured");
+        assert!(giver.come_back(&world, &session).await.body.contains("<h1>Thank you</h1>"));
+    }
     audit_at_rest(world.disk(), DEADLINE).await?;
-    assert!(
-        !cards(&world, &attacker).await?.contains("4242"),
-        "the victim's card does not open the attacker's account"
-    );
-    assert!(!cards(&world, &victim).await?.contains("4242"));
+    let sees = shown(&world, &mut victim).await?;
+    assert!(!sees.contains("Mallory") && !sees.contains("mallory") && !sees.contains("4444"), "{sees}");
+    assert_eq!(victim.me(&world).await["name"], before["name"]);
+    assert_eq!(victim.balance(&world).await, 600.0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_attackers_account_is_the_older_one() -> Result<()> {
+    let world = at_once().await?;
+    let (mut thief, mut victim) = (Visitor::arrive(&world).await, Visitor::arrive(&world).await);
+    // The thief squats the card, and the victim has money of its own and believes the question.
+    thief.log_in(&world, 50, Pay::visa()).await?;
+    victim.log_in(&world, 500, Pay::Card(MASTERCARD.into())).await?;
+    let own = victim.customer(&world).await;
+    let session = victim.paid(&world, 300, Pay::visa()).await?;
+    let asked = victim.come_back(&world, &session).await;
+    let ready = victim.press(&world, &asked, "use").await?;
+    let switched = victim.press(&world, &ready, "switch").await?;
+    assert_eq!(victim.account(), thief.account());
+    assert!(switched.body.contains(&own.token), "the way back is shown: {switched:?}");
+    audit_at_rest(world.disk(), DEADLINE).await?;
+    assert_eq!((world.balance(&own).await, thief.balance(&world).await), (500.0, 350.0), "one payment, and no more");
+    assert!(world.get(&own, "/cards").await.body.contains("4444"), "its token and its card open it as before");
+    // What is disputed comes from where it went.
+    lose(&world, &session, "general").await?;
+    audit_at_rest(world.disk(), DEADLINE).await?;
+    assert_eq!((world.balance(&own).await, thief.balance(&world).await), (500.0, 50.0));
+    Ok(())
+}
+
+/// The payer disputes a payment, and the bank agrees.
+async fn lose(world: &World, session: &Value, reason: &str) -> Result<()> {
+    let intent = world.stripe.object("payment_intent", session["payment_intent"].as_str().unwrap()).unwrap();
+    let charge = intent["latest_charge"].as_str().unwrap();
+    let dispute =
+        world.stripe.open_dispute(&DisputeRequest { reason: reason.to_owned(), ..DisputeRequest::new(charge) })?;
+    let id = dispute["id"].as_str().unwrap();
+    world.stripe.withdraw_disputed(id)?;
+    world.stripe.close_dispute(id, DisputeEnd::Lost)?;
+    world.stripe.wait_idle(DEADLINE).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_stolen_card_that_pays_uses_spends_and_is_disputed() -> Result<()> {
+    let world = at_once().await?;
+    for (round, reason) in ["fraudulent", "general"].into_iter().enumerate() {
+        let card = || Pay::Card(format!("400000000000{round}123"));
+        let (mut owner, mut thief) = (Visitor::arrive(&world).await, Visitor::arrive(&world).await);
+        owner.log_in(&world, 500, card()).await?;
+        let session = thief.paid(&world, 300, card()).await?;
+        let asked = thief.come_back(&world, &session).await;
+        let ready = thief.press(&world, &asked, "use").await?;
+        // While the login waits the browser stays in its own account, and spends there.
+        let own = thief.customer(&world).await;
+        assert_eq!(world.get(&own, "/dynamic?cents=100").await.status, 200);
+        world.settled(&own).await;
+        thief.press(&world, &ready, "switch").await?;
+        audit_at_rest(world.disk(), DEADLINE).await?;
+        assert_eq!(owner.balance(&world).await, 700.0, "what was left of the payment");
+        lose(&world, &session, reason).await?;
+        audit_at_rest(world.disk(), DEADLINE).await?;
+        assert_eq!(owner.balance(&world).await, 500.0, "nothing that was the owner's is gone: {reason}");
+        assert_eq!(world.balance(&own).await, -100.0, "what was spent is missing where it was spent");
+        let gone = world.send(world.request(Method::GET, "/me").bearer_auth(thief.token())).await;
+        assert_eq!(gone.status, 401, "the login has ended: {gone:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_a_copy_of_the_owners_own_token_can_do() -> Result<()> {
+    let world = at_once().await?;
+    let mut owner = Visitor::arrive(&world).await;
+    owner.log_in(&world, 500, Pay::visa()).await?;
+    let mut copy = Visitor::with(owner.token());
+    copy.log_in(&world, 50, Pay::Card(MASTERCARD.into())).await?;
+    let customer = owner.customer(&world).await;
+    let renewed = world.post(&customer, "/logout-everywhere", "").await;
+    let customer = Customer { token: renewed.json()["access_token"].as_str().unwrap().to_owned(), ..customer };
+    assert_eq!(world.send(world.request(Method::GET, "/me").bearer_auth(copy.token())).await.status, 401);
+    let left = world.get(&customer, "/cards").await.json();
+    let left = left["cards"].as_array().unwrap();
+    let stays =
+        left.iter().find(|card| card["label"].as_str().unwrap().contains("4444")).expect("it claims as the owner");
+    let path = format!("/cards/{}", stays["id"].as_str().unwrap());
+    let removed = world.request(Method::DELETE, &path).bearer_auth(&customer.token);
+    assert_eq!(world.send(removed).await.status, 204, "which the owner sees, and removes");
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_a_script_injected_into_a_page_can_do() -> Result<()> {
+    let world = at_once().await?;
+    let mut owner = Visitor::arrive(&world).await;
+    owner.log_in(&world, 500, Pay::visa()).await?;
+    let (_, further) = mint(&world, &owner.customer(&world).await, json!({"label": "further", "manage": true})).await;
+    let script = async |method: Method, path: &str, body: Value| {
+        let request = world.request(method, path).header("cookie", format!("__Host-access_token={}", owner.token()));
+        let request = request.header("sec-fetch-site", "same-origin").header("sec-fetch-mode", "cors");
+        world.send(request.body(body.to_string())).await
+    };
+    assert_eq!(script(Method::POST, "/tokens", json!({"label": "lasts", "manage": true})).await.status, 403);
+    let spends = script(Method::POST, "/tokens", json!({"label": "spends"})).await;
+    assert_eq!(spends.status, 201, "{spends:?}");
+    let card = script(Method::GET, "/cards", Value::Null).await.json()["cards"][0]["id"].as_str().unwrap().to_owned();
+    for path in [format!("/tokens/{further}"), format!("/cards/{card}")] {
+        assert_eq!(script(Method::DELETE, &path, Value::Null).await.status, 204, "{path}");
+    }
+    let spends = spends.json()["access_token"].as_str().unwrap().to_owned();
+    assert_eq!(script(Method::POST, "/logout?forget=true", Value::Null).await.status, 204);
+    let call = async |path: &str| world.send(world.request(Method::GET, path).bearer_auth(&spends)).await.status;
+    assert_eq!((call("/ok").await, call("/tokens").await), (200, 403), "it spends, and stays");
     Ok(())
 }
 
@@ -768,26 +1069,33 @@ async fn a_stolen_manage_token_whose_card_logs_in_elsewhere() -> Result<()> {
 }
 
 #[tokio::test]
-async fn browsers_that_logged_in_by_a_card_that_its_owner_removes() -> Result<()> {
+async fn the_question_that_was_pressed_is_sent_again_after_the_owner_acted() -> Result<()> {
     let world = at_once().await?;
-    let (mut owner, mut second) = (Visitor::arrive(&world).await, Visitor::arrive(&world).await);
-    owner.log_in(&world, 500, Pay::visa()).await?;
-    let asked = second.log_in(&world, 50, Pay::visa()).await?;
-    let ready = second.press(&world, &asked, "use").await?;
-    second.press(&world, &ready, "switch").await?;
-    let customer = owner.customer(&world).await;
-    let card = world.get(&customer, "/cards").await.json()["cards"][0]["id"].as_str().unwrap().to_owned();
-    let forget = world.request(Method::DELETE, &format!("/cards/{card}")).bearer_auth(&customer.token);
-    assert_eq!(world.send(forget).await.status, 204);
-    let gone = world.send(world.request(Method::GET, "/me").bearer_auth(second.token())).await;
-    assert_eq!(gone.status, 401, "{gone:?}");
-    // The buttons that were pressed are pressed again.
-    let mut again = second.clone();
-    for (page, button) in [(&asked, "use"), (&ready, "switch")] {
-        let reply = again.press(&world, page, button).await?;
-        assert!(!reply.body.contains("You are logged in"), "{button}: {reply:?}");
+    for (round, owner_does) in ["removes the card", "logs out everywhere"].into_iter().enumerate() {
+        let card = || Pay::Card(format!("400000000000{round}123"));
+        let (mut owner, mut second) = (Visitor::arrive(&world).await, Visitor::arrive(&world).await);
+        owner.log_in(&world, 500, card()).await?;
+        let asked = second.log_in(&world, 50, card()).await?;
+        let ready = second.press(&world, &asked, "use").await?;
+        second.press(&world, &ready, "switch").await?;
+        let mut customer = owner.customer(&world).await;
+        if owner_does == "removes the card" {
+            let id = world.get(&customer, "/cards").await.json()["cards"][0]["id"].as_str().unwrap().to_owned();
+            let forget = world.request(Method::DELETE, &format!("/cards/{id}")).bearer_auth(&customer.token);
+            assert_eq!(world.send(forget).await.status, 204);
+        } else {
+            let renewed = world.post(&customer, "/logout-everywhere", "").await.json();
+            customer.token = renewed["access_token"].as_str().unwrap().to_owned();
+        }
+        let gone = world.send(world.request(Method::GET, "/me").bearer_auth(second.token())).await;
+        assert_eq!(gone.status, 401, "who logged in by that card does not stay: {gone:?}");
+        let mut again = second.clone();
+        for (page, button) in [(&asked, "use"), (&ready, "switch")] {
+            let reply = again.press(&world, page, button).await?;
+            assert!(!reply.body.contains("You are logged in"), "{owner_does}, {button}: {reply:?}");
+        }
+        assert_eq!(world.get(&customer, "/tokens").await.json()["tokens"].as_array().map(Vec::len), Some(1));
     }
-    assert_eq!(world.get(&customer, "/tokens").await.json()["tokens"].as_array().map(Vec::len), Some(1));
     Ok(())
 }
 

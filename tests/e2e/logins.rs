@@ -183,8 +183,12 @@ async fn a_locked_account_is_opened_by_no_card() -> Result<()> {
     let (owner, mut second, session, asked) = two_browsers(&world).await?;
     second.press(&world, &asked, "use").await?;
     let ready = second.look(&world, &session).await;
-    let locked = press_on_account(&world, &owner, "lock").await;
-    assert!(locked.body.contains(owner.token()), "a lost cookie would be a lost account: {locked:?}");
+    let first = press_on_account(&world, &owner, "lock").await;
+    assert_eq!(first.status, 409, "a lost cookie would be a lost account: {first:?}");
+    assert!(first.body.contains(owner.token()) && first.body.contains("name=\"kept\" value=\"true\""), "{first:?}");
+    assert!(world.get(&owner.customer(&world).await, "/cards").await.body.contains("4242"), "nothing is locked yet");
+    let locked = press_on_account(&world, &owner, "lock&kept=true").await;
+    assert_eq!(locked.status, 303, "{locked:?}");
     let late = second.press(&world, &ready, "switch").await?;
     assert!(late.body.contains("This login has ended"), "{late:?}");
     let customer = owner.customer(&world).await;
@@ -193,6 +197,29 @@ async fn a_locked_account_is_opened_by_no_card() -> Result<()> {
     let mut third = Visitor::arrive(&world).await;
     assert_eq!(third.log_in(&world, 200, Pay::visa()).await?.status, 303, "its own, for it is nobody's");
     assert_ne!(third.account(), owner.account());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_lock_wants_a_second_token_or_a_word_that_this_one_is_kept() -> Result<()> {
+    let world = world("0").await?;
+    let mut owner = Visitor::arrive(&world).await;
+    owner.log_in(&world, 500, Pay::visa()).await?;
+    let customer = owner.customer(&world).await;
+    let lock = async |path: &str| {
+        let reply = world.post(&customer, path, "").await;
+        let cards = world.get(&customer, "/cards").await.json()["cards"].as_array().map(Vec::len);
+        (reply.status, reply.body.contains("last_token"), cards)
+    };
+    assert_eq!(lock("/lock").await, (409, true, Some(1)));
+    assert_eq!(lock("/lock?kept=true").await, (204, false, Some(0)));
+    assert_eq!(lock("/unlock").await, (204, false, Some(0)));
+    let spends = json!({"label": "agent"});
+    assert_eq!(world.post(&customer, "/tokens", spends.to_string()).await.status, 201);
+    assert_eq!(lock("/lock").await.0, 409, "one that spends is none");
+    let manages = json!({"label": "in the safe", "manage": true});
+    assert_eq!(world.post(&customer, "/tokens", manages.to_string()).await.status, 201);
+    assert_eq!(lock("/lock").await.0, 204);
     Ok(())
 }
 

@@ -24,6 +24,11 @@ fn mastercard() -> Pay {
     Pay::Card("5555555555554444".into())
 }
 
+/// Payments are so old that the account shows at once who paid.
+fn shown_at_once(world: &World) {
+    world.stripe.clock().advance_s(-30);
+}
+
 async fn rest(world: &World) -> Result<tests::audit::Audit> {
     let found = audit_at_rest(world.disk(), DEADLINE).await?;
     assert!(found.is_clean(), "{found}\n{}", world.workerd.log());
@@ -34,6 +39,7 @@ async fn rest(world: &World) -> Result<tests::audit::Audit> {
 async fn paying_logs_in_before_and_after_the_webhook() -> Result<()> {
     for options in [late(), StandInOptions::default()] {
         let world = World::with(options, &[]).await?;
+        shown_at_once(&world);
         let mut petra = Visitor::arrive(&world).await;
         let session = petra.pay(&world, 500, Pay::visa()).await?;
         for _ in 0..2 {
@@ -198,6 +204,7 @@ async fn without_stripe_nothing_changes_until_it_is_back() -> Result<()> {
 #[tokio::test]
 async fn a_payer_without_an_identity_is_nobody_else() -> Result<()> {
     let world = World::start().await?;
+    shown_at_once(&world);
     let ways = [Pay::Wallet { device_number: None }, Pay::LinkBankAsCard, Pay::BankDebit { succeeds: true }];
     for way in ways {
         let (mut first, mut second) = (Visitor::arrive(&world).await, Visitor::arrive(&world).await);
@@ -221,6 +228,7 @@ async fn a_payer_without_an_identity_is_nobody_else() -> Result<()> {
 #[tokio::test]
 async fn link_is_known_by_its_own_address() -> Result<()> {
     let world = World::start().await?;
+    shown_at_once(&world);
     let mut petra = Visitor::arrive(&world).await;
     assert!(is_redirect(&petra.log_in(&world, 500, Pay::Link("petra@link.example".into())).await?));
     let me = petra.me(&world).await;
@@ -332,6 +340,7 @@ async fn cards_are_listed_and_removed_and_then_free_for_another_account() -> Res
 async fn a_dispute_over_fraud_or_lost_undoes_what_its_payment_claimed() -> Result<()> {
     use cargo_stripeflare::stripe::DisputeEnd;
     let world = World::start().await?;
+    shown_at_once(&world);
     let cards = async |visitor: &Visitor| world.send(visitor.request(&world, Method::GET, "/cards")).await.json();
     for (reason, lost) in [("fraudulent", false), ("product_not_received", true), ("product_not_received", false)] {
         let mut petra = Visitor::arrive(&world).await;
@@ -360,6 +369,7 @@ async fn a_dispute_over_fraud_or_lost_undoes_what_its_payment_claimed() -> Resul
 #[tokio::test]
 async fn what_stripe_tells_of_a_payer_is_shown_as_text_and_never_obeyed() -> Result<()> {
     let world = World::start().await?;
+    shown_at_once(&world);
     let name = format!("<script>alert(1)</script>\r\nX-Evil: 1 \u{202e}\"'&{}", "x".repeat(1_000));
     let email = "\"><img src=x>@example.com";
     let mut petra = Visitor::arrive(&world).await;
@@ -422,6 +432,7 @@ async fn topup_marks_the_browser_that_leaves_to_pay() -> Result<()> {
 #[tokio::test]
 async fn a_runtime_killed_at_any_moment_of_a_login_is_made_up_for() -> Result<()> {
     let mut world = World::with(late(), &[]).await?;
+    shown_at_once(&world);
     for round in 0..8_u64 {
         let mut visitor = Visitor::arrive(&world).await;
         let card = Pay::Card(format!("400000000000{round}123"));

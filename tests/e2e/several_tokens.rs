@@ -338,6 +338,15 @@ async fn logging_out_forgets_the_cookie_and_loses_no_money() -> Result<()> {
     );
     assert_eq!(world.balance(&owner).await, 500.0, "who has kept it may use it");
 
+    // The next person at this browser has not left to pay.
+    let paying = format!("{}; __Host-paying={}", owner.token, "a".repeat(52));
+    let gone = log_out(&paying, "").await;
+    let dropped: Vec<_> = gone.headers.get_all("set-cookie").iter().filter_map(|it| it.to_str().ok()).collect();
+    for name in ["access_token", "paying"] {
+        let drop = format!("__Host-{name}=; HttpOnly; Secure; SameSite=Lax; Path=/; Max-Age=0");
+        assert!(dropped.contains(&drop.as_str()), "{dropped:?}");
+    }
+
     let everywhere = post(&world, &keeper, "/logout-everywhere").await;
     let keeper = Customer { token: everywhere.json()["access_token"].as_str().unwrap().to_owned(), ..keeper };
     assert_eq!(world.get(&owner, "/me").await.status, 401);

@@ -11,6 +11,7 @@ use crate::account::tokens::TokenId;
 use crate::account::wallet::Wallet;
 use crate::clock::Millis;
 use crate::error::WalletError;
+use crate::money::Cents;
 use crate::schema::{remember, remembered};
 use crate::sql::{Named, Reader, Row, SqlError, Value, read_all};
 
@@ -21,6 +22,8 @@ const CARD: &str = "card:";
 const LINK: &str = "link:";
 /// Under which an account remembers the number of its last claim.
 const CLAIMS: &str = "claims";
+/// Under which it remembers when its row is to show more of a person.
+const SHOWS_AT: &str = "the row shows more";
 
 /// What a payment shows of its payer, and nobody else can: a card, or a Link account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +43,16 @@ impl Card {
     /// is a `k`, and somebody else's address.
     pub fn of_link(email: &str, label: String) -> Self {
         Self { identity: format!("{LINK}{}", email.to_ascii_lowercase()), label }
+    }
+
+    /// The id of a card as an operator has it: that id, its fingerprint, or the address of a Link account.
+    pub fn id_of(text: &str) -> String {
+        let is_id = text.len() == 32 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        match text {
+            id if is_id => id.to_owned(),
+            email if email.contains('@') => Self::of_link(email, String::new()).id(),
+            fingerprint => Self::of_fingerprint(fingerprint, String::new()).id(),
+        }
     }
 
     /// What the directory knows it by.
@@ -83,6 +96,8 @@ pub struct CardRow {
     pub claim: i64,
     pub state: State,
     pub at: Millis,
+    /// As in [`Homecoming`].
+    pub shows_at: Millis,
 }
 
 /// A payer who came back from Stripe to the browser that left to pay.
@@ -90,9 +105,9 @@ pub struct CardRow {
 pub struct Homecoming {
     /// The key of the payment.
     pub payment: String,
-    pub name: Option<String>,
-    pub email: Option<String>,
     pub card: Option<Card>,
+    /// From then on the account shows who paid: by then a payer whose browser somebody else pretends to be has come back, too.
+    pub shows_at: Millis,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -103,15 +118,17 @@ pub enum HomecomingOutcome {
     Claiming { claim: i64 },
 }
 
-const SELECT: &str = "SELECT id, identity, label, token, payment, claim, state, at FROM cards";
+const SELECT: &str = "SELECT id, identity, label, token, payment, claim, state, at, shows_at FROM cards";
 
 impl Wallet<'_> {
-    /// The caller, who manages this account, has paid into it: its row shows who, and the card is about to be claimed.
+    /// The caller, who manages this account, has paid into it: its row is to show who, and the card is about to be claimed.
     pub fn come_home(&mut self, home: &Homecoming, token: &TokenId) -> Result<HomecomingOutcome, WalletError> {
         if self.is_disowned(&home.payment)? {
             return Ok(HomecomingOutcome::Done);
         }
-        self.introduce(home.name.as_deref(), home.email.as_deref())?;
+        let update = "UPDATE payments SET shows_at = ? WHERE key = ?";
+        self.sql.run(update, &[home.shows_at.into(), home.payment.as_str().into()])?;
+        self.show_person()?;
         let Some(card) = home.card.as_ref().filter(|_| !self.account.locked) else {
             return self.is_home(&home.payment);
         };
@@ -133,6 +150,7 @@ impl Wallet<'_> {
             claim,
             state: State::Claiming,
             at: self.now,
+            shows_at: home.shows_at,
         })?;
         Ok(HomecomingOutcome::Claiming { claim })
     }
@@ -157,6 +175,7 @@ impl Wallet<'_> {
             return self.forget_card(id, claim);
         }
         self.set_card_state(id, State::Owned)?;
+        self.show_person()?;
         self.is_home(&row.payment).map(drop)
     }
 
@@ -166,6 +185,13 @@ impl Wallet<'_> {
             self.revoke_card(id)?;
         }
         Ok(self.card(id)?)
+    }
+
+    /// The operator frees a card that somebody squats: as its holder would give it up, and on record in the ledger.
+    pub fn free_card(&mut self, id: &str) -> Result<Option<CardRow>, WalletError> {
+        let Some(row) = self.owned_card(id)? else { return Ok(None) };
+        self.enter("card_freed", &format!("freed:{}", row.claim), Cents::ZERO, Some(id))?;
+        self.release_card(id)
     }
 
     /// The directory has forgotten it.
@@ -179,6 +205,11 @@ impl Wallet<'_> {
     /// What this account owns.
     pub fn cards(&self) -> Result<Vec<CardRow>, WalletError> {
         self.select("WHERE state = 'owned' ORDER BY at, id", &[])
+    }
+
+    /// What its owner sees of that.
+    pub fn shown_cards(&self) -> Result<Vec<CardRow>, WalletError> {
+        self.select("WHERE state = 'owned' AND shows_at <= ? ORDER BY at, id", &[self.now.into()])
     }
 
     /// What this account owns, and what it is about to claim or to give up.
@@ -214,8 +245,8 @@ impl Wallet<'_> {
 
     fn put(&mut self, row: &CardRow) -> Result<(), WalletError> {
         self.sql.run(
-            "INSERT OR REPLACE INTO cards (id, identity, label, token, payment, claim, state, at)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO cards (id, identity, label, token, payment, claim, state, at, shows_at)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             &[
                 row.id.as_str().into(),
                 row.card.identity.as_str().into(),
@@ -225,46 +256,58 @@ impl Wallet<'_> {
                 row.claim.into(),
                 row.state.into(),
                 row.at.into(),
+                row.shows_at.into(),
             ],
         )?;
-        self.show_cards()
+        self.show_person()
     }
 
-    pub(crate) fn set_card_state(&mut self, id: &str, state: State) -> Result<(), WalletError> {
-        self.sql.run("UPDATE cards SET state = ? WHERE id = ?", &[state.into(), id.into()])?;
-        self.show_cards()
+    pub(crate) fn set_card_state(&self, id: &str, state: State) -> Result<(), SqlError> {
+        self.sql.run("UPDATE cards SET state = ? WHERE id = ?", &[state.into(), id.into()]).map(drop)
     }
 
     fn forget_card(&mut self, id: &str, claim: i64) -> Result<(), WalletError> {
         self.sql.run("DELETE FROM cards WHERE id = ? AND claim = ?", &[id.into(), claim.into()])?;
-        self.show_cards()
+        self.show_person()
     }
 
-    /// Lets the row show the newest card and the newest Link account that are owned.
-    fn show_cards(&mut self) -> Result<(), WalletError> {
-        let cards = self.cards()?;
+    /// Lets the row show whom the payments tell of that came home, the newest first, and the newest card and Link account that
+    /// are owned. What may still turn out to be somebody else's is not shown yet, and what turned out so is no more.
+    pub(crate) fn show_person(&mut self) -> Result<(), WalletError> {
+        let told = |what: &str| -> Result<Option<String>, SqlError> {
+            let select = format!(
+                "SELECT {what} FROM payments WHERE shows_at <= ? AND {what} IS NOT NULL
+                 AND NOT EXISTS (SELECT 1 FROM disowned WHERE payment = key) ORDER BY shows_at DESC, key DESC LIMIT 1"
+            );
+            self.sql.run(&select, &[self.now.into()])?.pop().map(|row| Reader::new(row).text()).transpose()
+        };
+        let (name, email) = (told("payer_name")?, told("payer_email")?);
+        let cards = self.shown_cards()?;
         let newest =
             |kind: &str| cards.iter().rev().find_map(|row| row.card.identity.strip_prefix(kind)).map(str::to_owned);
-        self.account.card_fingerprint = newest(CARD);
-        self.account.verified_email = newest(LINK);
-        let (fingerprint, email) = (self.account.card_fingerprint.clone(), self.account.verified_email.clone());
-        self.sql
-            .run("UPDATE users SET card_fingerprint = ?, verified_email = ?", &[fingerprint.into(), email.into()])?;
+        let (fingerprint, link) = (newest(CARD), newest(LINK));
+        let later = "SELECT MIN(shows_at) FROM (SELECT shows_at FROM payments UNION ALL SELECT shows_at FROM cards)
+            WHERE shows_at > ?";
+        let later = self.sql.run(later, &[self.now.into()])?.pop().unwrap_or_default();
+        remember(self.sql, SHOWS_AT, Reader::new(later).optional_integer()?.unwrap_or(0))?;
+        self.sql.run(
+            "UPDATE users SET name = ?, email = ?, card_fingerprint = ?, verified_email = ?",
+            &[name.clone().into(), email.clone().into(), fingerprint.clone().into(), link.clone().into()],
+        )?;
+        let account = &mut self.account;
+        (account.name, account.email, account.card_fingerprint, account.verified_email) =
+            (name, email, fingerprint, link);
         self.touch();
         Ok(())
     }
 
-    /// Lets the row show who paid last, as far as the payment tells.
-    fn introduce(&mut self, name: Option<&str>, email: Option<&str>) -> Result<(), WalletError> {
-        for (known, told) in [(&mut self.account.name, name), (&mut self.account.email, email)] {
-            if let Some(told) = told {
-                *known = Some(told.to_owned());
-            }
+    /// The same where its time has come. Answers when more is to be shown.
+    pub fn show_what_is_due(&mut self) -> Result<Option<Millis>, WalletError> {
+        let known = || Ok::<_, SqlError>(remembered(self.sql, SHOWS_AT)?.filter(|at| *at > 0));
+        if known()?.is_some_and(|at| at <= self.now) {
+            self.show_person()?;
         }
-        let (name, email) = (self.account.name.clone(), self.account.email.clone());
-        self.sql.run("UPDATE users SET name = ?, email = ?", &[name.into(), email.into()])?;
-        self.touch();
-        Ok(())
+        Ok(known()?)
     }
 }
 
@@ -279,6 +322,7 @@ impl CardRow {
             claim: row.integer()?,
             state: row.named()?,
             at: row.integer()?,
+            shows_at: row.integer()?,
         })
     }
 
@@ -291,7 +335,7 @@ impl CardRow {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::account::payment::Credit;
+    use crate::account::payment::{Credit, Payer};
     use crate::account::reversal::{Kind, Reversal};
     use crate::account::tokens::{Caps, NewToken};
     use crate::identity::AccountId;
@@ -307,7 +351,15 @@ mod tests {
     type Act = fn(&mut Wallet<'_>) -> Result<(), WalletError>;
 
     fn at<T>(sql: &rusqlite::Connection, act: impl FnOnce(&mut Wallet<'_>) -> Result<T, WalletError>) -> T {
-        let mut wallet = Wallet::load_or_register(sql, &SCHEMA, NOW, &AccountId::from_hash(&[7; 32])).unwrap();
+        later(sql, NOW, act)
+    }
+
+    fn later<T>(
+        sql: &rusqlite::Connection,
+        now: Millis,
+        act: impl FnOnce(&mut Wallet<'_>) -> Result<T, WalletError>,
+    ) -> T {
+        let mut wallet = Wallet::load_or_register(sql, &SCHEMA, now, &AccountId::from_hash(&[7; 32])).unwrap();
         let result = act(&mut wallet).unwrap();
         wallet.save().unwrap();
         result
@@ -317,20 +369,15 @@ mod tests {
     fn account() -> rusqlite::Connection {
         let sql = database();
         migrate(&sql, Role::Account, &SCHEMA).unwrap();
-        pay(&sql, "first");
+        pay(&sql, "first", Some("Petra"), Some("form@example.com"));
         sql
     }
 
-    fn pay(sql: &rusqlite::Connection, key: &str) {
+    fn pay(sql: &rusqlite::Connection, key: &str, name: Option<&str>, email: Option<&str>) {
+        let payer = Payer { name: name.map(str::to_owned), email: email.map(str::to_owned) };
         let (account, amount) = (AccountId::from_hash(&[7; 32]), Cents::new(5));
-        let credit = Credit {
-            account,
-            key: key.into(),
-            amount,
-            payment_intent: Some(format!("pi_{key}")),
-            paid: None,
-            payer: Default::default(),
-        };
+        let credit =
+            Credit { account, key: key.into(), amount, payment_intent: Some(format!("pi_{key}")), paid: None, payer };
         at(sql, |wallet| wallet.credit(&credit));
     }
 
@@ -349,8 +396,7 @@ mod tests {
     }
 
     fn home(card: Option<Card>) -> Homecoming {
-        let (name, email) = (Some("Petra".into()), Some("form@example.com".into()));
-        Homecoming { payment: "first".into(), name, email, card }
+        Homecoming { payment: "first".into(), card, shows_at: NOW }
     }
 
     fn come_home(sql: &rusqlite::Connection, home: &Homecoming) -> HomecomingOutcome {
@@ -404,6 +450,10 @@ mod tests {
     fn a_link_address_with_a_unicode_look_alike() {
         let id = |email: &str| Card::of_link(email, String::new()).id();
         assert_eq!(id("Kim@Link.Example"), id("kim@link.example"));
+        assert_eq!(Card::id_of("Kim@Link.Example"), id("kim@link.example"));
+        for text in ["print", &visa().id()] {
+            assert_eq!(Card::id_of(text), visa().id());
+        }
         for other in ["\u{212a}im@link.example", "k\u{130}m@link.example", "k\u{131}m@link.example"] {
             assert_ne!(id(other), id("kim@link.example"), "{other}");
         }
@@ -418,17 +468,67 @@ mod tests {
         assert!(at(&sql, |wallet| wallet.unfinished_cards(9)).is_empty());
     }
 
+    fn texts(row: [Option<&str>; 4]) -> Vec<Option<String>> {
+        row.map(|text| text.map(str::to_owned)).to_vec()
+    }
+
     #[test]
     fn the_row_shows_who_came_home_last_as_far_as_the_payment_tells() {
         let sql = account();
-        let told = |name: Option<&str>, email: Option<&str>| Homecoming {
-            name: name.map(str::to_owned),
-            email: email.map(str::to_owned),
-            ..home(None)
-        };
-        come_home(&sql, &told(Some("Petra"), None));
-        come_home(&sql, &told(None, Some("p@example.com")));
-        assert_eq!(row(&sql)[..2], [Some("Petra".to_owned()), Some("p@example.com".to_owned())]);
+        for (key, name, email) in [("second", Some("Zoë"), None), ("third", None, None), ("gift", Some("Eve"), None)] {
+            pay(&sql, key, name, email);
+        }
+        assert_eq!(row(&sql), texts([None; 4]), "whoever paid has not come home");
+        for (shows_at, key) in [(3, "third"), (2, "second"), (1, "first")] {
+            come_home(&sql, &Homecoming { payment: key.into(), card: None, shows_at });
+        }
+        assert_eq!(row(&sql), texts([Some("Zoë"), Some("form@example.com"), None, None]));
+    }
+
+    #[test]
+    fn a_relay_shows_nothing_before_the_payer_is_back_and_a_contest_takes_all_of_it_back() {
+        for contested_at in [NOW + 19_999, NOW + 20_000] {
+            let sql = account();
+            claim(&sql, &visa(), 1);
+            let before = row(&sql);
+            pay(&sql, "relayed", Some("Victim"), Some("victim@example.com"));
+            let other = Card::of_link("victim@link.example", "Link v•••@link.example".into());
+            let relayed = Homecoming { payment: "relayed".into(), card: Some(other.clone()), shows_at: NOW + 20_000 };
+            assert_eq!(come_home(&sql, &relayed), claiming(2));
+            at(&sql, |wallet| wallet.claimed(&other.id(), 2, true));
+            assert_eq!(owned(&sql).len(), 2, "it is claimed at once");
+            let shown = |now| {
+                let (due, cards) = later(&sql, now, |wallet| Ok((wallet.show_what_is_due()?, wallet.shown_cards()?)));
+                (due, row(&sql), cards.len())
+            };
+            assert_eq!(shown(NOW + 19_999), (Some(NOW + 20_000), before.clone(), 1));
+            if contested_at > NOW + 19_999 {
+                let victim = [Some("Victim"), Some("victim@example.com"), Some("print"), Some("victim@link.example")];
+                assert_eq!(shown(contested_at), (None, texts(victim), 2));
+            }
+            later(&sql, contested_at, |wallet| wallet.disown("relayed"));
+            for now in [contested_at, NOW + 60_000] {
+                assert_eq!(shown(now).1, before, "as it was");
+                assert_eq!((owned(&sql).len(), shown(now).2), (1, 1));
+            }
+            come_home(&sql, &relayed);
+            assert_eq!(shown(NOW + 60_000).1, before, "nor when it comes again");
+        }
+    }
+
+    #[test]
+    fn the_operator_frees_a_card_and_that_is_on_record() {
+        let sql = account();
+        claim(&sql, &visa(), 1);
+        assert_eq!(at(&sql, |wallet| wallet.free_card("unknown")), None);
+        for _ in 0..2 {
+            at(&sql, |wallet| wallet.free_card(&visa().id()));
+            assert_eq!(owned(&sql).len(), 0);
+        }
+        assert_eq!(at(&sql, |wallet| wallet.unfinished_cards(9))[0].state, State::Releasing);
+        let lines = at(&sql, |wallet| wallet.lines(None, 9));
+        let freed: Vec<_> = lines.iter().filter(|line| line.kind == "card_freed").collect();
+        assert_eq!((freed.len(), freed[0].amount, freed[0].detail.clone()), (1, Cents::ZERO, Some(visa().id())));
     }
 
     #[test]

@@ -66,7 +66,7 @@ impl Wallet<'_> {
             self.sql.run(update, &[caller.clone().into(), card.as_str().into()])?;
         }
         if !ending.things.is_empty() {
-            self.touch();
+            self.show_person()?;
         }
         Ok(self.forget_tokens()?)
     }

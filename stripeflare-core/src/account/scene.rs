@@ -94,7 +94,7 @@ impl Scene {
 
     /// The directory lets this account have a card.
     pub(crate) fn claim(&self, card: &Card, by: &str, payment: &str) {
-        let home = Homecoming { payment: payment.into(), name: None, email: None, card: Some(card.clone()) };
+        let home = Homecoming { payment: payment.into(), card: Some(card.clone()), shows_at: self.now.get() };
         let outcome = self.by(by, |wallet| wallet.come_home(&home, &by.to_owned().into()));
         let HomecomingOutcome::Claiming { claim } = outcome else { panic!("it claims: {outcome:?}") };
         self.act(|wallet| wallet.claimed(&card.id(), claim, true));

@@ -124,8 +124,7 @@ impl World {
     fn step(&mut self, step: &Step) {
         match *step {
             Step::LogIn { account, card: number } => {
-                let home =
-                    Homecoming { payment: account.to_string(), name: None, email: None, card: Some(card(number)) };
+                let home = Homecoming { payment: account.to_string(), card: Some(card(number)), shows_at: 0 };
                 let outcome = self.at(account, |wallet| wallet.come_home(&home, &token()));
                 if let HomecomingOutcome::Claiming { claim } = outcome {
                     self.messages.push(Message::Claim { account, card: number, claim });

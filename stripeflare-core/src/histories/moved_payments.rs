@@ -899,7 +899,7 @@ impl World {
 
     fn claim_card(&mut self, account: usize, by: usize, now: bool) {
         let Some(by) = self.caller(account, by) else { return };
-        let coming = Homecoming { payment: key(account), name: None, email: None, card: Some(card(account)) };
+        let coming = Homecoming { payment: key(account), card: Some(card(account)), shows_at: 0 };
         let name = self.accounts[account].tokens[by].name.clone();
         let outcome = self.by(account, by, |wallet| wallet.come_home(&coming, &name.into()));
         let at = self.now;

@@ -176,11 +176,12 @@ fn card_row(state: State) -> CardRow {
         claim: 7,
         state,
         at: 1_800_000_000_000,
+        shows_at: 1_800_000_020_000,
     }
 }
 
 pub(super) fn home() -> Homecoming {
-    Homecoming { payment: text("cs"), name: Some(text("Zoë")), email: Some(text("a@b.c")), card: Some(card()) }
+    Homecoming { payment: text("cs"), card: Some(card()), shows_at: 1_800_000_020_000 }
 }
 
 fn pending_login() -> PendingLogin {
@@ -309,7 +310,7 @@ sampled! {
     ] => [()];
     ComeHome: [
         ComeHome { home: home() },
-        ComeHome { home: Homecoming { payment: text("cs"), name: None, email: None, card: None } },
+        ComeHome { home: Homecoming { payment: text("cs"), card: None, shows_at: 1_800_000_020_000 } },
     ] => [HomecomingOutcome::Done, HomecomingOutcome::Claiming { claim: 7 }];
     CameHome: [CameHome { payment: text("cs") }] => [true, false];
     FindCardOwner: [FindCardOwner { card: text("card"), wait: 3_600_000 }] => [None, Some(CardOwner {
@@ -347,10 +348,11 @@ sampled! {
         revision: 3,
     }] => [true, false];
     Disown: [Disown { payment: text("cs") }] => [()];
-    Lock: [Lock { locked: true }, Lock { locked: false }] => [()];
+    Lock: [Lock { locked: true, kept: true }, Lock { locked: false, kept: false }] => [Ok(()), Err(LastToken)];
     CardClaimed: [CardClaimed { id: text("card"), claim: 7, owned: true }] => [()];
     Cards: [Cards] => [vec![card_row(State::Claiming), card_row(State::Owned), card_row(State::Releasing)]];
     ReleaseCard: [ReleaseCard { id: text("card") }] => [None, Some(card_row(State::Releasing))];
+    FreeCard: [FreeCard { id: text("card") }] => [None, Some(card_row(State::Releasing))];
     CardReleased: [CardReleased { id: text("card"), claim: 7 }] => [()];
     account::Look: [account::Look { statement: text("SELECT ?"), parameters: vec!["a".into()], most: 9 }] => [
         Ok(table()),

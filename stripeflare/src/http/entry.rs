@@ -18,7 +18,7 @@ use crate::deployment::Deployment;
 use crate::error::Error;
 use crate::http::app::{App, AppType, Built};
 use crate::http::call::context::Context;
-use crate::http::reply::answer::{Answer, for_person};
+use crate::http::reply::answer::{Answer, for_person, header};
 use crate::js;
 use crate::object::Object;
 
@@ -103,9 +103,9 @@ async fn answer(
     if context.manner.navigation {
         response = for_person(response, panel);
     }
-    let cookie = context.cookie().and_then(|cookie| HeaderValue::from_str(&cookie).ok());
+    let cookies = context.set_cookies();
     let headers = response.headers_mut();
-    if cookie.is_some() || context.is_personal() {
+    if !cookies.is_empty() || context.is_personal() {
         let as_is = headers.get_all(CACHE_CONTROL).iter().any(|value| {
             let mut directives = value.as_bytes().split(|byte| *byte == b',');
             directives.any(|directive| directive.trim_ascii().eq_ignore_ascii_case(b"no-transform"))
@@ -113,7 +113,7 @@ async fn answer(
         let control = if as_is { "private, no-store, no-transform" } else { "private, no-store" };
         headers.insert(CACHE_CONTROL, HeaderValue::from_static(control));
     }
-    headers.extend(cookie.map(|cookie| (SET_COOKIE, cookie)));
+    headers.extend(cookies.into_iter().map(|cookie| (SET_COOKIE, header(cookie))));
     response
 }
 

@@ -1,4 +1,4 @@
-//! Claims and releases of cards that a crash left half done are finished here.
+//! Claims and releases of cards that a crash left half done are finished here, and cards are shown when their time has come.
 
 use stripeflare_core::account::{CardRow, State, Wallet};
 use stripeflare_core::clock::now;
@@ -16,17 +16,20 @@ const BATCH: usize = 20;
 impl Inner {
     pub(super) async fn finish_cards(&self) -> Result<Next, String> {
         let unfinished = || -> Result<_, WalletError> {
-            let Some(wallet) = self.existing(now())? else { return Ok(None) };
-            Ok(Some((wallet.id().clone(), wallet.unfinished_cards(BATCH)?)))
+            let Some(mut wallet) = self.existing(now())? else { return Ok(None) };
+            let shows_at = wallet.show_what_is_due()?;
+            let cards = wallet.unfinished_cards(BATCH)?;
+            Ok(Some((wallet.save()?.id, shows_at, cards)))
         };
-        let Some((account, cards)) = self.transaction(unfinished)? else { return Ok(None) };
+        let Some((account, shows_at, cards)) = self.transaction(unfinished)? else { return Ok(None) };
         let mut failed = None;
         for card in &cards {
             failed = self.finish(&account, card).await.err().or(failed);
         }
         match failed {
             Some(cause) => Err(cause),
-            None => Ok((!cards.is_empty()).then(|| now() + FLUSH_MS)),
+            None if cards.is_empty() => Ok(shows_at),
+            None => Ok(Some(now() + FLUSH_MS)),
         }
     }
 

@@ -53,8 +53,8 @@ fn an_account_closes_when_its_money_is_gone_or_given_up() {
         assert_eq!(wallet.close_account(&SCHEMA, "k", false).unwrap(), Err(refusal));
         assert!(!wallet.is_closed_by("k").unwrap());
         // The login that began to claim it is over.
-        let insert = "INSERT INTO cards (id, identity, label, token, payment, claim, state, at)
-            VALUES ('1', 'card:1', 'visa', 'gone', 'cs', 7, 'claiming', 1)";
+        let insert = "INSERT INTO cards (id, identity, label, token, payment, claim, state, at, shows_at)
+            VALUES ('1', 'card:1', 'visa', 'gone', 'cs', 7, 'claiming', 1, 1)";
         wallet.sql.run(insert, &[]).unwrap();
         wallet.close_account(&SCHEMA, "k", true).unwrap().unwrap();
         wallet.claimed("1", 7, true).unwrap();

@@ -183,7 +183,7 @@ fn a_claim_younger_than_a_login_waits_lets_nobody_in() {
 fn a_locked_account_lets_nobody_begin_and_has_no_claim_under_way() {
     let b = Scene::with_card(2, 10);
     let other = Card::of_fingerprint("other", "other".into());
-    let home = Homecoming { payment: "own".into(), name: None, email: None, card: Some(other.clone()) };
+    let home = Homecoming { payment: "own".into(), card: Some(other.clone()), shows_at: 0 };
     b.by("first", |wallet| wallet.come_home(&home, &"first".to_owned().into()));
     b.by("first", |wallet| wallet.lock(true));
     b.act(|wallet| wallet.claimed(&other.id(), 2, true));

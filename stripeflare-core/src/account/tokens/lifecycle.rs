@@ -178,6 +178,11 @@ impl Wallet<'_> {
             && !self.cards()?.iter().any(|card| !ending.has_card(&card.id)))
     }
 
+    /// Whether another token than the caller's manages the account, too.
+    pub fn is_managed_elsewhere(&self) -> Result<bool, WalletError> {
+        Ok(self.tokens()?.iter().any(|token| self.manages(token) && !token.this))
+    }
+
     fn manages(&self, token: &TokenInfo) -> bool {
         token.manage && token.expires_at.is_none_or(|at| at > self.now)
     }
@@ -494,8 +499,8 @@ mod tests {
             });
         }
         for (id, token) in [("1", "id-stolen"), ("2", "id-b"), ("3", "id-other")] {
-            let insert = "INSERT INTO cards (id, identity, label, token, payment, claim, state, at)
-                VALUES (?1, ?1, 'visa', ?2, 'p', ?1, 'owned', 1)";
+            let insert = "INSERT INTO cards (id, identity, label, token, payment, claim, state, at, shows_at)
+                VALUES (?1, ?1, 'visa', ?2, 'p', ?1, 'owned', 1, 1)";
             sql.execute(insert, [id, token]).unwrap();
         }
         at(&sql, NOW, |wallet| {
@@ -532,8 +537,8 @@ mod tests {
             wallet.mint(&NewToken { manage: true, ..token("made") }).unwrap().unwrap();
         });
         assert_eq!(first_does(revoke), Err(LastToken), "what it made would end with it");
-        let insert = "INSERT INTO cards (id, identity, label, token, payment, claim, state, at)
-            VALUES ('c', 'c', 'visa', 'first', 'p', 1, 'owned', 1)";
+        let insert = "INSERT INTO cards (id, identity, label, token, payment, claim, state, at, shows_at)
+            VALUES ('c', 'c', 'visa', 'first', 'p', 1, 'owned', 1, 1)";
         sql.execute(insert, []).unwrap();
         assert_eq!(first_does(revoke), Err(LastToken), "and so would its card");
         sql.execute("UPDATE tokens SET hash = NULL WHERE id = 'id-made'", []).unwrap();

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::account::{
-    CardOwner, Homecoming, HomecomingOutcome, LoginRequest, MovedPayment, NewToken, NoLogin, NotBegun, PendingLogin,
-    Taken, Wallet,
+    CardOwner, CardRow, Homecoming, HomecomingOutcome, LastToken, LoginRequest, MovedPayment, NewToken, NoLogin,
+    NotBegun, PendingLogin, Taken, Wallet,
 };
 use crate::clock::Millis;
 use crate::error::WalletError;
@@ -207,13 +207,34 @@ impl Handler for Disown {
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Lock {
     pub locked: bool,
+    /// The caller keeps its token: it need not be one of several that manage the account.
+    pub kept: bool,
 }
 
 impl Handler for Lock {
-    type Reply = ();
+    type Reply = Result<(), LastToken>;
     const RIGHT: Right = Right::Manage;
 
     fn run(&self, wallet: &mut Wallet<'_>, _object: &dyn Object) -> Result<Self::Reply, WalletError> {
-        wallet.lock(self.locked)
+        if self.locked && !self.kept && !wallet.is_managed_elsewhere()? {
+            return Ok(Err(LastToken));
+        }
+        wallet.lock(self.locked).map(Ok)
+    }
+}
+
+/// The operator frees a card that somebody squats.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct FreeCard {
+    pub id: String,
+}
+
+impl Handler for FreeCard {
+    /// The card, if the account has it.
+    type Reply = Option<CardRow>;
+    const RIGHT: Right = Right::Ours;
+
+    fn run(&self, wallet: &mut Wallet<'_>, _object: &dyn Object) -> Result<Self::Reply, WalletError> {
+        wallet.free_card(&self.id)
     }
 }

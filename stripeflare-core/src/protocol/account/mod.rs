@@ -22,8 +22,8 @@ use crate::tables::Role;
 mod logins;
 
 pub use logins::{
-    BeginLogin, CameHome, ComeHome, DecideLogin, Disown, FindCardOwner, HeadFor, Lock, MovePayment, PendingLogins,
-    ReadLogin, TakeLogin,
+    BeginLogin, CameHome, ComeHome, DecideLogin, Disown, FindCardOwner, FreeCard, HeadFor, Lock, MovePayment,
+    PendingLogins, ReadLogin, TakeLogin,
 };
 
 commands! {
@@ -52,6 +52,7 @@ commands! {
     Cards,
     ReleaseCard,
     CardReleased,
+    FreeCard,
     FindCardOwner,
     HeadFor,
     BeginLogin,
@@ -552,7 +553,7 @@ impl Handler for Cards {
     const RIGHT: Right = Right::Manage;
 
     fn run(&self, wallet: &mut Wallet<'_>, _object: &dyn Object) -> Result<Self::Reply, WalletError> {
-        wallet.cards()
+        wallet.shown_cards()
     }
 }
 

@@ -65,6 +65,7 @@ CREATE TABLE payments (
         payer_name TEXT,
         payer_email TEXT,
         home INTEGER NOT NULL DEFAULT 0,
+        shows_at INTEGER,
         to_account TEXT,
         moved INTEGER NOT NULL DEFAULT 0,
         reversed_before INTEGER
@@ -120,6 +121,7 @@ CREATE TABLE cards (
         payment TEXT NOT NULL,
         claim INTEGER NOT NULL,
         state TEXT NOT NULL,
-        at INTEGER NOT NULL
+        at INTEGER NOT NULL,
+        shows_at INTEGER NOT NULL
     ) WITHOUT ROWID;
 CREATE TABLE disowned (payment TEXT PRIMARY KEY) WITHOUT ROWID;

@@ -56,7 +56,7 @@ pub(crate) struct Inner {
     visitor: OnceCell<Token>,
     /// Takes the cookie's place.
     fresh: OnceCell<Token>,
-    /// The browser is to forget its cookie.
+    /// The browser is to forget its cookies.
     dropped: Cell<bool>,
     /// Name and further attributes.
     cookie_kind: (&'static str, &'static str),
@@ -284,8 +284,8 @@ impl Inner {
         let _ = self.fresh.set(token);
     }
 
-    /// The browser is to forget its cookie.
-    pub(crate) fn drop_cookie(&self) {
+    /// The browser is to forget its cookies: the next person there has not left to pay either.
+    pub(crate) fn drop_cookies(&self) {
         self.dropped.set(true);
     }
 
@@ -303,13 +303,22 @@ impl Inner {
         self.personal.get()
     }
 
-    /// The `Set-Cookie` of this response, for a visitor who is to have one, or whose token was replaced or is to go.
-    pub(crate) fn cookie(&self) -> Option<String> {
+    /// Each `Set-Cookie` of this response: for a visitor who is to have a token, or whose token was replaced; or whatever came is
+    /// to go.
+    pub(crate) fn set_cookies(&self) -> Vec<String> {
+        if !self.dropped.get() {
+            return self.set_token().into_iter().collect();
+        }
+        let (name, secure) = self.cookie_kind;
+        let token = self.is_by_cookie().then(|| name.to_owned());
+        let paying = self.paying.as_ref().map(|_| paying_cookie_name(name));
+        let drop = |name| format!("{name}=; HttpOnly{secure}; SameSite=Lax; Path=/; Max-Age=0");
+        token.into_iter().chain(paying).map(drop).collect()
+    }
+
+    fn set_token(&self) -> Option<String> {
         const DAYS: u32 = 400;
         let (name, secure) = self.cookie_kind;
-        if self.dropped.get() {
-            return self.is_by_cookie().then(|| format!("{name}=; HttpOnly{secure}; SameSite=Lax; Path=/; Max-Age=0"));
-        }
         let newcomer = matches!(self.token(), Ok(None));
         // Whoever came without a cookie because the browser kept it back still has it, and is to keep it.
         let due = newcomer && self.manner.brings_cookies && (self.cookie.get() || self.manner.navigation);

@@ -273,6 +273,7 @@ struct Press {
     expires_at: String,
     forget: bool,
     forfeit: bool,
+    kept: bool,
     until: Millis,
     seal: String,
 }
@@ -291,6 +292,7 @@ impl Default for Press {
             expires_at: empty(),
             forget: false,
             forfeit: false,
+            kept: false,
             until: 0,
             seal: empty(),
         }
@@ -320,11 +322,8 @@ pub(super) async fn press(request: Request) -> Result<Response, Response> {
             super::logins::decide(&context, press.id, press.r#do == "approve-login").await?;
             Ok(back())
         }
-        "unlock" => context.lock(false).await.map(|()| back()),
-        "lock" => {
-            context.lock(true).await?;
-            Ok(locked(&context))
-        }
+        "unlock" => context.lock(false, false).await.map(|()| back()),
+        "lock" => locked(&context, press.kept).await,
         "end" => {
             context.end_token(press.id.into()).await?;
             Ok(back())
@@ -348,17 +347,23 @@ pub(super) async fn press(request: Request) -> Result<Response, Response> {
     }
 }
 
-/// Without a card, a lost cookie is a lost account: its owner gets to see the token.
-fn locked(context: &Inner) -> Response {
-    let token = context.cookie_token().map_or_else(String::new, |token| {
-        format!(
-            "<p>Whoever loses all access tokens of a locked account gets at it no more. This browser's is shown here: keep \
-             it.</p><p><code>{}</code></p>",
-            Escaped(token.expose())
-        )
-    });
-    let text = format!("<p>No card opens this account.</p>{token}<p><a href=\"/account\">Your account</a></p>");
-    page(StatusCode::OK, "Locked", &text)
+/// Without a card, a lost cookie is a lost account: its owner gets to see the token first, if no other manages it.
+async fn locked(context: &Inner, kept: bool) -> Result<Response, Response> {
+    match (context.lock(true, kept).await, context.cookie_token()) {
+        (Err(refused), Some(token)) if refused.status() == StatusCode::CONFLICT => Ok(page(
+            StatusCode::CONFLICT,
+            "Keep this access token first",
+            &format!(
+                "<p>No other access token manages this account. Once it is locked, whoever loses this one gets at it no more: \
+                 keep it, in a place where nobody else finds it.</p><p><code>{}</code></p>\
+                 <form method=\"post\" action=\"/account\">{}<input type=\"hidden\" name=\"kept\" value=\"true\">\
+                 <button name=\"do\" value=\"lock\">I keep it: lock</button></form><p><a href=\"/account\">Your account</a></p>",
+                Escaped(token.expose()),
+                sealed(context)
+            ),
+        )),
+        (locked, _) => locked.map(|()| back()),
+    }
 }
 
 /// To the account again, so that a reload presses nothing.

@@ -117,7 +117,7 @@ pub(crate) const BUILT_IN: &[BuiltIn] = &[
         "ends one; with a bearer token only"),
     #[cfg(feature = "tokens")]
     route(POST, "/lock", Who::Manages, |request, _| Box::pin(answered(super::logins::lock(request))),
-        "no card opens the account any more; with a bearer token only"),
+        "no card opens the account any more; with a bearer token only, and, where no other manages the account, `?kept=true`"),
     #[cfg(feature = "tokens")]
     route(POST, "/unlock", Who::Manages, |request, _| Box::pin(answered(super::logins::lock(request))),
         "cards may open it again; with a bearer token only"),
@@ -137,6 +137,9 @@ pub(crate) const BUILT_IN: &[BuiltIn] = &[
     #[cfg(feature = "panel")]
     route(POST, "/db/admin-readonly/assign", Who::Operator, |request, _| Box::pin(super::panel::assign(request)),
         "credits money that nobody was credited for"),
+    #[cfg(all(feature = "login", feature = "panel"))]
+    route(POST, "/db/admin-readonly/free-card", Who::Operator, |request, _| Box::pin(super::panel::free_card(request)),
+        "frees a card from the account that has it: `card` is its fingerprint, or the address of a Link account"),
 ];
 
 /// All of them.

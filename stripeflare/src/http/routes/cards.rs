@@ -79,11 +79,15 @@ pub(crate) async fn give_up(context: &Context, id: String) -> Result<(), Respons
     let missing = || Response::from(Answer::new(StatusCode::NOT_FOUND, "no_card", "This account has no such card."));
     let Some(token) = context.spending_token()? else { return Err(missing()) };
     let card = context.ask(token, ReleaseCard { id }).await?.flatten().ok_or_else(missing)?;
-    // The account remembers that it is to be released: what fails from here on, its alarm makes up for.
-    if let Err(error) = forget(context, token.account(), card).await {
+    forget_soon(context, token.account(), card).await;
+    Ok(())
+}
+
+/// The account remembers that a card is to be released: what fails from here on, its alarm makes up for.
+pub(super) async fn forget_soon(context: &Context, account: &AccountId, card: CardRow) {
+    if let Err(error) = forget(context, account, card).await {
         worker::console_error!("a card is released later: {error}");
     }
-    Ok(())
 }
 
 /// Tells the directory, and the account that the directory knows.

@@ -4,7 +4,7 @@ use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use serde::Serialize;
-use stripeflare_core::account::{LoginState, NoLogin, PendingLogin, letters};
+use stripeflare_core::account::{LastToken, LoginState, NoLogin, PendingLogin, letters};
 use stripeflare_core::protocol::account::{DecideLogin, Lock, PendingLogins};
 
 use crate::http::call::context::{Context, Inner};
@@ -52,8 +52,14 @@ pub(crate) async fn decide(context: &Inner, payment: String, approve: bool) -> R
 }
 
 impl Inner {
-    pub(crate) async fn lock(&self, locked: bool) -> Result<(), Response> {
-        self.change(Lock { locked }).await
+    /// Without a card, a lost token is a lost account: a caller whose token is the only one that manages it has to say that it
+    /// is `kept`.
+    pub(crate) async fn lock(&self, locked: bool, kept: bool) -> Result<(), Response> {
+        self.change(Lock { locked, kept }).await?.map_err(|LastToken| {
+            let message = "No card opens a locked account, and no other access token manages this one. Make another and keep it, \
+                           or keep this one and say so: ?kept=true.";
+            Answer::new(StatusCode::CONFLICT, "last_token", message).into()
+        })
     }
 
     /// # Errors
@@ -83,6 +89,11 @@ pub(super) async fn lock(request: Request) -> Result<Response, Response> {
     let (parts, _) = request.into_parts();
     let context = Context::from(&parts)?;
     context.refuse_cookie()?;
-    context.lock(parts.uri.path().ends_with("/lock")).await?;
+    context.lock(parts.uri.path().ends_with("/lock"), says(&parts.uri, "kept=true")).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// Whether the query has this pair.
+pub(super) fn says(uri: &http::Uri, pair: &str) -> bool {
+    uri.query().is_some_and(|query| query.split('&').any(|it| it == pair))
 }

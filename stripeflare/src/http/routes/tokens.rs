@@ -155,14 +155,14 @@ impl Inner {
                 Err(error) => return Err(error.into()),
             }
         }
-        self.drop_cookie();
+        self.drop_cookies();
         Ok(())
     }
 
     pub(crate) async fn close_account(&self, forfeit: bool) -> Result<(), Response> {
         let closed = self.change(Close { key: random_text::<16>(), forfeit }).await?;
         closed.map_err(|refusal| refusals::not_closed(&refusal, &self.deployment.config.currency))?;
-        self.drop_cookie();
+        self.drop_cookies();
         Ok(())
     }
 }
@@ -301,19 +301,14 @@ fn renewed(token: Option<Token>) -> Response {
 
 pub(super) async fn log_out(request: Request) -> Result<Response, Response> {
     let (parts, _) = request.into_parts();
-    Context::from(&parts)?.log_out(says(&parts.uri, "forget=true")).await?;
+    Context::from(&parts)?.log_out(logins::says(&parts.uri, "forget=true")).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 pub(super) async fn close(request: Request) -> Result<Response, Response> {
     let (parts, _) = request.into_parts();
-    Context::from(&parts)?.close_account(says(&parts.uri, "forfeit=true")).await?;
+    Context::from(&parts)?.close_account(logins::says(&parts.uri, "forfeit=true")).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
-}
-
-/// Whether the query has this pair.
-fn says(uri: &http::Uri, pair: &str) -> bool {
-    uri.query().is_some_and(|query| query.split('&').any(|it| it == pair))
 }
 
 #[cfg(test)]

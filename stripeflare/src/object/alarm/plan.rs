@@ -20,7 +20,7 @@ pub(in crate::object) enum Work {
     Expire,
     /// Forgets what is old.
     CleanUp,
-    /// Finishes claims and releases of cards.
+    /// Finishes claims and releases of cards, and lets the row show who paid.
     Cards,
     /// Folds old captures.
     Fold,

@@ -39,7 +39,8 @@ use crate::object::ObjectError;
 const SESSION_MS: Millis = 60 * 60 * 1_000;
 /// A charge is not dated further ahead than clocks differ.
 const AHEAD_MS: Millis = 5 * 60 * 1_000;
-/// How long the page waits before it asks: so long the browser that was lured away has to come back itself.
+/// How long after the charge the page waits before it asks, and the account before it shows who paid: so long the payer's browser
+/// has to come back, if it is not the one that came.
 const PATIENCE_MS: Millis = 20 * 1_000;
 /// A page that waits for a webhook or for Stripe comes again after so many seconds.
 const SOON_S: i64 = 5;
@@ -159,8 +160,8 @@ async fn come_home(context: &Context, token: &Token, session: String, paid: Paid
     let Some(charged_at) = charged_at.filter(|at| (now() - SESSION_MS..=now() + AHEAD_MS).contains(at)) else {
         return Ok(Said::Old.page());
     };
-    let payer = paid.session.payer();
-    let home = Homecoming { payment: session.clone(), name: payer.name, email: payer.email, card: paid.card };
+    let asks_at = charged_at + PATIENCE_MS;
+    let home = Homecoming { payment: session.clone(), card: paid.card, shows_at: asks_at };
     let outcome = match deployment.stubs.as_caller(token).send_with_endings(ComeHome { home: home.clone() }).await {
         Ok(outcome) => outcome,
         Err(ObjectError::Denied(_) | ObjectError::Unregistered) => return Ok(Said::Thanks.page()),
@@ -181,7 +182,7 @@ async fn come_home(context: &Context, token: &Token, session: String, paid: Paid
         Err(error) => return Err(error.into()),
     };
     let Some(owner) = found else { return Ok(back(deployment)) };
-    let wait = charged_at + PATIENCE_MS - now();
+    let wait = asks_at - now();
     if wait > 0 {
         return Ok(moment(wait.div_euclid(1_000) + 1));
     }
