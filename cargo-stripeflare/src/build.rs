@@ -188,6 +188,14 @@ fn compiled(project: &Project, options: &Options) -> Result<Vec<u8>> {
     fs::read(&wasm).with_context(|| format!("cannot read {}", wasm.display()))
 }
 
+/// The newest that any build left, if one did.
+pub(crate) fn last_compiled(project: &Project) -> Option<Vec<u8>> {
+    let compiled = ["release", "debug"]
+        .map(|profile| project.target_dir.join(TARGET).join(profile).join(format!("{}.wasm", project.library)));
+    let changed = |path: &PathBuf| fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
+    fs::read(compiled.iter().max_by_key(|path| changed(path))?).ok()
+}
+
 /// Held alone while a build replaces the files, and shared by those who read them.
 pub(crate) fn lock_file(build_dir: &Path) -> Result<File> {
     let path = build_dir.join(".lock");

@@ -158,6 +158,9 @@ struct DeployArgs {
     /// Do everything that needs no account at Cloudflare
     #[arg(long)]
     dry_run: bool,
+    /// A stand-in for Stripe, for tests
+    #[arg(long, value_name = "URL", hide = true)]
+    stripe_api_base: Option<String>,
 }
 
 #[derive(Args)]
@@ -253,9 +256,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<()> {
             stripe_port: args.stripe_port,
             fresh: args.fresh,
         }),
-        Command::Deploy(args) => {
-            deploy::run(&deploy::Options { dir: args.dir, live: args.live, dry_run: args.dry_run })
-        }
+        Command::Deploy(args) => deploy::run(&deploy::Options {
+            dir: args.dir,
+            live: args.live,
+            dry_run: args.dry_run,
+            stripe_api: args.stripe_api_base,
+        }),
         Command::Doctor(args) => {
             doctor::run(&doctor::Options { dir: args.dir, live: args.live, stripe_api: args.stripe_api_base })
         }

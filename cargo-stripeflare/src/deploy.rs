@@ -16,6 +16,7 @@ use crate::process;
 use crate::progress::note;
 use crate::project::Project;
 use crate::provision::{self, NpmTools, Panic};
+use crate::schema::Found;
 use crate::seller;
 use crate::stripe::{random, signature_header};
 
@@ -32,6 +33,8 @@ pub struct Options {
     pub live: bool,
     /// Everything that needs no account at Cloudflare.
     pub dry_run: bool,
+    /// Another Stripe, on this machine.
+    pub stripe_api: Option<String>,
 }
 
 /// Deploys, unless something is wrong that can be seen before.
@@ -52,12 +55,15 @@ pub fn run(options: &Options) -> Result<()> {
         return wrangler(&tools, &project.dir, &["deploy", "--dry-run"]);
     }
     let vars = vars.context("the secrets were looked at before")?;
-    wrangler(&tools, &project.dir, &["secret", "bulk", secrets::file(options.live)])?;
-    wrangler(&tools, &project.dir, &["deploy"])?;
+    // In one request, so that no worker is ever without its secrets.
+    wrangler(&tools, &project.dir, &["deploy", "--secrets-file", secrets::file(options.live)])?;
+    if Found::in_last_build(&project)?.is_some_and(|found| !found.is_recorded()) {
+        note("the columns are released now: record them with `cargo stripeflare schema lock`");
+    }
 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let wanted = seller::Wanted { vars: &vars, domain: config.domain(), currency: &config.currency() };
-    let mut findings = runtime.block_on(seller::examine(&wanted, options.live, None))?;
+    let mut findings = runtime.block_on(seller::examine(&wanted, options.live, options.stripe_api.as_deref()))?;
     let Some(domain) = config.domain() else {
         report(&findings)?;
         note("deployed; on workers.dev, look at /me yourself: wrangler has printed the address");

@@ -15,7 +15,7 @@ use crate::project::Project;
 use crate::provision::{NpmTools, Panic};
 
 /// The crate leaves notes in a compiled worker that only its tools of the same version can read.
-const WASM_BINDGEN: &str = "0.2.130";
+pub(crate) const WASM_BINDGEN: &str = "0.2.130";
 
 /// What goes around the JavaScript that wasm-bindgen writes.
 const ENTRY: &str = include_str!("entry.js");

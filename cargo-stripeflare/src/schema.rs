@@ -13,6 +13,7 @@ use stripeflare_schema::lock::{FILE, Lock, Version};
 use stripeflare_schema::{SECTION, Schema, read_dump};
 
 use crate::build;
+use crate::project::Project;
 
 /// A worker's columns and what is recorded of them.
 #[derive(Debug)]
@@ -29,12 +30,28 @@ impl Found {
     /// # Errors
     /// When it does not compile, has no `#[stripeflare::main]`, or the lock file cannot be read.
     pub fn in_worker(options: &build::Options) -> Result<Self> {
-        let wasm = build::compile(options)?;
-        let dump = section(&wasm, SECTION).context("no WebAssembly")?;
+        Self::in_wasm(&build::compile(options)?, &options.dir)
+    }
+
+    /// Looks into what was compiled last; `None` if nothing was.
+    ///
+    /// # Errors
+    /// As [`Found::in_worker`].
+    pub(crate) fn in_last_build(project: &Project) -> Result<Option<Self>> {
+        build::last_compiled(project).map(|wasm| Self::in_wasm(&wasm, &project.dir)).transpose()
+    }
+
+    fn in_wasm(wasm: &[u8], dir: &Path) -> Result<Self> {
+        let dump = section(wasm, SECTION).context("no WebAssembly")?;
         let dump = dump.context("this worker has no `#[stripeflare::main]` that would say what its columns are")?;
         let (user, schema) = read_dump(dump)?;
-        let path = options.dir.join(FILE);
+        let path = dir.join(FILE);
         Ok(Self { user, schema, lock: read_lock(&path)?, path })
+    }
+
+    /// Whether every version is recorded.
+    pub(crate) fn is_recorded(&self) -> bool {
+        self.lock.last() >= self.schema.version()
     }
 
     /// Records the versions that are new, and says which.

@@ -10,8 +10,11 @@ use anyhow::{Result, bail};
 use crate::config::Config;
 use crate::dev_vars::DevVars;
 use crate::finding::Finding;
+use crate::pack;
 use crate::process;
 use crate::project::Project;
+use crate::provision;
+use crate::schema::Found;
 use crate::seller;
 
 /// Where to look.
@@ -56,14 +59,19 @@ pub fn examine(options: &Options) -> Result<Vec<Finding>> {
         let wanted = seller::Wanted { vars: &vars, domain: config.domain(), currency: &config.currency() };
         findings = runtime.block_on(seller::examine(&wanted, options.live, options.stripe_api.as_deref()))?;
     }
+    // Nothing that a deployment would have to wait for.
+    findings.extend(of_schema(&options.dir));
     Ok(findings)
 }
 
 /// What is wrong in the worker's folder and on this machine, and what else is asked of those files.
 pub(crate) fn of_folder(dir: &Path, live: bool) -> Result<(Vec<Finding>, Config, Option<DevVars>)> {
     let mut findings = of_machine();
-    if let Err(error) = Project::find(dir) {
-        findings.push(Finding::new(format!("{error:#}"), "run this in a worker's folder, or name it with --dir"));
+    match Project::find(dir) {
+        Ok(project) => findings.extend(of_lock(&project)),
+        Err(error) => {
+            findings.push(Finding::new(format!("{error:#}"), "run this in a worker's folder, or name it with --dir"));
+        }
     }
     let config = match Config::of(dir) {
         Ok(config) => {
@@ -92,13 +100,36 @@ pub(crate) fn of_folder(dir: &Path, live: bool) -> Result<(Vec<Finding>, Config,
     Ok((findings, config, vars))
 }
 
+/// Of a worker that has been built before: else the build makes the lock.
+fn of_lock(project: &Project) -> Option<Finding> {
+    let error = project.workspace_root.join("Cargo.lock").is_file().then(|| pack::check_version(project).err())??;
+    Some(Finding::new(format!("{error:#}"), format!("cargo update wasm-bindgen --precise {}", pack::WASM_BINDGEN)))
+}
+
+/// Columns of the last build, against those that are recorded as released.
+fn of_schema(dir: &Path) -> Option<Finding> {
+    let project = Project::find(dir).ok()?;
+    match Found::in_last_build(&project) {
+        Ok(Some(found)) if found.is_recorded() => None,
+        Ok(None) => None,
+        Ok(Some(_)) => Some(Finding::new(
+            "the columns have versions that are not recorded: nothing keeps you from changing them once they are released",
+            format!("cargo stripeflare schema lock --dir {}, when you release them", dir.display()),
+        )),
+        Err(error) => Some(Finding::new(
+            format!("{error:#}"),
+            "git checkout stripeflare.schema.json, or cargo stripeflare schema lock",
+        )),
+    }
+}
+
 fn of_machine() -> Vec<Finding> {
-    let programs = [
-        ("node", "install Node.js 20.3 or newer: https://nodejs.org"),
-        ("rustup", "install rustup: https://rustup.rs"),
-        ("git", "install git: https://git-scm.com"),
-    ];
+    let node = provision::check_node().err();
+    let node =
+        node.map(|error| Finding::new(format!("{error:#}"), "install Node.js 20.3 or newer: https://nodejs.org"));
+    let programs = [("rustup", "install rustup: https://rustup.rs"), ("git", "install git: https://git-scm.com")];
     let missing =
         programs.iter().filter(|(name, _)| process::capture(process::command(name).arg("--version")).is_err());
-    missing.map(|(name, mend)| Finding::new(format!("`{name}` does not run"), *mend)).collect()
+    let missing = missing.map(|(name, mend)| Finding::new(format!("`{name}` does not run"), *mend));
+    node.into_iter().chain(missing).collect()
 }

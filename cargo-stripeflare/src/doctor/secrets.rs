@@ -52,7 +52,7 @@ pub(crate) fn examine(vars: &DevVars, live: bool) -> Vec<Finding> {
         unless(
             vars.get(name).is_none(),
             format!("{name} is for this machine only"),
-            "remove it: `dev` has its own file",
+            &format!("sed -i.old '/^{name}=/d' {file}"),
         );
     }
     findings

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 pub use npm::NpmTools;
+pub(crate) use npm::check_node;
 pub(crate) use toolchain::NIGHTLY;
 
 use crate::process;
@@ -30,6 +31,8 @@ pub enum Panic {
 /// # Errors
 /// Says what is missing, why it could not be installed and what to do.
 pub fn for_build(project: &Project, panic: Panic) -> Result<NpmTools> {
+    // Before what takes minutes.
+    check_node()?;
     let _lock = Lock::take()?;
     toolchain::provision(&project.dir, panic)?;
     npm::provision(Some(&project.workspace_root))

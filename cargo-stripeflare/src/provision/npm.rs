@@ -73,7 +73,7 @@ pub(super) fn provision(workspace: Option<&Path>) -> Result<NpmTools> {
     NpmTools::in_modules(&root.join("node_modules"))
 }
 
-fn check_node() -> Result<()> {
+pub(crate) fn check_node() -> Result<()> {
     let advice = "wrangler and wasm-opt run on Node.js 20.3 or newer: https://nodejs.org";
     let version = process::first_line(process::command("node").arg("--version")).context(advice)?;
     at_least(&version, NODE, "Node.js").context(advice)

@@ -1,7 +1,8 @@
 //! Stripe's API, as far as setting up an account needs it.
 
 use std::fmt;
-use std::time::Duration;
+use std::sync::OnceLock;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Error, Result, anyhow, bail};
 use reqwest::{Client, Method, Request, StatusCode};
@@ -62,6 +63,8 @@ pub(super) struct Stripe {
     http: Client,
     base: String,
     keys: Keys,
+    /// By how many seconds this machine's clock is ahead of Stripe's, by the first answer.
+    ahead_s: OnceLock<i64>,
 }
 
 #[derive(Deserialize)]
@@ -88,11 +91,16 @@ impl Stripe {
             http = http.no_proxy();
         }
         let base = base.unwrap_or(STRIPE).trim_end_matches('/').to_owned();
-        Ok(Self { http: http.build()?, base, keys })
+        Ok(Self { http: http.build()?, base, keys, ahead_s: OnceLock::new() })
     }
 
     pub(super) fn keys(&self) -> &Keys {
         &self.keys
+    }
+
+    /// By how many seconds this machine's clock is ahead of Stripe's; `None`: nothing was asked yet.
+    pub(super) fn ahead_s(&self) -> Option<i64> {
+        self.ahead_s.get().copied()
     }
 
     pub(super) async fn create(&self, kind: &str, fields: &[(&str, &str)]) -> Result<Value> {
@@ -151,6 +159,11 @@ impl Stripe {
         let answer = answer.with_context(|| format!("Stripe cannot be reached at {}", self.base));
         let answer = answer.map_err(Trouble::passing)?;
         let status = answer.status();
+        if let Some(theirs) =
+            answer.headers().get("date").and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok())
+        {
+            self.ahead_s.get_or_init(|| seconds_between(theirs, SystemTime::now()));
+        }
         let advice = answer.headers().get("stripe-should-retry").map(|advice| advice == "true");
         let body = answer.bytes().await.context("Stripe's answer broke off").map_err(Trouble::passing)?;
         if status.is_success() {
@@ -196,6 +209,11 @@ impl Trouble {
     fn lasting(error: Error) -> Self {
         Self { error, passes: false }
     }
+}
+
+fn seconds_between(earlier: SystemTime, later: SystemTime) -> i64 {
+    let seconds = |span: Duration| i64::try_from(span.as_secs()).unwrap_or(i64::MAX);
+    later.duration_since(earlier).map_or_else(|error| -seconds(error.duration()), seconds)
 }
 
 /// `rak_…` in what Stripe says about a restricted key.

@@ -8,6 +8,9 @@ use crate::dev_vars::DevVars;
 use crate::finding::Finding;
 use crate::stripe::{API_VERSION, WEBHOOK_EVENTS};
 
+/// A worker takes webhooks that were signed up to five minutes ago; a clock is not to use up much of that.
+const MOST_AHEAD_S: i64 = 60;
+
 /// What a deployment counts on.
 #[derive(Debug)]
 pub struct Wanted<'a> {
@@ -34,6 +37,7 @@ pub async fn examine(wanted: &Wanted<'_>, live: bool, stripe_api: Option<&str>) 
         findings.push(Finding::new(what, "take the keys and the link of one Stripe account, and of one mode"));
         return Ok(findings);
     };
+    of_clock(&stripe, &mut findings);
     let redirect = link["after_completion"]["redirect"]["url"].as_str().unwrap_or_default();
     let domain = wanted.domain.or_else(|| host(redirect));
     of_link(&link, wanted, domain, &mut findings);
@@ -46,6 +50,13 @@ pub async fn examine(wanted: &Wanted<'_>, live: bool, stripe_api: Option<&str>) 
     }
     of_deliveries(&stripe, &mut findings).await?;
     Ok(findings)
+}
+
+fn of_clock(stripe: &Stripe, findings: &mut Vec<Finding>) {
+    let Some(ahead_s) = stripe.ahead_s().filter(|ahead_s| ahead_s.abs() > MOST_AHEAD_S) else { return };
+    let how = if ahead_s > 0 { "ahead of" } else { "behind" };
+    let what = format!("this machine's clock is {} s {how} Stripe's", ahead_s.abs());
+    findings.push(Finding::new(what, "sudo timedatectl set-ntp true; on macOS in System Settings, under Date & Time"));
 }
 
 /// `a.example` in `https://a.example/…`
@@ -85,7 +96,7 @@ fn of_link(link: &Value, wanted: &Wanted<'_>, domain: Option<&str>, findings: &m
 async fn of_endpoint(stripe: &Stripe, domain: &str, findings: &mut Vec<Finding>) -> Result<()> {
     let url = format!("https://{domain}/stripe-webhook");
     let Some(endpoint) = stripe.find("webhook_endpoints", &[], |endpoint| endpoint["url"] == *url).await? else {
-        let mend = "cargo stripeflare new with the same name and --domain makes it";
+        let mend = format!("cargo stripeflare new with the same name and --domain {domain}");
         findings
             .push(Finding::new(format!("no webhook endpoint sends to {url}: no payment is credited at once"), mend));
         return Ok(());
@@ -96,7 +107,10 @@ async fn of_endpoint(stripe: &Stripe, domain: &str, findings: &mut Vec<Finding>)
         findings.push(Finding::new(format!("the webhook endpoint {id} is disabled"), mend));
     }
     if endpoint["api_version"] != API_VERSION {
-        let mend = "an endpoint's version cannot be changed: delete it, and run cargo stripeflare new again";
+        let mend = format!(
+            "stripe webhook_endpoints delete {id}, then cargo stripeflare new with the same name and --domain {domain}: a \
+             version cannot be changed"
+        );
         findings.push(Finding::new(format!("the webhook endpoint {id} is not pinned to {API_VERSION}"), mend));
     }
     let sent: Vec<&str> =
@@ -117,7 +131,9 @@ async fn of_deliveries(stripe: &Stripe, findings: &mut Vec<Finding>) -> Result<(
     if let Some(event) = stripe.find("events", &filter, |_| true).await? {
         let (id, kind) = (event["id"].as_str().unwrap_or_default(), event["type"].as_str().unwrap_or_default());
         let what = format!("not every webhook has arrived; the newest that has not is {id}, {kind}");
-        let mend = "look at the endpoint's deliveries in the Dashboard: what the worker answered says why";
+        let mend = format!(
+            "stripe events resend {id}, once what the worker answered is mended: the Dashboard shows it beside the endpoint"
+        );
         findings.push(Finding::new(what, mend));
     }
     Ok(())
@@ -177,6 +193,16 @@ mod tests {
         assert_eq!(findings.len(), expected.len(), "{findings:?}");
         for (finding, expected) in findings.iter().zip(expected) {
             assert!(finding.contains(expected), "{finding}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_clock_that_is_wrong_is_found() {
+        let (stand_in, vars, _dir) = set_up_seller("a.example").await;
+        for (theirs, expected) in [(600, "behind"), (-1200, "ahead of")] {
+            stand_in.clock().advance_s(theirs);
+            let findings = examined(&stand_in, &vars, None, "usd").await;
+            assert!(findings.len() == 1 && findings[0].contains(expected), "{findings:?}");
         }
     }
 

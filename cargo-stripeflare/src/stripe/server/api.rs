@@ -63,6 +63,10 @@ pub(crate) async fn handle(
     let mut response = (status, serde_json::to_string_pretty(&body).expect("JSON can be written")).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    // By its own clock, for those who compare it with theirs.
+    if let Ok(date) = HeaderValue::from_str(&inner.options.clock.http_date()) {
+        headers.insert(header::DATE, date);
+    }
     headers.insert("stripe-version", HeaderValue::from_static(API_VERSION));
     if let Ok(id) = HeaderValue::from_str(&request.id) {
         headers.insert("request-id", id);
