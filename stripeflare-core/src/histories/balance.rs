@@ -679,7 +679,7 @@ fn tell(
 ) -> Result<Said, WalletError> {
     if way == Way::IsLate {
         if let Some(snapshot) = late.take() {
-            mirror(aggregate, &SCHEMA, &snapshot)?;
+            mirror(aggregate, &SCHEMA, &snapshot, wallet.now)?;
         }
         return Ok(Said::Done);
     }
@@ -687,7 +687,7 @@ fn tell(
     while let Some(snapshot) = wallet.unsent()? {
         late.get_or_insert_with(|| snapshot.clone());
         if way != Way::IsLost {
-            mirror(aggregate, &SCHEMA, &snapshot)?;
+            mirror(aggregate, &SCHEMA, &snapshot, wallet.now)?;
         }
         if way != Way::Arrives {
             break;

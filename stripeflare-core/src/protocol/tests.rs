@@ -208,6 +208,7 @@ fn an_account_near_its_limit_refuses_calls_and_takes_payments_refunds_captures_a
     let reserve = |now: Millis| Reserve {
         hold: HoldId::generate(now),
         amount: Cents::new(1),
+        least: Cents::new(1),
         seconds: 60,
         row: false,
         key: None,

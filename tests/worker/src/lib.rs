@@ -326,7 +326,7 @@ async fn by_letter(_: Account<User>, text: String) -> String {
     text.trim().to_uppercase()
 }
 
-fn of_length(_: &Path<String>, text: &String) -> Cents {
+fn of_length(_: &Path<String>, text: &str) -> Cents {
     Cents::from_units(text.len() as i64)
 }
 

@@ -7,11 +7,11 @@ const LETTER: Cents = cents!(0.01);
 mod prices {
     use stripeflare::prelude::*;
 
-    pub(crate) fn of_text(_: &Path<String>, text: &String) -> Cents {
+    pub(crate) fn of_text(_: &Path<String>, text: &str) -> Cents {
         super::LETTER * text.len()
     }
 
-    pub(crate) async fn of_account(account: &Account<()>, _: &String) -> Result<Cents> {
+    pub(crate) async fn of_account(account: &Account<()>, _: &str) -> Result<Cents> {
         if account.is_registered() { Ok(super::LETTER) } else { Err(Error::new(StatusCode::FORBIDDEN, "members only")) }
     }
 }
