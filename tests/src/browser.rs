@@ -133,6 +133,17 @@ impl Browser {
         Ok(())
     }
 
+    /// Loads a page again and again until a text can be read on it.
+    ///
+    /// # Errors
+    /// As [`Browser::sees`].
+    pub async fn comes_to_see(&self, address: &str, text: &str) -> Result<()> {
+        let shown =
+            async || self.goto(address).await.is_ok() && self.text().await.is_ok_and(|shown| shown.contains(text));
+        until(shown).await;
+        self.sees(text).await
+    }
+
     /// Waits until the page's address begins so.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! The scanner for secrets: what must be nowhere is looked for everywhere.
 
 use std::collections::BTreeSet;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -80,18 +81,22 @@ fn bytes_of(text: &str) -> Vec<u8> {
     bytes
 }
 
-/// All files below a folder, but the configuration, which has the variables in it.
+/// All files below a folder, but the configuration, which has the variables in it. A journal that is deleted meanwhile is none.
 ///
 /// # Errors
-/// When it cannot be read.
-pub fn files(dir: &Path) -> Result<Vec<PathBuf>> {
+/// When one cannot be read.
+pub fn files(dir: &Path) -> Result<Vec<(PathBuf, Vec<u8>)>> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(dir)? {
         let path = entry?.path();
         if path.is_dir() {
             found.extend(files(&path)?);
         } else if path.file_name().is_none_or(|name| name != "config.capnp") {
-            found.push(path);
+            match std::fs::read(&path) {
+                Ok(content) => found.push((path, content)),
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => return Err(error.into()),
+            }
         }
     }
     Ok(found)
@@ -107,8 +112,8 @@ fn contains(content: &[u8], part: &[u8]) -> bool {
 /// When one cannot be read.
 pub fn objects_with(world: &World, part: &[u8]) -> Result<usize> {
     let mut objects = BTreeSet::new();
-    for file in files(&world.workerd.objects_dir())? {
-        if contains(&std::fs::read(&file)?, part) {
+    for (file, content) in files(&world.workerd.objects_dir())? {
+        if contains(&content, part) {
             objects.insert(file.with_extension(""));
         }
     }

@@ -925,8 +925,11 @@ impl Real {
             (of, (row.integer().unwrap(), row.integer().unwrap()))
         };
         let told: Usages = rows.map(read).collect();
+        // What is older is not of accounts any more, and not taken in where nobody could be told of it for so long.
+        let kept = |day: &i64| *day >= model.latest / DAY_MS - 90;
         let all = model.usage.iter().map(|((day, route), is)| ((*day, (*route).to_owned()), *is));
-        assert_eq!(told, all.collect());
+        let recent = |usages: Usages| usages.into_iter().filter(|((day, _), _)| kept(day)).collect::<Usages>();
+        assert_eq!(recent(told), recent(all.collect()));
     }
 
     fn number(&self, select: &str) -> i64 {

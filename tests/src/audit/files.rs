@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use rusqlite::ffi::SQLITE_READONLY_ROLLBACK;
 use rusqlite::{Connection, OpenFlags, Row};
 
 /// The objects' files below a folder; the runtime keeps alarms in `metadata.sqlite`.
@@ -30,9 +31,13 @@ pub(super) enum Role {
 }
 
 pub(super) fn open(file: &Path) -> Result<(Connection, Role)> {
-    let sql = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    sql.busy_timeout(Duration::from_secs(5))?;
-    let tables: Vec<String> = rows(&sql, "SELECT name FROM sqlite_master WHERE type = 'table'", |row| row.get(0))?;
+    let (sql, tables) = match look(file, OpenFlags::SQLITE_OPEN_READ_ONLY) {
+        // A worker was killed while it wrote, and nobody has rolled that back yet: whoever opens the file next does.
+        Err(rusqlite::Error::SqliteFailure(error, _)) if error.extended_code == SQLITE_READONLY_ROLLBACK => {
+            look(file, OpenFlags::SQLITE_OPEN_READ_WRITE)
+        }
+        looked => looked,
+    }?;
     let has = |name: &str| tables.iter().any(|table| table == name);
     let role = match (has("entries"), has("places"), has("all_payments")) {
         (true, false, false) => Role::Account,
@@ -44,6 +49,14 @@ pub(super) fn open(file: &Path) -> Result<(Connection, Role)> {
     let integrity: String = sql.query_row("PRAGMA integrity_check", [], |row| row.get(0))?;
     anyhow::ensure!(integrity == "ok", "{integrity}");
     Ok((sql, role))
+}
+
+/// The file, and its tables.
+fn look(file: &Path, flags: OpenFlags) -> rusqlite::Result<(Connection, Vec<String>)> {
+    let sql = Connection::open_with_flags(file, flags)?;
+    sql.busy_timeout(Duration::from_secs(5))?;
+    let tables = rows(&sql, "SELECT name FROM sqlite_master WHERE type = 'table'", |row| row.get(0))?;
+    Ok((sql, tables))
 }
 
 pub(super) fn rows<T>(

@@ -480,3 +480,21 @@ fn an_aggregate_that_begins_to_exist_meanwhile_is_read() {
     across(&accounts, &places, &aggregate, &mut audit);
     assert!(audit.is_clean() && audit.aggregates == 1, "{audit}");
 }
+
+#[test]
+fn what_was_being_written_when_the_worker_was_killed_is_rolled_back() {
+    let (disk, killed) = (good(), good());
+    let writing = disk.sql("ada");
+    // More than fits the cache, so that some of it is in the file already.
+    writing
+        .execute_batch(
+            "PRAGMA cache_size = 1; BEGIN; UPDATE entries SET amount = 7; CREATE TABLE more AS WITH RECURSIVE
+             n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000) SELECT i, hex(randomblob(500)) FROM n;",
+        )
+        .unwrap();
+    for file in ["ada.sqlite", "ada.sqlite-journal"] {
+        std::fs::copy(disk.0.path().join(file), killed.0.path().join(file)).unwrap();
+    }
+    let audit = killed.audit();
+    assert!(audit.is_clean(), "{audit}");
+}
