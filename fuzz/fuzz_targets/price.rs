@@ -30,10 +30,10 @@ mod handler {
         let limit = if key == "cents" { Limit::Exact } else { Limit::UpTo };
         let mut errors = Errors::new();
         let amounts = vec![RawAmount { key: Ident::new(key, span), limit, value: value.clone() }];
-        let raw = RawPrice { span, amounts, hold_seconds: None, is_broken: false };
+        let raw = RawPrice { span, amounts, least: None, label: None, hold_seconds: None, is_broken: false };
         let units = price::check(&raw, &mut errors).map(|price| match price.amount {
             Amount::Units(units) => units,
-            Amount::Const(_) => panic!("a literal is no constant"),
+            Amount::Const(_) | Amount::Function(_) => panic!("a literal is neither a constant nor a function"),
         });
         let count = errors.count();
         drop(errors.into_tokens());
