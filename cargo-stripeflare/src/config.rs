@@ -5,11 +5,9 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow};
-use jsonc_parser::{ParseOptions, parse_to_serde_value};
+use jsonc_parser::parse_to_serde_value;
 use serde::Deserialize;
-
-/// In wrangler's own order.
-const FILES: [&str; 3] = ["wrangler.json", "wrangler.jsonc", "wrangler.toml"];
+use stripeflare_schema::wrangler::{FILES, json_options};
 
 /// What of it counts here.
 #[derive(Debug, Default, Deserialize)]
@@ -90,20 +88,7 @@ impl Config {
         let read: Result<Self> = if file.ends_with(".toml") {
             toml::from_str(&text).map_err(|error| anyhow!(error.to_string().trim_end().to_owned()))
         } else {
-            // With comments and one comma too many, also in a .json.
-            let options = ParseOptions {
-                allow_comments: true,
-                allow_trailing_commas: true,
-                allow_loose_object_property_names: false,
-                allow_missing_commas: false,
-                allow_single_quoted_strings: false,
-                allow_hexadecimal_numbers: false,
-                allow_unary_plus_numbers: false,
-                allow_bare_decimal_point_numbers: false,
-                allow_non_finite_numbers: false,
-                allow_extended_string_escapes: false,
-            };
-            parse_to_serde_value(&text, &options).map_err(Into::into)
+            parse_to_serde_value(&text, &json_options()).map_err(Into::into)
         };
         let config = read.with_context(|| format!("{} is wrong", path.display()))?;
         Ok(Some(Self { file: file.to_owned(), ..config }))

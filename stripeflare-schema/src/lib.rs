@@ -1,11 +1,13 @@
-//! What the macros, the runtime and the tool of [stripeflare](https://docs.rs/stripeflare) agree on about columns: their
-//! model, the SQL of every version, and the lock file. No part of the interface: use `stripeflare`.
+//! What the macros, the runtime and the tool of [stripeflare](https://docs.rs/stripeflare) agree on: of columns their
+//! model, the SQL of every version, and the lock file; of wrangler's configuration how it is read. No part of the interface: use `stripeflare`.
 
 mod dump;
 #[cfg(feature = "lock")]
 pub mod lock;
 mod model;
 mod sql;
+#[cfg(feature = "wrangler")]
+pub mod wrangler;
 
 pub use dump::DumpError;
 pub use dump::SECTION;

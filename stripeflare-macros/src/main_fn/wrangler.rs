@@ -3,14 +3,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use jsonc_parser::{JsonValue, ParseOptions, parse_to_value};
+use jsonc_parser::{JsonValue, parse_to_value};
+use stripeflare_schema::wrangler::{FILES, json_options};
 use toml::{Table, Value};
 
 const CLASS: &str = "DORM";
 const BINDING: &str = "DORM_NAMESPACE";
-
-/// In wrangler's own order.
-const FILES: [&str; 3] = ["wrangler.json", "wrangler.jsonc", "wrangler.toml"];
 
 /// What to add, in each of the formats.
 struct Lines {
@@ -62,20 +60,7 @@ impl Configuration {
                 .parse()
                 .map_err(|error: toml::de::Error| format!("TOML: {}", error.to_string().trim_end()));
         }
-        // With comments and one comma too many, also in a `.json`.
-        let options = ParseOptions {
-            allow_comments: true,
-            allow_trailing_commas: true,
-            allow_loose_object_property_names: false,
-            allow_missing_commas: false,
-            allow_single_quoted_strings: false,
-            allow_hexadecimal_numbers: false,
-            allow_unary_plus_numbers: false,
-            allow_bare_decimal_point_numbers: false,
-            allow_non_finite_numbers: false,
-            allow_extended_string_escapes: false,
-        };
-        match parse_to_value(&self.text, &options).map_err(|error| format!("JSON: {error}"))?.and_then(read) {
+        match parse_to_value(&self.text, &json_options()).map_err(|error| format!("JSON: {error}"))?.and_then(read) {
             Some(Value::Table(table)) => Ok(table),
             _ => Err("JSON object".to_owned()),
         }
