@@ -139,12 +139,11 @@ impl Wallet<'_> {
     }
 
     /// Frees a key whose call came to nothing.
-    pub(crate) fn free(&self, key: &str, hold: &HoldId) -> Result<(), SqlError> {
-        self.sql.run(
-            "DELETE FROM idempotency WHERE key = ? AND hold = ? AND NOT EXISTS
-             (SELECT 1 FROM entries WHERE entries.key = idempotency.hold)",
-            &[key.into(), hold.as_str().into()],
-        )?;
+    pub(crate) fn free(&self, key: &str, hold: &HoldId) -> Result<(), WalletError> {
+        if self.amount_of(hold.as_str())?.is_none() {
+            let delete = "DELETE FROM idempotency WHERE key = ? AND hold = ?";
+            self.sql.run(delete, &[key.into(), hold.as_str().into()])?;
+        }
         Ok(())
     }
 

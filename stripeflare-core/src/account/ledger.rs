@@ -1,3 +1,4 @@
+use crate::account::pending::Entry;
 use crate::account::usage;
 use crate::account::wallet::Wallet;
 use crate::clock::Millis;
@@ -9,7 +10,7 @@ impl Wallet<'_> {
     /// An entry whose key is new.
     pub(crate) fn write(
         &mut self,
-        kind: &str,
+        kind: &'static str,
         key: &str,
         amount: Cents,
         detail: Option<&str>,
@@ -18,33 +19,55 @@ impl Wallet<'_> {
         if new { Ok(()) } else { Err(SqlError(format!("an entry's key was used twice: {key}")).into()) }
     }
 
-    /// The one place where a balance changes. `false`: the key has its entry already, and nothing was done.
+    /// The one place where a balance changes; the entry is written with the row. `false`: the key has its entry already, and
+    /// nothing was done.
     pub(super) fn enter(
         &mut self,
-        kind: &str,
+        kind: &'static str,
         key: &str,
         amount: Cents,
         detail: Option<&str>,
     ) -> Result<bool, WalletError> {
-        let balance = self.account.balance.checked_add(amount).ok_or(WalletError::Overflow)?;
-        let written = self.sql.run(
-            "INSERT INTO entries (key, at, kind, amount, balance, detail) VALUES (?, ?, ?, ?, ?, ?)
-             ON CONFLICT (key) DO NOTHING RETURNING 1",
-            &[key.into(), self.now.into(), kind.into(), amount.units().into(), balance.units().into(), detail.into()],
-        )?;
-        if written.is_empty() {
+        if self.made(key)?.is_some() {
             return Ok(false);
         }
-        if matches!(kind, "capture" | "charge") {
-            usage::count(&mut self.account.usage, self.now, detail.unwrap_or_default(), -amount)?;
-        }
-        self.account.balance = balance;
+        self.account.balance = self.account.balance.checked_add(amount).ok_or(WalletError::Overflow)?;
+        let entry = Entry { key: key.to_owned(), at: self.now, kind, amount, detail: detail.map(str::to_owned) };
+        self.pending.entries.push(entry);
         self.changed = true;
         Ok(true)
     }
 
+    /// Writes what was entered, all together. What has its entry on the disk already is taken back.
+    pub(super) fn write_entries(&mut self) -> Result<(), WalletError> {
+        let entries = std::mem::take(&mut self.pending.entries);
+        let before = entries.iter().try_fold(self.account.balance, |balance, entry| balance.checked_sub(entry.amount));
+        let mut balance = before.ok_or(WalletError::Overflow)?;
+        for Entry { key, at, kind, amount, detail } in entries {
+            let after = balance.checked_add(amount).ok_or(WalletError::Overflow)?;
+            let detail = detail.as_deref();
+            let written = self.sql.run(
+                "INSERT INTO entries (key, at, kind, amount, balance, detail) VALUES (?, ?, ?, ?, ?, ?)
+                 ON CONFLICT (key) DO NOTHING RETURNING 1",
+                &[key.into(), at.into(), kind.into(), amount.units().into(), after.units().into(), detail.into()],
+            )?;
+            if written.is_empty() {
+                continue;
+            }
+            if matches!(kind, "capture" | "charge") {
+                usage::count(&mut self.account.usage, at, detail.unwrap_or_default(), -amount)?;
+            }
+            balance = after;
+        }
+        self.account.balance = balance;
+        Ok(())
+    }
+
     /// An entry's amount and time.
     pub(crate) fn made(&self, key: &str) -> Result<Option<(Cents, Millis)>, WalletError> {
+        if let Some(entry) = self.pending.entries.iter().find(|entry| entry.key == key) {
+            return Ok(Some((entry.amount, entry.at)));
+        }
         let Some(row) = self.sql.run("SELECT amount, at FROM entries WHERE key = ?", &[key.into()])?.pop() else {
             return Ok(None);
         };
@@ -54,10 +77,7 @@ impl Wallet<'_> {
     }
 
     pub(crate) fn amount_of(&self, key: &str) -> Result<Option<Cents>, WalletError> {
-        match self.sql.run("SELECT amount FROM entries WHERE key = ?", &[key.into()])?.pop() {
-            Some(row) => Ok(Some(Cents::checked_from_units(Reader::new(row).integer()?).ok_or(WalletError::Overflow)?)),
-            None => Ok(None),
-        }
+        Ok(self.made(key)?.map(|(amount, _)| amount))
     }
 }
 

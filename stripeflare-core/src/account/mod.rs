@@ -13,6 +13,7 @@ mod ledger;
 mod logins;
 mod moved;
 mod payment;
+mod pending;
 mod refusal;
 mod reversal;
 mod revoking;

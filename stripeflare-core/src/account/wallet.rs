@@ -1,5 +1,6 @@
 use std::collections::BTreeSet;
 
+use crate::account::pending::Pending;
 use crate::account::row::AccountRow;
 use crate::account::tokens::Caller;
 use crate::clock::Millis;
@@ -17,6 +18,7 @@ pub struct Wallet<'a> {
     /// Whose token was [authenticated](Wallet::authenticate); `None` for commands of ours.
     pub(crate) caller: Option<Caller>,
     pub(crate) changed: bool,
+    pub(crate) pending: Pending,
     /// Payments that are different since it was loaded.
     pub(crate) changed_payments: BTreeSet<String>,
 }
@@ -27,7 +29,8 @@ impl<'a> Wallet<'a> {
         let select = format!("{}{} FROM users", AccountRow::SELECT, schema.select_list());
         let Some(row) = sql.run(&select, &[])?.pop() else { return Ok(None) };
         let account = AccountRow::read(row, schema)?;
-        Ok(Some(Self { sql, now, account, caller: None, changed: false, changed_payments: BTreeSet::new() }))
+        let (pending, changed_payments) = (Pending::default(), BTreeSet::new());
+        Ok(Some(Self { sql, now, account, caller: None, changed: false, pending, changed_payments }))
     }
 
     /// The account, registered now if nobody paid before.
@@ -114,6 +117,7 @@ impl<'a> Wallet<'a> {
     pub(crate) fn write_row(&mut self) -> Result<(), WalletError> {
         if self.changed {
             self.expire()?;
+            self.write_entries()?;
             let now = self.now;
             self.account.holds.retain(|hold| hold.expires_at > now);
             self.account.revision += 1;
