@@ -141,6 +141,7 @@ async fn a_person_rotates_logs_out_and_deletes() -> Result<()> {
     assert_eq!((refused.status, refused.body.contains("Money is left: 500 cents.")), (409, true), "{refused:?}");
     let deleted = press(&world, &owner, "do=delete&forfeit=true").await;
     assert!(deleted.status == 200 && deleted.header("set-cookie").ends_with("Max-Age=0"), "{deleted:?}");
+    assert!(deleted.body.contains("<h1>Account deleted</h1>"), "{deleted:?}");
     assert_eq!(world.get(&owner, "/me").await.status, 401);
     Ok(())
 }

@@ -250,13 +250,8 @@ impl Wallet<'_> {
         if !locked {
             return Ok(());
         }
-        for login in self.pending_logins()? {
-            self.end_login(&login.payment)?;
-        }
-        for card in self.all_cards()? {
-            self.release_card(&card.id)?;
-        }
-        Ok(())
+        let ending = self.ending_with_cards()?;
+        self.end(&ending)
     }
 }
 

@@ -48,6 +48,13 @@ impl Wallet<'_> {
         self.ending(tokens.iter().map(|id| Thing::Token(id.as_str().to_owned())).collect())
     }
 
+    /// All that ends when no card opens the account any more.
+    pub(crate) fn ending_with_cards(&self) -> Result<Ending, WalletError> {
+        let cards = self.all_cards()?.into_iter().map(|card| Thing::Card(card.id));
+        let logins = self.pending_logins()?.into_iter().map(|login| Thing::Login(login.payment));
+        self.ending(cards.chain(logins).collect())
+    }
+
     /// Ends it.
     pub(crate) fn end(&mut self, ending: &Ending) -> Result<(), WalletError> {
         for thing in &ending.things {

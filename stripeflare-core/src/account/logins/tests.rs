@@ -192,6 +192,22 @@ fn a_locked_account_lets_nobody_begin_and_has_no_claim_under_way() {
 }
 
 #[test]
+fn a_token_that_the_lock_ends_is_no_second_one() {
+    let b = Scene::new(2, 10);
+    b.claim(&visa(), "first", "own");
+    b.wait(WAIT);
+    b.log_in("p", "phone", "first");
+    b.mint("phone", "job");
+    let survives = |by: &str| b.by(by, |wallet| wallet.is_managed_elsewhere_once_locked());
+    assert!(!survives("first"), "who logged in by a card is logged out, and what came from that ends");
+    assert!(survives("phone"), "the token that claimed the card stays");
+    b.mint("first", "safe");
+    assert!(survives("first"));
+    b.by("first", |wallet| wallet.lock(true));
+    assert_eq!(b.tokens(), ["first", "safe"]);
+}
+
+#[test]
 fn a_full_account_lets_a_login_in_later() {
     let b = Scene::with_card(2, 10);
     b.begin("p").unwrap();

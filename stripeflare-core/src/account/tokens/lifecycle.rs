@@ -178,9 +178,10 @@ impl Wallet<'_> {
             && !self.cards()?.iter().any(|card| !ending.has_card(&card.id)))
     }
 
-    /// Whether another token than the caller's manages the account, too.
-    pub fn is_managed_elsewhere(&self) -> Result<bool, WalletError> {
-        Ok(self.tokens()?.iter().any(|token| self.manages(token) && !token.this))
+    /// Whether another token than the caller's manages the account, and goes on to when no card opens it any more.
+    pub fn is_managed_elsewhere_once_locked(&self) -> Result<bool, WalletError> {
+        let ending = self.ending_with_cards()?;
+        Ok(self.tokens()?.iter().any(|token| self.manages(token) && !token.this && !ending.has_token(&token.id)))
     }
 
     fn manages(&self, token: &TokenInfo) -> bool {

@@ -216,7 +216,7 @@ impl Handler for Lock {
     const RIGHT: Right = Right::Manage;
 
     fn run(&self, wallet: &mut Wallet<'_>, _object: &dyn Object) -> Result<Self::Reply, WalletError> {
-        if self.locked && !self.kept && !wallet.is_managed_elsewhere()? {
+        if self.locked && !self.kept && !wallet.is_managed_elsewhere_once_locked()? {
             return Ok(Err(LastToken));
         }
         wallet.lock(self.locked).map(Ok)

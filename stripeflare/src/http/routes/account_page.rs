@@ -339,7 +339,7 @@ pub(super) async fn press(request: Request) -> Result<Response, Response> {
             context.close_account(press.forfeit).await?;
             Ok(page(
                 StatusCode::OK,
-                "AccountRow deleted",
+                "Account deleted",
                 "<p>The account is no more, and this browser has forgotten it.</p>",
             ))
         }
