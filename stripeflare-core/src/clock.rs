@@ -9,6 +9,12 @@ pub type Millis = i64;
 /// One day, UTC, which has no leap seconds.
 pub const DAY_MS: Millis = 24 * 60 * 60 * 1_000;
 
+/// How long what has failed so often before waits until it is tried again: it doubles, from four seconds up to five minutes.
+#[must_use]
+pub fn pause(failures: i64) -> Millis {
+    (4_000 << failures.clamp(0, 16)).min(300_000)
+}
+
 static CLOCK: OnceLock<fn() -> Millis> = OnceLock::new();
 
 /// Says what time is told by. The first one stays.

@@ -158,7 +158,9 @@ const ACCOUNT: &[&str] = &[
         claim INTEGER NOT NULL,
         state TEXT NOT NULL,
         at INTEGER NOT NULL,
-        shows_at INTEGER NOT NULL
+        shows_at INTEGER NOT NULL,
+        failures INTEGER NOT NULL DEFAULT 0,
+        next_at INTEGER NOT NULL DEFAULT 0
     ) WITHOUT ROWID",
     "CREATE TABLE disowned (payment TEXT PRIMARY KEY) WITHOUT ROWID",
 ];

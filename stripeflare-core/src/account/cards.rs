@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use crate::account::tokens::TokenId;
 use crate::account::wallet::Wallet;
-use crate::clock::Millis;
+use crate::clock::{Millis, pause};
 use crate::error::WalletError;
 use crate::money::Cents;
 use crate::schema::{remember, remembered};
@@ -217,9 +217,32 @@ impl Wallet<'_> {
         self.select("ORDER BY at, id", &[])
     }
 
-    /// Some of the claims and releases that are to be finished.
+    /// Some of the claims and releases that are to be finished by now. What waits longest comes first, so that what always fails
+    /// keeps nothing else waiting.
     pub fn unfinished_cards(&self, most: usize) -> Result<Vec<CardRow>, WalletError> {
-        self.select("WHERE state <> 'owned' ORDER BY at, id LIMIT ?", &[(most as i64).into()])
+        let condition = "WHERE state <> 'owned' AND next_at <= ? ORDER BY next_at, at, id LIMIT ?";
+        self.select(condition, &[self.now.into(), (most as i64).into()])
+    }
+
+    /// When more of them are to be finished; `None`: none are left.
+    pub fn next_unfinished_card(&self) -> Result<Option<Millis>, WalletError> {
+        let row = self.sql.run("SELECT MIN(next_at) FROM cards WHERE state <> 'owned'", &[])?.concat();
+        Ok(Reader::new(row).optional_integer()?)
+    }
+
+    /// The directory could not be asked about a claim or release.
+    pub fn card_failed(&self, row: &CardRow) -> Result<(), WalletError> {
+        let found = [row.id.as_str().into(), row.claim.into()];
+        let Some(failures) = self.sql.run("SELECT failures FROM cards WHERE id = ? AND claim = ?", &found)?.pop()
+        else {
+            return Ok(());
+        };
+        let failures = Reader::new(failures).integer()?;
+        self.sql.run(
+            "UPDATE cards SET failures = ?, next_at = ? WHERE id = ?",
+            &[(failures + 1).into(), (self.now + pause(failures)).into(), row.id.as_str().into()],
+        )?;
+        Ok(())
     }
 
     /// A card that this account owns.
@@ -263,7 +286,8 @@ impl Wallet<'_> {
     }
 
     pub(crate) fn set_card_state(&self, id: &str, state: State) -> Result<(), SqlError> {
-        self.sql.run("UPDATE cards SET state = ? WHERE id = ?", &[state.into(), id.into()]).map(drop)
+        let update = "UPDATE cards SET state = ?, failures = 0, next_at = 0 WHERE id = ?";
+        self.sql.run(update, &[state.into(), id.into()]).map(drop)
     }
 
     fn forget_card(&mut self, id: &str, claim: i64) -> Result<(), WalletError> {
@@ -560,6 +584,40 @@ mod tests {
             let again = come_home(&sql, &home(Some(visa())));
             assert_eq!(again, if index == 2 { HomecomingOutcome::Done } else { claiming(2) }, "{index}");
         }
+    }
+
+    #[test]
+    fn claims_that_always_fail_keep_no_later_one_waiting() {
+        let sql = account();
+        let claim = |number: usize| {
+            let card = Card::of_fingerprint(&number.to_string(), number.to_string());
+            later(&sql, NOW + number as Millis, |wallet| wallet.come_home(&home(Some(card)), &browser()))
+        };
+        for number in 0..30 {
+            claim(number);
+        }
+        let fail = |now| {
+            let tried = later(&sql, now, |wallet| wallet.unfinished_cards(20));
+            later(&sql, now, |wallet| tried.iter().try_for_each(|row| wallet.card_failed(row)));
+            tried.into_iter().map(|row| row.card.label.parse::<usize>().unwrap()).collect::<Vec<_>>()
+        };
+        let first = NOW + 1_000;
+        assert_eq!(fail(first), (0..20).collect::<Vec<_>>());
+        assert_eq!(later(&sql, first, |wallet| wallet.next_unfinished_card()), Some(0), "the others, at once");
+        assert_eq!(fail(first), (20..30).collect::<Vec<_>>());
+        assert!(fail(first + 3_999).is_empty());
+        claim(30);
+        let again = [30].into_iter().chain(0..19).collect::<Vec<_>>();
+        assert_eq!(fail(first + 4_000), again, "a new one is not behind those that fail");
+        assert_eq!(fail(first + 4_000), (19..30).collect::<Vec<_>>());
+        assert_eq!(
+            later(&sql, first + 4_000, |wallet| wallet.next_unfinished_card()),
+            Some(first + 8_000),
+            "the new one"
+        );
+        // What becomes of a claim is no failure of its release.
+        at(&sql, |wallet| wallet.release_card(&Card::of_fingerprint("7", String::new()).id()));
+        assert_eq!(fail(first + 4_000), [7]);
     }
 
     #[test]

@@ -1,14 +1,11 @@
 //! What an object has yet to tell others: stored in the transaction that makes it so, told by the alarm until it was
 //! acknowledged, at least once. Whatever is told may be told again, and late.
 
-use crate::clock::Millis;
+use crate::clock::{Millis, pause};
 use crate::error::WalletError;
 use crate::protocol::codec::PROTOCOL;
 use crate::protocol::{Address, AnyCommand, Command, Envelope, Object};
 use crate::sql::{Reader, Row, SqlError, Value};
-
-/// Before what failed is told again, in milliseconds; it doubles up to the second.
-const PAUSE_MS: [Millis; 2] = [4_000, 300_000];
 
 /// One message that waits.
 pub struct Outgoing {
@@ -75,8 +72,6 @@ impl Outgoing {
 
     /// It could not be told. What this release can read it keeps in its own words, so that the next one can read them.
     pub fn failed(&self, object: &dyn Object, now: Millis) -> Result<(), WalletError> {
-        let [first, most] = PAUSE_MS;
-        let pause = (first << self.failures.clamp(0, 16)).min(most);
         let message =
             self.envelope().map_or_else(|| self.message.clone(), |envelope| PROTOCOL.newest_message(&envelope));
         object.sql().run(
@@ -85,7 +80,7 @@ impl Outgoing {
             &[
                 Value::Blob(message),
                 now.into(),
-                (now + pause).into(),
+                (now + pause(self.failures)).into(),
                 self.id.as_str().into(),
                 Value::Blob(self.message.clone()),
             ],

@@ -7,7 +7,7 @@ use stripeflare_core::identity::AccountId;
 use stripeflare_core::protocol::directory::{ClaimCard, ForgetCard};
 use stripeflare_core::protocol::{Object, Shard};
 
-use crate::object::alarm::plan::{FLUSH_MS, Next};
+use crate::object::alarm::plan::Next;
 use crate::object::class::Inner;
 
 /// Cards seen to in one go; the rest follow.
@@ -22,15 +22,17 @@ impl Inner {
             Ok(Some((wallet.save()?.id, shows_at, cards)))
         };
         let Some((account, shows_at, cards)) = self.transaction(unfinished)? else { return Ok(None) };
-        let mut failed = None;
         for card in &cards {
-            failed = self.finish(&account, card).await.err().or(failed);
+            if let Err(cause) = self.finish(&account, card).await {
+                worker::console_error!("a card is seen to again later: {cause}");
+                self.note(|wallet| wallet.card_failed(card))?;
+            }
         }
-        match failed {
-            Some(cause) => Err(cause),
-            None if cards.is_empty() => Ok(shows_at),
-            None => Ok(Some(now() + FLUSH_MS)),
-        }
+        let next = || match self.existing(now())? {
+            Some(wallet) => wallet.next_unfinished_card(),
+            None => Ok(None),
+        };
+        Ok(self.transaction(next)?.into_iter().chain(shows_at).min())
     }
 
     async fn finish(&self, account: &AccountId, card: &CardRow) -> Result<(), String> {

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use stripeflare_core::clock::{Millis, now};
+use stripeflare_core::clock::{Millis, now, pause};
 use stripeflare_core::schema::remembered;
 use stripeflare_core::sql::{Sql, SqlError};
 
@@ -10,8 +10,6 @@ use crate::object::storage::Storage;
 
 /// How long changes wait for each other.
 pub(in crate::object) const FLUSH_MS: Millis = 2_000;
-/// The longest pause after errors.
-const MAX_PAUSE_MS: Millis = 300_000;
 
 /// What waits for the alarm, in the order it is done.
 #[derive(Clone, Copy)]
@@ -129,7 +127,7 @@ impl Plan {
         let before = known.failures;
         *known = match next {
             Some(next) => Known { next, failures: 0 },
-            None => Known { next: Some(now + pause(before + 1)), failures: before + 1 },
+            None => Known { next: Some(now + pause(before)), failures: before + 1 },
         };
         (known.failures != before).then_some(known.failures)
     }
@@ -138,10 +136,6 @@ impl Plan {
     pub(in crate::object) fn next(&self) -> Next {
         self.0.iter().filter_map(|known| known.next).min()
     }
-}
-
-fn pause(failures: i64) -> Millis {
-    (FLUSH_MS << failures.clamp(0, 16)).min(MAX_PAUSE_MS)
 }
 
 #[cfg(test)]
