@@ -407,7 +407,7 @@ async fn topup_marks_the_browser_that_leaves_to_pay() -> Result<()> {
     let token = format!("__Host-access_token={}", petra.token());
     let left = topup("same-origin", "navigate", token.clone()).await;
     let cookie = left.header("set-cookie");
-    for part in ["__Host-paying=", "; HttpOnly; Secure; SameSite=Lax; Path=/; Max-Age=86400"] {
+    for part in ["__Host-paying=", "; HttpOnly; Secure; SameSite=Lax; Path=/; Max-Age=100800"] {
         assert!(cookie.contains(part), "{cookie}");
     }
     let reference = |reply: &Reply| reply.header("location").split_once("client_reference_id=").unwrap().1.to_owned();
@@ -418,6 +418,14 @@ async fn topup_marks_the_browser_that_leaves_to_pay() -> Result<()> {
     let paying = cookie.split(';').next().unwrap();
     let again = topup("cross-site", "navigate", format!("{token}; {paying}")).await;
     assert_eq!((reference(&again), again.header("set-cookie")), (reference(&left), cookie.clone()));
+    // And when it comes back, so that it is there as long as a login that begins then may be taken: an hour and a day.
+    let session = world.stripe.pay(&PayRequest::new(500, reference(&left))).await?;
+    world.stripe.wait_idle(DEADLINE).await?;
+    let path = format!("/stripe/return?session_id={}", session["id"].as_str().unwrap());
+    let back =
+        world.request(Method::GET, &path).header("sec-fetch-mode", "navigate").header("sec-fetch-dest", "document");
+    let back = world.send(back.header("cookie", format!("{token}; {paying}"))).await;
+    assert_eq!(back.cookie("__Host-paying"), cookie);
     // A call that comes without the browser's cookies takes none away.
     let kept_back = topup("cross-site", "no-cors", String::new()).await;
     assert!(!kept_back.header("set-cookie").contains("paying"), "{kept_back:?}");

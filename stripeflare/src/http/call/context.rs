@@ -7,7 +7,7 @@ use axum::response::Response;
 use http::header::ALLOW;
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode};
-use stripeflare_core::account::{AccountRow, Denied};
+use stripeflare_core::account::{AccountRow, Denied, TAKE_MS};
 use stripeflare_core::clock::{Millis, now};
 use stripeflare_core::identity::{AccountId, PayingSecret, Token};
 use stripeflare_core::money::Cents;
@@ -47,6 +47,8 @@ pub(crate) struct Inner {
     caller: Caller,
     /// Of a browser that left to pay.
     paying: Option<PayingSecret>,
+    /// What it is to keep of that from now on.
+    keeps: OnceCell<PayingSecret>,
     foreign: Option<Foreign>,
     /// The account says that the cookie opens it no more.
     disowned: Cell<bool>,
@@ -89,6 +91,7 @@ impl Context {
             request: raw,
             caller,
             paying,
+            keeps: OnceCell::new(),
             foreign: Foreign::of(headers, request.uri()),
             disowned: Cell::new(false),
             manner: Manner::of(request.method(), headers),
@@ -307,7 +310,11 @@ impl Inner {
     /// to go.
     pub(crate) fn set_cookies(&self) -> Vec<String> {
         if !self.dropped.get() {
-            return self.set_token().into_iter().collect();
+            return self
+                .set_token()
+                .into_iter()
+                .chain(self.keeps.get().map(|secret| self.paying_cookie(secret)))
+                .collect();
         }
         let (name, secure) = self.cookie_kind;
         let token = self.is_by_cookie().then(|| name.to_owned());
@@ -331,20 +338,24 @@ impl Inner {
         self.paying.as_ref().map(PayingSecret::mark)
     }
 
-    /// The mark under which this browser leaves to pay, and the `Set-Cookie` that keeps its secret; `None` for a request
-    /// that may have come without the cookies that the browser has.
-    pub(crate) fn leaves_to_pay(&self) -> Option<(String, String)> {
-        if !self.manner.brings_cookies {
-            return None;
-        }
-        let secret = self.paying.clone().unwrap_or_else(PayingSecret::generate);
-        Some((secret.mark(), self.paying_cookie(&secret)))
+    /// The mark under which this browser leaves to pay, by a secret that it keeps; `None` for a request that may have come
+    /// without the cookies that the browser has.
+    pub(crate) fn leaves_to_pay(&self) -> Option<String> {
+        let secret = || self.paying.clone().unwrap_or_else(PayingSecret::generate);
+        self.manner.brings_cookies.then(|| self.keeps.get_or_init(secret).mark())
     }
 
-    /// The `Set-Cookie` that keeps the secret for another while.
+    /// The browser keeps its secret for another while.
+    pub(crate) fn keep_mark(&self) {
+        if let Some(secret) = &self.paying {
+            let _ = self.keeps.set(secret.clone());
+        }
+    }
+
+    /// As long as a login that begins soon may be taken: without its secret the browser would be another one, and contest it.
     fn paying_cookie(&self, secret: &PayingSecret) -> String {
-        const DAY_S: i64 = 86_400;
-        let seconds = DAY_S.max(self.deployment.config.login_wait_s + 3 * 3_600);
+        const AFTER_S: i64 = TAKE_MS / 1_000 + 3 * 3_600;
+        let seconds = self.deployment.config.login_wait_s + AFTER_S;
         let (name, secure) = (paying_cookie_name(self.cookie_kind.0), self.cookie_kind.1);
         format!("{name}={}; HttpOnly{secure}; SameSite=Lax; Path=/; Max-Age={seconds}", secret.expose())
     }

@@ -21,7 +21,7 @@ use axum::Json;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
-use http::header::{CACHE_CONTROL, LOCATION, SET_COOKIE};
+use http::header::{CACHE_CONTROL, LOCATION};
 use serde::Serialize;
 use stripeflare_core::money::Cents;
 use stripeflare_core::schema::{PublicColumns, Schema};
@@ -89,10 +89,7 @@ async fn send_to_stripe(request: Request) -> Result<Response, Response> {
     payment_link::check_for_payers(&context.deployment).await.map_err(Answer::unavailable)?;
     // Asked, so that nobody pays into an account that the cookie opens no more.
     let account = context.row(&Schema::of::<()>()).await?.id;
-    let (mark, cookie) = context.leaves_to_pay().unzip();
-    let link = context.deployment.marked_payment_link(&account, mark.as_deref());
-    let headers = [(LOCATION, header(link)), (CACHE_CONTROL, header("private, no-store"))];
-    let mut response = (StatusCode::SEE_OTHER, headers).into_response();
-    response.headers_mut().extend(cookie.map(|cookie| (SET_COOKIE, header(cookie))));
-    Ok(response)
+    let link = context.deployment.marked_payment_link(&account, context.leaves_to_pay().as_deref());
+    Ok((StatusCode::SEE_OTHER, [(LOCATION, header(link)), (CACHE_CONTROL, header("private, no-store"))])
+        .into_response())
 }

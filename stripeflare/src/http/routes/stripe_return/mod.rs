@@ -107,6 +107,7 @@ async fn arrive(request: Request) -> Result<Response, Response> {
     if !arrival.is_payers || *token.account() != mine || !context.manner.navigation {
         return Ok(Said::Thanks.page());
     }
+    context.keep_mark();
     if arrival.contested {
         return Ok(Said::Contested.page());
     }
