@@ -151,3 +151,22 @@ async fn a_page_that_opened_ours_keeps_no_hold_of_it() -> Result<()> {
     );
     Ok(())
 }
+
+#[tokio::test]
+async fn what_a_script_in_a_page_of_the_shop_reads_of_a_popup() -> Result<()> {
+    let world = World::start().await?;
+    let victim = victim(&world).await?;
+    let open = "
+        const done = arguments[arguments.length - 1], opened = window.open(arguments[0]);
+        const look = () => {
+            try { if (opened.closed) return done('nothing'); } catch { return done('nothing'); }
+            const seal = opened.document && opened.document.querySelector('[name=seal]');
+            seal ? done('the seal') : setTimeout(look, 50);
+        };
+        setTimeout(() => done('nothing in time'), 10000); look();";
+    for (page, read) in [("/free", "nothing"), ("/account", "the seal")] {
+        victim.goto(&at(&world, SHOP, page)).await?;
+        assert_eq!(victim.execute_async(open, vec![json!(at(&world, SHOP, "/account"))]).await?, read, "{page}");
+    }
+    Ok(())
+}

@@ -997,6 +997,83 @@ async fn a_stolen_card_that_pays_uses_spends_and_is_disputed() -> Result<()> {
 }
 
 #[tokio::test]
+async fn whoever_can_pay_with_a_card_is_its_owner_once_the_wait_is_over() -> Result<()> {
+    let world = World::with(StandInOptions::default(), &[("LOGIN_WAIT", "1")]).await?;
+    let (mut owner, mut holder) = (Visitor::arrive(&world).await, Visitor::arrive(&world).await);
+    owner.log_in(&world, 500, Pay::visa()).await?;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let session = holder.paid(&world, 300, Pay::visa()).await?;
+    let asked = holder.come_back(&world, &session).await;
+    holder.press(&world, &asked, "use").await?;
+    assert_ne!(holder.account(), owner.account(), "not before that");
+    let ripe = async {
+        loop {
+            let page = holder.clone().look(&world, &session).await;
+            if tests::visitor::form(&page, "switch").is_ok() {
+                return page;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    let ripe = tokio::time::timeout(DEADLINE, ripe).await?;
+    holder.press(&world, &ripe, "switch").await?;
+    // All that the owner may: spend, make what lasts, and end the owner's own token.
+    let (owners, holders) = (owner.customer(&world).await, holder.customer(&world).await);
+    assert_eq!(holders.account(), owners.account());
+    assert_eq!(world.get(&holders, "/dynamic?cents=400").await.status, 200);
+    mint(&world, &holders, json!({"label": "lasts", "manage": true})).await;
+    let ended = world.send(world.request(Method::DELETE, "/tokens/first").bearer_auth(&holders.token)).await;
+    assert_eq!((ended.status, world.get(&owners, "/me").await.status), (204, 401));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_card_in_a_phone_is_another_one_than_the_card_that_was_typed() -> Result<()> {
+    let world = at_once().await?;
+    let phone = || Pay::Wallet { device_number: Some("4000000000000077".into()) };
+    let [mut typed, mut phones, mut again] = [&world; 3].map(|_| Visitor::default());
+    for visitor in [&mut typed, &mut phones, &mut again] {
+        visitor.visit(&world, "/free").await;
+    }
+    typed.log_in(&world, 500, Pay::visa()).await?;
+    let back = phones.log_in(&world, 300, phone()).await?;
+    assert_eq!((back.status, phones.balance(&world).await), (303, 300.0), "nobody asks: {back:?}");
+    assert_eq!((typed.balance(&world).await, typed.account() == phones.account()), (500.0, false));
+    for visitor in [&typed, &phones] {
+        assert!(cards(&world, visitor).await?.contains("visa •••• 4242"), "both look like that card");
+    }
+    let asked = again.log_in(&world, 50, phone()).await?;
+    assert!(asked.body.contains("Which account do you want to use?"), "the phone's is one card: {asked:?}");
+    typed.log_in(&world, 50, Pay::Wallet { device_number: Some("4000000000000085".into()) }).await?;
+    let both = world.get(&typed.customer(&world).await, "/cards").await.json();
+    assert_eq!(both["cards"].as_array().map(Vec::len), Some(2), "one account may have both: {both}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_script_that_plants_the_attackers_mark_in_the_payers_browser() -> Result<()> {
+    let world = at_once().await?;
+    let (mut victim, mut attacker) = (Visitor::arrive(&world).await, Visitor::arrive(&world).await);
+    victim.log_in(&world, 500, Pay::visa()).await?;
+    let before = opens(&world, &victim).await;
+    let session = attacker.paid(&world, 300, Pay::visa()).await?;
+    // The victim's browser comes back with its own token, and the mark of the attacker's.
+    let returned = attacker.as_if_with(victim.token()).look(&world, &session).await;
+    assert!(returned.body.contains("<h1>Thank you</h1>"), "{returned:?}");
+    // To us that is one browser, so nobody contests; it is a login that waits all the same, and is the owner's to refuse.
+    let asked = attacker.come_back(&world, &session).await;
+    attacker.press(&world, &asked, "use").await?;
+    assert_eq!(opens(&world, &victim).await, before);
+    let customer = victim.customer(&world).await;
+    let waits = world.get(&customer, "/tokens").await.json()["pending_logins"][0]["id"].clone();
+    let refuse = format!("/logins/{}/refuse", waits.as_str().unwrap());
+    assert_eq!(world.post(&customer, &refuse, "").await.status, 204);
+    let ended = attacker.look(&world, &session).await;
+    assert!(ended.body.contains("This login has ended"), "{ended:?}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn what_a_copy_of_the_owners_own_token_can_do() -> Result<()> {
     let world = at_once().await?;
     let mut owner = Visitor::arrive(&world).await;

@@ -217,6 +217,13 @@ async fn a_lock_wants_a_second_token_or_a_word_that_this_one_is_kept() -> Result
     let spends = json!({"label": "agent"});
     assert_eq!(world.post(&customer, "/tokens", spends.to_string()).await.status, 201);
     assert_eq!(lock("/lock").await.0, 409, "one that spends is none");
+    let mut second = Visitor::arrive(&world).await;
+    owner.log_in(&world, 50, Pay::visa()).await?;
+    let asked = second.log_in(&world, 50, Pay::visa()).await?;
+    let ready = second.press(&world, &asked, "use").await?;
+    second.press(&world, &ready, "switch").await?;
+    assert_eq!(second.account(), owner.account());
+    assert_eq!(lock("/lock").await.0, 409, "nor is one that a card gave: the lock ends it");
     let manages = json!({"label": "in the safe", "manage": true});
     assert_eq!(world.post(&customer, "/tokens", manages.to_string()).await.status, 201);
     assert_eq!(lock("/lock").await.0, 204);
