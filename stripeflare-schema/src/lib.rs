@@ -1,11 +1,12 @@
 //! What the macros, the runtime and the tool of [stripeflare](https://docs.rs/stripeflare) agree on: of columns their
-//! model, the SQL of every version, and the lock file; of wrangler's configuration how it is read. No part of the interface: use `stripeflare`.
+//! model, the SQL of every version, and the lock file; of wrangler's configuration how it is read; what a label is. No part of the interface: use `stripeflare`.
 
 mod dump;
 #[cfg(feature = "lock")]
 pub mod lock;
 mod model;
 mod sql;
+mod text;
 #[cfg(feature = "wrangler")]
 pub mod wrangler;
 
@@ -24,6 +25,8 @@ pub use model::Shown;
 pub use model::Step;
 pub use sql::Present;
 pub use sql::quoted;
+pub use text::is_invisible;
+pub use text::is_label;
 
 /// Names that no column of an application may have: the columns of the wallet's table `users`, and what `/me` calls its
 /// own facts. Folded to lowercase.

@@ -56,7 +56,7 @@ pub(super) fn check<'a>(raw: &'a RawPrice, errors: &mut Errors) -> Option<Price<
     }
     let label = raw.label.as_ref();
     if let Some(label) = label
-        && (label.value().chars().any(char::is_control) || !(1..=100).contains(&label.value().len()))
+        && !stripeflare_schema::is_label(&label.value())
     {
         errors.push(label.span(), "a label is 1 to 100 bytes of printable text");
     }

@@ -13,6 +13,7 @@ use stripeflare_core::identity::AccountId;
 use stripeflare_core::money::Cents;
 use stripeflare_core::schema::{ColumnDef, ColumnReader, ColumnWriter, Schema, StripeUser};
 use stripeflare_core::sql::Value;
+use stripeflare_schema::is_label;
 use worker::send::{SendFuture, SendWrapper};
 
 use crate::error::{self, Error};
@@ -95,7 +96,7 @@ impl<U> Account<U> {
     }
 
     /// Charges the account now, beside any price of the route, and answers what is available after it. The label is what the
-    /// account's statement says it was for, such as `"Render"`; take few different ones, since a day's charges are also
+    /// account's statement says it was for, such as `"Render"`, in 1 to 100 bytes of printable text; take few different ones, since a day's charges are also
     /// kept as one sum for each.
     ///
     /// What is charged here stays charged, also when the handler fails afterwards. A caller who repeats the whole call with
@@ -133,13 +134,12 @@ impl<U> Account<U> {
         amount: Cents,
         overdraft: Overdraft,
     ) -> Result<Cents, ChargeError> {
-        let wrong = match label.len() {
-            _ if !amount.is_positive() => Some(format!("account.charge was asked for {amount} cents")),
-            1..=100 => None,
-            _ => Some("the label of account.charge has 1 to 100 bytes".to_owned()),
-        };
-        if let Some(wrong) = wrong {
-            return Err(ChargeError(Answer::internal(wrong).into()));
+        let wrong = |wrong| Err(ChargeError(Answer::internal(wrong).into()));
+        if !amount.is_positive() {
+            return wrong(format!("account.charge was asked for {amount} cents"));
+        }
+        if !is_label(label) {
+            return wrong("the label of account.charge is 1 to 100 bytes of printable text".to_owned());
         }
         let context = &self.0.context;
         let (_, available, entry) = context.charge_now(amount, overdraft, label, key).await.map_err(ChargeError)?;

@@ -14,6 +14,7 @@ use stripeflare_core::protocol::Command;
 use stripeflare_core::protocol::account::{
     Close, LogOut, LogOutEverywhere, Mint, Revoke, Rotate, Tokens as ReadTokens,
 };
+use stripeflare_schema::is_invisible;
 
 use crate::http::call::context::{Context, Inner};
 use crate::http::reply::answer::Answer;
@@ -204,20 +205,6 @@ impl Wanted {
         let (id, label, manage) = (TokenId::generate(), self.label, self.manage);
         Ok(NewToken { id, hash, label, manage, login: false, caps, expires_at })
     }
-}
-
-/// Shows as nothing, or changes how what stands beside it shows: with such a label one token looks like another.
-///
-/// Unicode's controls, formats (bidirectional ones, joiners), blanks that are letters, and variation selectors.
-fn is_invisible(character: char) -> bool {
-    character.is_control()
-        || matches!(character,
-            '\u{ad}' | '\u{34f}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{890}'..='\u{891}'
-            | '\u{8e2}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
-            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}'
-            | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{110bd}' | '\u{110cd}'
-            | '\u{13430}'..='\u{1343f}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
-            | '\u{e0000}'..='\u{e0fff}')
 }
 
 pub(super) async fn list(request: Request) -> Result<Response, Response> {
