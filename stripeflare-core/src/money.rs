@@ -390,6 +390,25 @@ pub mod units {
     }
 }
 
+/// The same of an amount that may be left open.
+pub mod optional_units {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::Cents;
+
+    #[derive(Serialize, Deserialize)]
+    struct Wrapped(#[serde(with = "super::units")] Cents);
+
+    #[allow(clippy::ref_option, reason = "the signature serde asks for")]
+    pub fn serialize<S: Serializer>(amount: &Option<Cents>, serializer: S) -> Result<S::Ok, S::Error> {
+        amount.map(Wrapped).serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Cents>, D::Error> {
+        Ok(Option::<Wrapped>::deserialize(deserializer)?.map(|wrapped| wrapped.0))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -413,7 +413,7 @@ async fn an_account_is_deleted_when_its_money_is_gone_or_given_up() -> Result<()
         sql.query_row("SELECT kind, amount, balance FROM entries WHERE kind = 'close'", [], |row| {
             Ok((row.get(0)?, row.get(1)?, row.get(2)?))
         })?;
-    assert_eq!(entry, ("close".into(), -5_000_000, 0));
+    assert_eq!(entry, ("close".into(), 0, 5_000_000), "it is the operator's to give back");
     let stranger = world.newcomer().await;
     assert_eq!(error(&delete(&world, &stranger, "/me").await), (409, "unregistered".into()));
     let mut petra = Visitor::arrive(&world).await;

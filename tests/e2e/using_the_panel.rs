@@ -34,7 +34,11 @@ async fn sql(world: &World, statement: &str) -> Reply {
 }
 
 fn form(world: &World, pairs: &[(&str, &str)]) -> RequestBuilder {
-    let request = world.request(Method::POST, "/db/admin-readonly/assign");
+    form_to(world, "assign", pairs)
+}
+
+fn form_to(world: &World, what: &str, pairs: &[(&str, &str)]) -> RequestBuilder {
+    let request = world.request(Method::POST, &format!("{PANEL}/{what}"));
     request.header("content-type", "application/x-www-form-urlencoded").body(encoded(pairs))
 }
 
@@ -330,5 +334,79 @@ async fn html_in_names_is_shown_and_not_run() -> Result<()> {
     assert!(page.body.contains("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;"), "{}", page.body);
     let csv = world.send(operator(&world, "/db/admin-readonly?table=unclaimed&format=csv")).await;
     assert!(csv.body.contains("\"'=1+1\""), "{}", csv.body);
+    Ok(())
+}
+
+#[tokio::test]
+async fn money_of_a_closed_account_is_seen_and_handed_over_or_refunded() -> Result<()> {
+    let world = World::start().await?;
+    let (ada, bob, eve) = (world.customer(500).await?, world.customer(70).await?, world.newcomer().await);
+    let close = world.request(Method::DELETE, "/me?forfeit=true").bearer_auth(&ada.token);
+    assert_eq!(world.send(close).await.status, 204);
+    // Somebody pays into it all the same.
+    let late = world.stripe.pay(&PayRequest::new(300, &ada.reference)).await?;
+    world.stripe.wait_idle(DEADLINE).await?;
+    at_rest(&world).await?;
+    let closed = async || table(&world, &format!("{PANEL}?table=closed")).await;
+    assert_eq!(
+        (&closed().await[0]["account_id"], &closed().await[0]["balance"]),
+        (&json!(ada.account()), &json!("800"))
+    );
+    let page = world.send(operator(&world, &format!("{PANEL}?table=closed"))).await.body;
+    assert!(page.contains("action=\"/db/admin-readonly/hand-over\""), "{page}");
+
+    let wish = |key: &str, from: &str, to: &str, cents: &str, reason: &str| {
+        form_to(
+            &world,
+            "hand-over",
+            &[("key", key), ("from", from), ("account", to), ("cents", cents), ("reason", reason)],
+        )
+    };
+    let ask = async |key: &str, from: &str, to: &str, cents: &str, reason: &str| {
+        let request = wish(key, from, to, cents, reason).basic_auth("admin", Some(PASSWORD));
+        let reply = world.send(request.header("accept", "application/json")).await;
+        (reply.status, reply.json())
+    };
+    let reads = wish("a", ada.account(), bob.account(), "", "why").basic_auth("admin-readonly", Some(PASSWORD));
+    assert_eq!(world.send(reads).await.status, 401);
+    for (key, from, to, cents, reason, status) in [
+        ("a", ada.account(), bob.account(), "100", "", 400),
+        ("", ada.account(), bob.account(), "100", "why", 400),
+        ("a", ada.account(), bob.account(), "100", "a\nb", 400),
+        ("a", ada.account(), ada.account(), "100", "why", 400),
+        ("a", ada.account(), eve.account(), "100", "why", 400),
+        ("a", bob.account(), &eve.reference, "10", "why", 409),
+        ("a", ada.account(), bob.account(), "801", "why", 409),
+        ("a", ada.account(), bob.account(), "-1", "why", 409),
+    ] {
+        let (answered, body) = ask(key, from, to, cents, reason).await;
+        assert_eq!(answered, status, "{key} {from} {to} {cents} {reason}: {body}");
+    }
+    for _ in 0..2 {
+        let answer = ask("a", ada.account(), &bob.reference, "100", "asked by mail").await;
+        assert_eq!(answer, (200, json!({"account": bob.account(), "amount": "100"})));
+        assert_eq!(world.balance(&bob).await, 170.0);
+    }
+    assert_eq!(ask("a", ada.account(), &bob.reference, "99", "asked by mail").await.0, 409);
+    // Back to whoever paid, as far as it was that payment.
+    let intent = world.stripe.object("payment_intent", late["payment_intent"].as_str().unwrap()).unwrap();
+    let charge = intent["latest_charge"].as_str().unwrap();
+    world.stripe.refund(charge, None, cargo_stripeflare::stripe::RefundStatus::Succeeded)?;
+    world.stripe.wait_idle(DEADLINE).await?;
+    at_rest(&world).await?;
+    assert_eq!(closed().await[0]["balance"], "400");
+
+    // To a newcomer, whose account is in trouble at that moment: it arrives by itself.
+    let sql = intruder(&world, &bob)?;
+    sql.execute_batch("CREATE TRIGGER fails BEFORE UPDATE OF balance ON users BEGIN SELECT RAISE(ABORT, 'no'); END")?;
+    assert_eq!(ask("b", ada.account(), &bob.reference, "50", "asked by mail").await.0, 503);
+    sql.execute_batch("DROP TRIGGER fails")?;
+    drop(sql);
+    assert_eq!(ask("c", ada.account(), &eve.reference, "", "asked by mail").await.0, 200);
+    at_rest(&world).await?;
+    assert_eq!((world.balance(&bob).await, world.balance(&eve).await), (220.0, 350.0));
+    assert_eq!(closed().await, json!([]));
+    let entries = table(&world, &format!("/db/{}?table=entries", ada.reference)).await;
+    assert!(entries.to_string().contains(&format!("{} asked by mail", eve.account())), "{entries}");
     Ok(())
 }

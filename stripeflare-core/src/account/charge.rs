@@ -47,7 +47,7 @@ impl Wallet<'_> {
 
     /// Charges at once, without a hold.
     ///
-    /// Checked in this order: the key, that the account is still there, the caps of the caller's token, the money.
+    /// Checked in this order: the key, the caps of the caller's token, that the account is not closed, the money.
     pub fn charge(&mut self, charge: &Charge) -> Result<Result<Charged, NotCharged>, WalletError> {
         assert!(charge.amount.is_positive(), "a charge is for more than nothing");
         let key = entry_key(&charge.key);
@@ -62,6 +62,9 @@ impl Wallet<'_> {
         }
         if let Err(short) = self.under_caps(charge.amount, charge.amount)? {
             return Ok(Err(short.into()));
+        }
+        if self.account.closed {
+            return Ok(Err(Short::Insufficient { balance: Cents::ZERO, available: Cents::ZERO }.into()));
         }
         let enough = match charge.overdraft {
             Overdraft::Deny => available >= charge.amount,

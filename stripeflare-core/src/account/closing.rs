@@ -13,12 +13,11 @@ impl Wallet<'_> {
         Ok(self.amount_of(&entry_key(key))?.is_some())
     }
 
-    /// Closes the account: its tokens and cards end, its money is forfeited, and what it knew of a person, its payers too, is
-    /// forgotten, here and in the aggregate. The ledger
-    /// stays, and what refunds and disputes need.
+    /// Closes the account: its tokens and cards end, and what it knew of a person, its payers too, is forgotten, here and in
+    /// the aggregate. The ledger stays, what refunds and disputes need, and the money that is left, which pays for nothing from
+    /// then on: the operator gives it back or [hands it over](Wallet::hand_over).
     ///
-    /// Checked in this order: that no calls run, that no money is left, unless it is to be forfeited. What disputes freeze
-    /// stays for them.
+    /// Checked in this order: that no calls run, that no money is left, unless its owner forfeits it.
     pub fn close_account(
         &mut self,
         schema: &Schema,
@@ -32,7 +31,7 @@ impl Wallet<'_> {
         if left.is_positive() && !forfeit {
             return Ok(Err(NotClosed::MoneyLeft { amount: left }));
         }
-        self.write("close", &entry_key(key), -left, None)?;
+        self.write("close", &entry_key(key), Cents::ZERO, None)?;
         self.end_all_but_the_caller()?;
         // Now the caller's own.
         self.caller = None;

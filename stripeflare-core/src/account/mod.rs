@@ -7,6 +7,7 @@ mod charge;
 mod closing;
 mod columns;
 mod fold;
+mod handover;
 mod hold;
 mod idempotency;
 mod ledger;
@@ -30,12 +31,15 @@ pub use cards::{Card, CardRow, Homecoming, HomecomingOutcome, State};
 pub use charge::{CALLERS_KEY, Charge, Charged, Overdraft};
 pub use columns::{Change, Update};
 pub use fold::BATCH as FOLD_BATCH;
+pub use handover::{HandedOver, Handover};
 pub use hold::{DELIVERY_MS, Ending, Hold, HoldId, MAX_HOLDS, Outcome, Report, Settled};
 pub use idempotency::{Claim, IdempotencyKey, KeptAnswer};
 pub use logins::{CardOwner, LoginRequest, LoginState, MAX_LOGINS, PendingLogin, TAKE_MS, Taken, letters};
 pub use moved::MovedPayment;
 pub use payment::{Credit, Payer};
-pub use refusal::{LastToken, NoLogin, NotBegun, NotCharged, NotClosed, NotReserved, Rotated, Short, TooManyTokens};
+pub use refusal::{
+    LastToken, NoLogin, NotBegun, NotCharged, NotClosed, NotHandedOver, NotReserved, Rotated, Short, TooManyTokens,
+};
 pub use reversal::{Kind, Reversal};
 pub use row::AccountRow;
 pub use snapshot::{SentPayment, Snapshot};

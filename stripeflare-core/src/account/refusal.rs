@@ -102,3 +102,17 @@ pub enum NotClosed {
     /// Holds are open.
     CallsRunning,
 }
+
+/// Why money was not handed over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum NotHandedOver {
+    /// The account is not closed: its money is its owner's.
+    NotClosed,
+    /// The key was used before for another handover.
+    KeyReused,
+    /// So much is there, which is nothing or less than it was to be.
+    TooLittle {
+        #[serde(with = "units")]
+        available: Cents,
+    },
+}

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::account::{Credit, Payer, Reversal};
 use crate::clock::Millis;
 use crate::identity::AccountId;
-use crate::money::{Cents, units};
+use crate::money::Cents;
 use crate::sql::{Reader, Row, Sql, SqlError, read_all};
 use crate::stored::{store, stored};
 
@@ -31,7 +31,7 @@ pub struct Assignment {
     pub key: String,
     pub account: AccountId,
     /// What to credit; without it, what was paid, if that was in `currency`.
-    #[serde(with = "optional_units")]
+    #[serde(with = "crate::money::optional_units")]
     pub amount: Option<Cents>,
     /// Of the deployment.
     pub currency: String,
@@ -43,23 +43,6 @@ pub struct AssignedCredit {
     pub credit: Credit,
     /// What is known of refunds and disputes of the payment: to be taken from the credit.
     pub reversals: Vec<Reversal>,
-}
-
-mod optional_units {
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    use crate::aggregate::unclaimed::{Cents, units};
-
-    #[derive(Serialize, Deserialize)]
-    struct Wrapped(#[serde(with = "units")] Cents);
-
-    pub(crate) fn serialize<S: Serializer>(amount: &Option<Cents>, serializer: S) -> Result<S::Ok, S::Error> {
-        amount.map(Wrapped).serialize(serializer)
-    }
-
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Cents>, D::Error> {
-        Ok(Option::<Wrapped>::deserialize(deserializer)?.map(|wrapped| wrapped.0))
-    }
 }
 
 /// Records it, once per key, unless somebody was credited for it.

@@ -150,8 +150,7 @@ struct Model {
     /// Under which key a worker holds, and whose answers are kept.
     key_of: BTreeMap<u16, String>,
     answers: BTreeSet<u16>,
-    /// What was given up at the end.
-    forfeited: Option<i64>,
+    closed: bool,
     said: Option<Said>,
 }
 
@@ -302,7 +301,6 @@ impl Model {
             - taken
             - self.captures.values().map(|(units, _)| units).sum::<i64>()
             - self.charges.values().sum::<i64>()
-            - self.forfeited.unwrap_or(0)
     }
 
     fn open(&self) -> impl Iterator<Item = &Held> {
@@ -341,7 +339,7 @@ impl Model {
                 if left > 0 && !forfeit {
                     return Said::Closed(Err(NotClosed::MoneyLeft { amount: Cents::from_units(left) }));
                 }
-                self.forfeited = Some(left);
+                self.closed = true;
                 self.ended.extend(1..4);
                 self.keys.clear();
                 Said::Closed(Ok(()))
@@ -479,6 +477,10 @@ impl Model {
                 if let Some(short) = self.cap_on(token, units) {
                     return Said::NotCharged(short.into());
                 }
+                if self.closed {
+                    let nothing = Short::Insufficient { balance: Cents::ZERO, available: Cents::ZERO };
+                    return Said::NotCharged(nothing.into());
+                }
                 let available = self.available();
                 if if overdraft { available <= 0 } else { available < units } {
                     return Said::NotCharged(self.insufficient().into());
@@ -592,7 +594,7 @@ impl ReferenceStateMachine for Model {
                     && !state.holds.values().any(again)
                     && !state.keys.values().any(|(.., until)| key_again(*until))
             }
-            Step::Close { .. } => state.forfeited.is_none(),
+            Step::Close { .. } => !state.closed,
             _ => true,
         }
     }
@@ -912,7 +914,7 @@ impl Real {
         };
         assert_eq!(number("SELECT COALESCE(SUM(balance), 0) FROM users"), model.balance());
         assert_eq!(number("SELECT COALESCE(SUM(frozen), 0) FROM users"), model.frozen());
-        assert_eq!(number("SELECT COALESCE(SUM(closed), 0) FROM users"), i64::from(model.forfeited.is_some()));
+        assert_eq!(number("SELECT COALESCE(SUM(closed), 0) FROM users"), i64::from(model.closed));
         assert_eq!(number("SELECT COUNT(*) FROM all_payments"), model.payments.len() as i64);
         for payment in model.payments.keys() {
             let select = |what: &str| number(&format!("SELECT {what} FROM all_payments WHERE key = 'cs{payment}'"));

@@ -309,7 +309,7 @@ struct Account {
     disowned: BTreeSet<usize>,
     locked: bool,
     closed: bool,
-    /// Charged, captured and forfeited.
+    /// Charged and captured.
     spent: i64,
     held: Option<i64>,
 }
@@ -684,9 +684,7 @@ impl World {
                     return;
                 }
                 answer.unwrap();
-                let left = self.available(account).max(0);
                 let known = &mut self.accounts[account];
-                known.spent += left;
                 known.end_all_but(Some(by));
                 known.end_all_but(None);
                 known.closed = true;
@@ -703,11 +701,12 @@ impl World {
                 let (key, amount, detail) = (self.steps.to_string(), Cents::new(cents), "GET /".to_owned());
                 let charge = Charge { key, amount, overdraft: Overdraft::Deny, detail };
                 let charged = self.act(account, |wallet| wallet.charge(&charge)).is_ok();
-                assert_eq!(charged, self.available(account) >= cents);
+                assert_eq!(charged, !self.accounts[account].closed && self.available(account) >= cents);
                 self.accounts[account].spent += if charged { cents } else { 0 };
             }
             Step::Hold { account, cents } => {
-                if self.holds[account].is_some() {
+                // Nobody has a token of what is closed.
+                if self.holds[account].is_some() || self.accounts[account].closed {
                     return;
                 }
                 let hold = HoldId::generate(self.now);

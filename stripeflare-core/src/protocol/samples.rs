@@ -7,11 +7,11 @@ use super::aggregate::*;
 use super::directory::*;
 use super::{AnyCommand, Command, Right, Stats, account, aggregate};
 use crate::account::{
-    AccountRow, Cap, Caps, Card, CardOwner, CardRow, Change, Charge, Charged, Claim, Credit, Ending, Hold, HoldId,
-    Homecoming, HomecomingOutcome, IdempotencyKey, KeptAnswer, Kind, LastToken, Line, LoginRequest, MovedPayment,
-    NewToken, NoLogin, NotBegun, NotCharged, NotClosed, NotReserved, Outcome, Overdraft, Payer, PendingLogin, Report,
-    Reversal, Rotated, SentPayment, Settled, Short, Snapshot, State, Taken, TokenId, TokenInfo, TooManyTokens, Update,
-    Usage,
+    AccountRow, Cap, Caps, Card, CardOwner, CardRow, Change, Charge, Charged, Claim, Credit, Ending, HandedOver,
+    Handover, Hold, HoldId, Homecoming, HomecomingOutcome, IdempotencyKey, KeptAnswer, Kind, LastToken, Line,
+    LoginRequest, MovedPayment, NewToken, NoLogin, NotBegun, NotCharged, NotClosed, NotHandedOver, NotReserved,
+    Outcome, Overdraft, Payer, PendingLogin, Report, Reversal, Rotated, SentPayment, Settled, Short, Snapshot, State,
+    Taken, TokenId, TokenInfo, TooManyTokens, Update, Usage,
 };
 use crate::aggregate::{Assignment, Due, Page, Query, Unclaimed};
 use crate::directory::{Arrival, Note, Owner};
@@ -290,6 +290,16 @@ sampled! {
         Err(NotClosed::MoneyLeft { amount: Cents::new(1) }),
         Err(NotClosed::CallsRunning),
     ];
+    Handover: [
+        Handover { key: text("a"), to: id(), amount: None, reason: text("asked by mail") },
+        Handover { key: text("a"), to: id(), amount: Some(Cents::new(3)), reason: text("asked by mail") },
+    ] => [
+        Ok(handed_over()),
+        Err(NotHandedOver::NotClosed),
+        Err(NotHandedOver::KeyReused),
+        Err(NotHandedOver::TooLittle { available: Cents::new(1) }),
+    ];
+    HandedOver: [handed_over()] => [()];
     Lines: [
         Lines { before: None, count: 101 },
         Lines { before: "0123456789ab6162".parse().ok(), count: 101 },
@@ -443,6 +453,10 @@ sampled! {
     ReadDue: [ReadDue { most: 5 }] => [Due { again: vec![text("refund re_1")], open: vec![text("pi")] }];
     TryAgain: [TryAgain { what: text("refund re_1") }] => [()];
     NotAgain: [NotAgain { what: text("refund re_1") }] => [()];
+}
+
+fn handed_over() -> HandedOver {
+    HandedOver { key: text("a"), from: id(), to: id(), amount: Cents::new(3), reason: text("asked by mail") }
 }
 
 fn unclaimed() -> Unclaimed {

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use http::StatusCode;
-use stripeflare_core::account::Reversal;
+use stripeflare_core::account::{HandedOver, Handover, NotHandedOver, Reversal};
 use stripeflare_core::aggregate::{Assignment, Unclaimed};
 use stripeflare_core::directory::Note;
 use stripeflare_core::error::WalletError;
@@ -105,6 +105,20 @@ pub(crate) async fn assign(deployment: &Deployment, assignment: Assignment) -> R
         Ok(place) => Ok(Ok(stubs.credit(place).await?)),
         Err(refusal) => Ok(Err(refusal)),
     }
+}
+
+/// Money of a closed account goes to another one: now, or a moment later if something goes wrong now.
+pub(crate) async fn hand_over(
+    deployment: &Deployment,
+    from: &AccountId,
+    wish: Handover,
+) -> Result<Result<HandedOver, NotHandedOver>> {
+    let handed = match deployment.stubs.as_system(from).send(wish).await? {
+        Ok(handed) => handed,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    deployment.stubs.as_system(&handed.to).send(handed.clone()).await?;
+    Ok(Ok(handed))
 }
 
 /// Carries a fact about a refund or dispute to the account of its payment, or keeps it until that is known.

@@ -29,6 +29,7 @@ pub(super) fn across(accounts: &BTreeMap<String, Account>, places: &Places, aggr
         mirrored(account, aggregate, audit);
         carded(account, places, audit);
         moved(account, accounts, audit);
+        handed_over(account, accounts, audit);
     }
     unique(accounts, audit);
     for (card, (owner, _)) in &places.owners {
@@ -82,6 +83,28 @@ fn moved(account: &Account, accounts: &BTreeMap<String, Account>, audit: &mut Au
         if !home {
             audit.violation(&account.id, format!("the payment {payment} moved here, and {from} does not say so"));
         }
+    }
+}
+
+/// Whether what one account handed over is what another one took, once.
+fn handed_over(account: &Account, accounts: &BTreeMap<String, Account>, audit: &mut Audit) {
+    let [handed, taken] = account.handovers();
+    let amount = |other: &str, way: usize, name: &str| {
+        let ways = accounts.get(other).map(Account::handovers)?;
+        ways[way].iter().find(|it| it.name == name && it.other == account.id).map(|it| it.amount)
+    };
+    for it in handed {
+        match amount(it.other, 1, it.name) {
+            None => audit.unfinished(&account.id, format!("{} has yet to take what {} handed over", it.other, it.name)),
+            Some(taken) if taken != it.amount => {
+                let what = format!("it handed over {}, and {} took {taken}", it.amount, it.other);
+                audit.violation(&account.id, what);
+            }
+            Some(_) => {}
+        }
+    }
+    for it in taken.iter().filter(|it| amount(it.other, 0, it.name).is_none()) {
+        audit.violation(&account.id, format!("it took {}, which {} does not say it handed over", it.name, it.other));
     }
 }
 

@@ -333,6 +333,10 @@ violations! {
     tokens_without_end: "bob", "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100)
         INSERT INTO tokens (id, hash, manage, cap_day, cap_total, spent_day, spent_total) SELECT i, printf('%064x', i), 0, NULL, NULL, 0, 0 FROM n" => "it has 103 tokens";
     a_closing_that_gives: "ada", "INSERT INTO entries VALUES ('close:k', 1, 'close', 1, 61, NULL)" => "is of 1";
+    a_closing_that_takes: "ada", "INSERT INTO entries VALUES ('close:k', 1, 'close', -1, 59, NULL)" => "is of -1";
+    a_handover_that_takes: "bob", "INSERT INTO entries VALUES ('handover:from:k', 1, 'handover', -1, 39, 'ada why')" => "is of -1";
+    a_handover_from_nowhere: "bob", "INSERT INTO entries VALUES ('handover:from:k', 1, 'handover', 1, 41, 'ada why')" =>
+        "ada does not say it handed over";
     an_amount_past_the_bound: "ada", "UPDATE users SET balance = 9007199254740992" => "past 2^53";
     a_usage_that_is_not_what_was_charged: "ada", "UPDATE users SET usage = replace(usage, '40', '41')" =>
         "its usage of";
@@ -450,6 +454,12 @@ fn what_is_under_way_is_unfinished_and_no_violation() {
         ("bob", "UPDATE cards SET state = 'claiming'", "visa is claiming still"),
         ("bob", "UPDATE cards SET claim = 2", "the directory has it at bob"),
         ("shard", "DELETE FROM owners", "the directory has it at nobody"),
+        (
+            "ada",
+            "INSERT INTO entries VALUES ('handover:to:k', 1728000000006, 'handover', -10, 50, 'bob why');
+            UPDATE users SET balance = 50, revision = 6",
+            "bob has yet to take what k handed over",
+        ),
         ("shard", "INSERT INTO owners VALUES ('other', 'ada', 1)", "and it is not"),
         (
             "ada",

@@ -4,9 +4,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::account::{
-    AccountRow, CardRow, Charge, Charged, Claim, Credit, Denied, Ending, HoldId, IdempotencyKey, KeptAnswer, LastToken,
-    Line, MovedPayment, NewToken, NotCharged, NotClosed, NotReserved, Outcome, Place, Report, Reversal, Rotated,
-    Settled, TokenId, TokenInfo, TooManyTokens, Update, Wallet,
+    AccountRow, CardRow, Charge, Charged, Claim, Credit, Denied, Ending, HandedOver, Handover, HoldId, IdempotencyKey,
+    KeptAnswer, LastToken, Line, MovedPayment, NewToken, NotCharged, NotClosed, NotHandedOver, NotReserved, Outcome,
+    Place, Report, Reversal, Rotated, Settled, TokenId, TokenInfo, TooManyTokens, Update, Wallet,
 };
 use crate::clock::Millis;
 use crate::error::WalletError;
@@ -66,6 +66,8 @@ commands! {
     Lock,
     Look,
     ReadStats,
+    Handover,
+    HandedOver,
 }
 
 /// What an account answers, and does for it.
@@ -524,6 +526,34 @@ impl Handler for Reverse {
 
     fn run(&self, wallet: &mut Wallet<'_>, _object: &dyn Object) -> Result<Self::Reply, WalletError> {
         wallet.reverse(&self.payment_intent, &self.reversal)
+    }
+}
+
+/// Hands money of a closed account over to another one, which is told of it; whoever asks may tell it at once.
+impl Handler for Handover {
+    type Reply = Result<HandedOver, NotHandedOver>;
+    const RIGHT: Right = Right::Ours;
+
+    fn run(&self, wallet: &mut Wallet<'_>, object: &dyn Object) -> Result<Self::Reply, WalletError> {
+        let handed = wallet.hand_over(self)?;
+        if let Ok(handed) = &handed {
+            tell(object, format!("handover:{}", self.key), &self.to, handed.clone())?;
+        }
+        Ok(handed)
+    }
+}
+
+/// Another account handed money over.
+impl Handler for HandedOver {
+    type Reply = ();
+    const RIGHT: Right = Right::Ours;
+
+    fn run(&self, wallet: &mut Wallet<'_>, _object: &dyn Object) -> Result<Self::Reply, WalletError> {
+        wallet.take_over(self)
+    }
+
+    fn opens(&self) -> Option<&AccountId> {
+        Some(&self.to)
     }
 }
 

@@ -137,6 +137,10 @@ pub(crate) const BUILT_IN: &[BuiltIn] = &[
     #[cfg(feature = "panel")]
     route(POST, "/db/admin-readonly/assign", Who::Operator, |request, _| Box::pin(super::panel::assign(request)),
         "credits money that nobody was credited for"),
+    #[cfg(feature = "panel")]
+    route(POST, "/db/admin-readonly/hand-over", Who::Operator, |request, _| Box::pin(super::panel::hand_over(request)),
+        "gives money of a closed account, `from`, to another one: `account`, `reason`, a `key` that names it, and `cents` if \
+         not all of it"),
     #[cfg(all(feature = "login", feature = "panel"))]
     route(POST, "/db/admin-readonly/free-card", Who::Operator, |request, _| Box::pin(super::panel::free_card(request)),
         "frees a card from the account that has it: `card` is its fingerprint, or the address of a Link account"),

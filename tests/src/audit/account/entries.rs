@@ -6,7 +6,30 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::{Account, Entry, folded, is_hex};
 use crate::audit::{DAY_MS, MAX_UNITS};
 
+/// Begin the keys of what a closed account handed over, and of where it went.
+const HANDED: &str = "handover:to:";
+const TAKEN: &str = "handover:from:";
+
+/// Money of a closed account that another one has, or is to have.
+pub(in crate::audit) struct Handover<'a> {
+    pub(in crate::audit) name: &'a str,
+    pub(in crate::audit) other: &'a str,
+    pub(in crate::audit) amount: i64,
+}
+
+impl<'a> Handover<'a> {
+    fn of(entry: &'a Entry, way: &str) -> Option<Self> {
+        let (name, detail) = (entry.key.strip_prefix(way)?, entry.detail.as_deref()?);
+        Some(Self { name, other: detail.split(' ').next()?, amount: entry.amount.abs() })
+    }
+}
+
 impl Account {
+    /// What it handed over, and what was handed over to it.
+    pub(in crate::audit) fn handovers(&self) -> [Vec<Handover<'_>>; 2] {
+        [HANDED, TAKEN].map(|way| self.entries.iter().filter_map(|entry| Handover::of(entry, way)).collect())
+    }
+
     pub(super) fn check_entries(&self, wrong: &mut Vec<String>) {
         let sum: i128 = self.entries.iter().map(|entry| i128::from(entry.amount)).sum();
         if sum != i128::from(self.balance) {
@@ -24,8 +47,9 @@ impl Account {
             let sign_fits = match kind.as_str() {
                 "credit" => *amount > 0,
                 "capture" | "charge" | "fold" => *amount < 0,
-                // Nothing may have been left.
-                "close" => *amount <= 0,
+                // What was left stays.
+                "close" => *amount == 0,
+                "handover" => (*amount < 0) == key.starts_with(HANDED) && *amount != 0,
                 _ => *amount != 0,
             };
             if !sign_fits {
@@ -71,6 +95,7 @@ fn is_key(kind: &str, key: &str) -> bool {
         "charge" | "close" => {
             key.strip_prefix(kind).and_then(|rest| rest.strip_prefix(':')).is_some_and(|name| !name.is_empty())
         }
+        "handover" => [HANDED, TAKEN].iter().any(|way| key.strip_prefix(way).is_some_and(|name| !name.is_empty())),
         "moved" => key.strip_prefix("moved:").is_some_and(|rest| {
             let rest = rest.strip_prefix("in:").or_else(|| rest.strip_prefix("back:")).unwrap_or(rest);
             let (payment, revision) = rest.split_once(':').unwrap_or((rest, "0"));

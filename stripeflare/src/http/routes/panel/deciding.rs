@@ -1,4 +1,5 @@
-//! What the operator changes at the panel, as `admin`: whose unclaimed money is, and a card that somebody squats.
+//! What the operator changes at the panel, as `admin`: whose unclaimed money is, and that of a closed account, and a card that
+//! somebody squats.
 
 use std::collections::BTreeMap;
 
@@ -8,10 +9,13 @@ use http::header::{ACCEPT, LOCATION};
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use stripeflare_core::account::{Handover, NotHandedOver};
 use stripeflare_core::aggregate::Assignment;
 use stripeflare_core::identity::AccountId;
-use stripeflare_core::money::Cents;
+use stripeflare_core::money::{Cents, ParseCentsError};
 use stripeflare_core::protocol::account;
+use stripeflare_core::stripe::named;
+use stripeflare_schema::is_invisible;
 
 use super::operator::{Credentials, OPERATOR, check_operator, refuse_foreign, refused};
 use crate::deployment::payments;
@@ -21,6 +25,11 @@ use crate::http::reply::answer::Answer;
 /// `POST /db/admin-readonly/assign`
 pub(crate) async fn assign(request: Request) -> Response {
     give(request).await.unwrap_or_else(|answer| answer)
+}
+
+/// `POST /db/admin-readonly/hand-over`
+pub(crate) async fn hand_over(request: Request) -> Response {
+    hand(request).await.unwrap_or_else(|answer| answer)
 }
 
 /// `POST /db/admin-readonly/free-card`
@@ -58,19 +67,76 @@ async fn give(request: Request) -> Result<Response, Response> {
     let headers = request.headers().clone();
     let (context, form) = decided::<AssignForm>(request).await?;
     let deployment = &context.deployment;
-    let account = match deployment.config.references.verify(form.account.trim()) {
-        Some(account) => account,
-        None => registered(&context, form.account.trim()).await?,
-    };
-    let amount = match form.cents.trim() {
-        "" => None,
-        cents => Some(cents.parse::<Cents>().map_err(|error| refused(&error.to_string()))?),
-    };
+    let account = account_named(&context, form.account.trim()).await?;
+    let amount = amount(&form.cents)?;
     let assignment = Assignment { key: form.key, account, amount, currency: deployment.config.currency.clone() };
     match payments::assign(deployment, assignment).await.map_err(Answer::unavailable)? {
         Err(problem) => Err(Answer::new(StatusCode::CONFLICT, "not_assigned", problem).into()),
         Ok(account) if wants_json(&headers) => Ok(axum::Json(BTreeMap::from([("account", account)])).into_response()),
         Ok(_) => Ok((StatusCode::SEE_OTHER, [(LOCATION, format!("/db/{OPERATOR}?table=unclaimed"))]).into_response()),
+    }
+}
+
+#[derive(Deserialize)]
+struct HandOverForm {
+    from: String,
+    account: String,
+    key: String,
+    reason: String,
+    #[serde(default)]
+    cents: String,
+}
+
+/// The most characters of a reason, and of a key.
+const MAX_TEXT: usize = 200;
+
+async fn hand(request: Request) -> Result<Response, Response> {
+    let headers = request.headers().clone();
+    let (context, form) = decided::<HandOverForm>(request).await?;
+    let deployment = &context.deployment;
+    let [key, reason] = [&form.key, &form.reason].map(|text| text.trim().to_owned());
+    if [&key, &reason].iter().any(|text| !(1..=MAX_TEXT).contains(&text.chars().count()) || text.contains(is_invisible))
+    {
+        return Err(refused(&format!(
+            "A handover has a key and a reason, each of 1 to {MAX_TEXT} visible characters."
+        )));
+    }
+    let from = account_named(&context, form.from.trim()).await?;
+    let to = account_named(&context, form.account.trim()).await?;
+    if deployment.stubs.as_system(&to).send(account::Read { account: to.clone() }).await?.closed {
+        return Err(refused("The account that is to have it is closed, too."));
+    }
+    let wish = Handover { key, to, amount: amount(&form.cents)?, reason };
+    let handed = payments::hand_over(deployment, &from, wish).await.map_err(Answer::unavailable)?;
+    let handed = handed.map_err(|why| {
+        let message = match why {
+            NotHandedOver::NotClosed => "The account is not closed: its money is its owner's.".to_owned(),
+            NotHandedOver::KeyReused => "The key names another handover.".to_owned(),
+            NotHandedOver::TooLittle { available } => {
+                format!("There are {} to hand over: take some of that.", named(available, &deployment.config.currency))
+            }
+        };
+        Response::from(Answer::new(StatusCode::CONFLICT, "not_handed_over", message))
+    })?;
+    if wants_json(&headers) {
+        let answer = [("account", handed.to.to_string()), ("amount", handed.amount.to_string())];
+        return Ok(axum::Json(BTreeMap::from(answer)).into_response());
+    }
+    Ok((StatusCode::SEE_OTHER, [(LOCATION, format!("/db/{OPERATOR}?table=closed"))]).into_response())
+}
+
+/// Nothing: as much as there is.
+fn amount(cents: &str) -> Result<Option<Cents>, Response> {
+    match cents.trim() {
+        "" => Ok(None),
+        cents => cents.parse().map(Some).map_err(|error: ParseCentsError| refused(&error.to_string())),
+    }
+}
+
+async fn account_named(context: &Context, account: &str) -> Result<AccountId, Response> {
+    match context.deployment.config.references.verify(account) {
+        Some(account) => Ok(account),
+        None => registered(context, account).await,
     }
 }
 

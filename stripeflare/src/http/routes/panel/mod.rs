@@ -13,7 +13,7 @@ use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use stripeflare_core::account::Denied;
 use stripeflare_core::clock::now;
-use stripeflare_core::identity::{AccountId, Token};
+use stripeflare_core::identity::{AccountId, Token, random_text};
 use stripeflare_core::money::Cents;
 use stripeflare_core::protocol::{Aggregate, account, aggregate};
 use stripeflare_core::read_only_sql::Table;
@@ -30,9 +30,9 @@ use crate::http::reply::date::{day_text, moment_text};
 use crate::http::reply::html::{Escaped, page};
 use crate::object::ObjectError;
 
-pub(crate) use self::deciding::assign;
 #[cfg(feature = "login")]
 pub(crate) use self::deciding::free_card;
+pub(crate) use self::deciding::{assign, hand_over};
 
 /// Rows of one page.
 const ROWS: u32 = 50;
@@ -56,6 +56,13 @@ const OPERATORS: &[Shown] = &[
     Shown { name: "usage", from: "all_usage", order: "day DESC, amount DESC", money: &["amount"] },
     Shown { name: "old_usage", from: "old_usage", order: "day DESC, amount DESC", money: &["amount"] },
     Shown { name: "unclaimed", from: "unclaimed", order: "done, at DESC, key", money: &["assigned_amount"] },
+    // Closed accounts with money, or without enough of it.
+    Shown {
+        name: "closed",
+        from: "(SELECT account_id, registered_at, balance, frozen FROM users WHERE closed = 1 AND balance <> 0)",
+        order: "registered_at DESC, account_id",
+        money: &["balance", "frozen"],
+    },
 ];
 
 const OWNERS: &[Shown] = &[
@@ -394,7 +401,12 @@ impl View<'_> {
             html.push_str("<p class=\"none\">Nothing here.</p>");
             return;
         }
-        let unclaimed = self.operator && !self.own_sql && self.wish.table == "unclaimed";
+        let act: Option<(&str, ActForm)> = match self.wish.table.as_str() {
+            _ if !self.operator || self.own_sql => None,
+            "unclaimed" => Some(("assign to", assign_form)),
+            "closed" => Some(("hand over to", hand_over_form)),
+            _ => None,
+        };
         let numeric = |place: usize| {
             let cell = |row: &Vec<Value>| row.get(place).is_none_or(|value| number(value) || *value == Value::Null);
             table.rows.iter().all(cell)
@@ -402,8 +414,8 @@ impl View<'_> {
         let numeric: Vec<bool> = (0..table.columns.len()).map(numeric).collect();
         let class = |place: usize| if numeric.get(place) == Some(&true) { " class=\"number\"" } else { "" };
         html.push_str("<div class=\"rows\"><table><thead><tr>");
-        if unclaimed {
-            html.push_str("<th>assign to</th>");
+        if let Some((title, _)) = act {
+            let _ = write!(html, "<th>{title}</th>");
         }
         for (place, column) in table.columns.iter().enumerate() {
             let _ = write!(html, "<th{}>{}</th>", class(place), Escaped(column));
@@ -411,8 +423,8 @@ impl View<'_> {
         html.push_str("</tr></thead><tbody>");
         for row in &table.rows {
             html.push_str("<tr>");
-            if unclaimed {
-                assign_form(html, table, row);
+            if let Some((_, form)) = act {
+                form(html, table, row);
             }
             for (place, value) in row.iter().enumerate() {
                 let text = plain(value);
@@ -449,9 +461,30 @@ impl View<'_> {
     }
 }
 
+/// What the operator may do with a row.
+type ActForm = fn(&mut String, &Table, &[Value]);
+
+fn cell<'a>(table: &Table, row: &'a [Value], name: &str) -> Option<&'a Value> {
+    table.columns.iter().position(|column| column == name).and_then(|place| row.get(place))
+}
+
+/// Who is to have the money of a closed account, and why. Sent again, the form is the same handover.
+fn hand_over_form(html: &mut String, table: &Table, row: &[Value]) {
+    let Some(Value::Text(account)) = cell(table, row, "account_id") else { return };
+    let _ = write!(
+        html,
+        "<td class=\"act\"><form class=\"line\" method=\"post\" action=\"/db/{OPERATOR}/hand-over\"><input type=\"hidden\" name=\"from\" value=\"{}\">\
+         <input type=\"hidden\" name=\"key\" value=\"{}\"><input name=\"account\" required placeholder=\"client_reference_id\" aria-label=\"Account\">\
+         <input name=\"cents\" inputmode=\"decimal\" size=\"8\" placeholder=\"amount\" aria-label=\"Amount, if not all\">\
+         <input name=\"reason\" required placeholder=\"reason\" aria-label=\"Reason\"><button>Hand over</button></form></td>",
+        Escaped(account),
+        random_text::<16>()
+    );
+}
+
 /// Whose it is to be, for money that is nobody's yet.
 fn assign_form(html: &mut String, table: &Table, row: &[Value]) {
-    let cell = |name: &str| table.columns.iter().position(|column| column == name).and_then(|place| row.get(place));
+    let cell = |name| cell(table, row, name);
     let (Some(Value::Text(key)), Some(Value::Null), Some(Value::Integer(1..))) =
         (cell("key"), cell("assigned_to"), cell("amount"))
     else {
