@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::sql::{Row, Value};
+use crate::sql::Row;
 
 /// Rows of one answer take so many bytes at most.
-pub const MAX_BYTES: usize = 2 * 1024 * 1024;
+pub const MAX_BYTES: u32 = 2 * 1024 * 1024;
 
 /// Some rows.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -14,16 +14,6 @@ pub struct Table {
     pub rows: Vec<Row>,
     /// There are more.
     pub more: bool,
-}
-
-/// About the bytes a row takes on its way.
-pub fn size(row: &Row) -> usize {
-    let of = |value: &Value| match value {
-        Value::Text(text) => text.len(),
-        Value::Blob(bytes) => bytes.len(),
-        _ => 16,
-    };
-    row.iter().map(of).sum()
 }
 
 /// The one statement of a text that begins like one that reads, without what may stand behind it; `Err` says what it is

@@ -9,6 +9,7 @@ mod budget;
 mod built_in_routes;
 mod charging;
 mod cookies_and_tokens;
+mod crossings;
 mod currencies;
 mod failing_disks;
 mod failing_handlers;

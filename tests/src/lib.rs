@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod browser;
+pub mod crossings;
 pub mod dice;
 pub mod imports;
 mod runtimes;

@@ -55,7 +55,7 @@ pub fn fetch(entry: &Entry, request: web_sys::Request, env: Env, context: JsCont
     let context = Rc::clone(&js);
     let answered = js::promise(async move {
         let response = answer(&built, version, request, &env, context).await;
-        js::requests::to_js(response).await.map(JsValue::from)
+        js::requests::to_js(response).await
     });
     // Else the runtime may cancel all that runs for a client that has left, and drop nothing of it.
     if let Err(exception) = js.wait_until(&answered) {

@@ -1,6 +1,7 @@
 //! What crosses to JavaScript and back.
 
 pub(crate) mod requests;
+pub(crate) mod values;
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
@@ -8,9 +9,15 @@ use std::pin::Pin;
 
 use js_sys::Promise;
 use stripeflare_core::clock::{self, Millis};
-use wasm_bindgen::closure::Closure;
-use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
+
+#[wasm_bindgen(module = "/src/js/glue.js")]
+extern "C" {
+    /// The bytes of what came as such.
+    #[wasm_bindgen(js_name = asBytes)]
+    pub(crate) fn as_bytes(value: &JsValue) -> Option<Vec<u8>>;
+}
 
 /// What a future comes to. It is boxed, so that what runs futures is in a worker once and not once for each of them.
 pub(crate) fn promise(future: impl Future<Output = Result<JsValue, JsValue>> + 'static) -> Promise {
@@ -66,5 +73,5 @@ pub(crate) fn variable(env: &worker::Env, name: &str) -> Option<String> {
 
 /// Tells the time by the worker's clock, which stands still while nothing is awaited.
 pub(crate) fn set_clock() {
-    clock::set(|| worker::Date::now().as_millis() as Millis);
+    clock::set(|| js_sys::Date::now() as Millis);
 }

@@ -11,23 +11,40 @@ use axum::extract::Request;
 use axum::response::Response;
 use bytes::Bytes;
 use futures_util::future::{Either, select};
-use futures_util::stream::unfold;
+use futures_util::stream::{once, unfold};
 use futures_util::{StreamExt, TryStreamExt};
 use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, COOKIE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use http_body::Body as _;
-use js_sys::{Array, Uint8Array};
+use js_sys::{Promise, Uint8Array};
 use send_wrapper::SendWrapper;
-use wasm_bindgen::{JsCast, JsValue};
+use stripeflare_core::sql::Value;
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
 use wasm_streams::ReadableStream;
-use web_sys::{Headers, ResponseInit};
-use worker::worker_sys::ext::ResponseInitExt;
 use worker::{Delay, WebSocket};
 
-use crate::js::describe;
+use crate::js::values::{self, Values};
+use crate::js::{as_bytes, describe};
 
-/// How long a body may stand still.
+#[wasm_bindgen(module = "/src/js/glue.js")]
+extern "C" {
+    #[wasm_bindgen(catch)]
+    fn head(request: &web_sys::Request) -> Result<Vec<u8>, JsValue>;
+    fn body(request: &web_sys::Request, ms: u32) -> Promise;
+    #[wasm_bindgen(catch)]
+    fn respond(
+        head: &[u8],
+        bytes: Option<&[u8]>,
+        stream: Option<web_sys::ReadableStream>,
+        socket: Option<web_sys::WebSocket>,
+    ) -> Result<JsValue, JsValue>;
+}
+
+/// How long a body may stand still, and a small one take in all.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Bytes of a body that is read in one piece; what is larger may come slowly.
+const SMALL: usize = 16 * 1024;
 
 /// Whether the request's body stopped arriving before its end.
 #[derive(Clone, Default)]
@@ -41,18 +58,41 @@ impl Stalled {
 
 /// A request, or what is wrong with it.
 pub(crate) fn from_js(request: &web_sys::Request) -> Result<(Request, Stalled), String> {
-    let stalled = Stalled::default();
-    let mut built = http::Request::builder()
-        .method(request.method().as_str())
-        .uri(request.url())
-        .body(request.body().map_or_else(Body::empty, |body| body_from_js(body, stalled.clone())))
+    let head = head(request).map_err(|exception| format!("the request cannot be read: {}", describe(&exception)))?;
+    let mut head = Values(&head);
+    let builder = http::Request::builder().method(head.text().unwrap_or_default().as_str());
+    let mut built = builder
+        .uri(head.text().unwrap_or_default())
+        .body(Body::empty())
         .map_err(|error| format!("the request cannot be read: {error}"))?;
-    read_headers(&request.headers(), built.headers_mut())?;
+    read_headers(&mut head, built.headers_mut())?;
+    let stalled = Stalled::default();
+    *built.body_mut() = body_of(request, built.headers(), &stalled);
     Ok((built, stalled))
 }
 
+fn body_of(request: &web_sys::Request, headers: &HeaderMap, stalled: &Stalled) -> Body {
+    let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    if length.is_some_and(|length| length <= SMALL) {
+        Body::from_stream(SendWrapper::new(once(whole(Clone::clone(request), stalled.clone()))))
+    } else {
+        request.body().map_or_else(Body::empty, |stream| in_pieces(stream, stalled.clone()))
+    }
+}
+
 /// Nobody else ends a request whose client sends half of a body and keeps its connection.
-fn body_from_js(stream: web_sys::ReadableStream, stalled: Stalled) -> Body {
+fn stopped(stalled: &Stalled) -> io::Error {
+    stalled.0.set(true);
+    io::Error::other("the body stopped arriving")
+}
+
+async fn whole(request: web_sys::Request, stalled: Stalled) -> io::Result<Bytes> {
+    let read = JsFuture::from(body(&request, PATIENCE.as_millis() as u32)).await;
+    let read = read.map_err(|exception| io::Error::other(describe(&exception)))?;
+    as_bytes(&read).map(Bytes::from).ok_or_else(|| stopped(&stalled))
+}
+
+fn in_pieces(stream: web_sys::ReadableStream, stalled: Stalled) -> Body {
     let chunks = ReadableStream::from_raw(stream.unchecked_into()).into_stream();
     let bytes = unfold(Some(chunks), move |chunks| {
         let stalled = stalled.clone();
@@ -63,10 +103,7 @@ fn body_from_js(stream: web_sys::ReadableStream, stalled: Stalled) -> Body {
                     let chunk = chunk?.map(|chunk| Bytes::from(Uint8Array::new(&chunk).to_vec()));
                     Some((chunk.map_err(|exception| io::Error::other(describe(&exception))), Some(chunks)))
                 }
-                Either::Right(_) => {
-                    stalled.0.set(true);
-                    Some((Err(io::Error::other("the body stopped arriving")), None))
-                }
+                Either::Right(_) => Some((Err(stopped(&stalled)), None)),
             }
         }
     });
@@ -75,10 +112,8 @@ fn body_from_js(stream: web_sys::ReadableStream, stalled: Stalled) -> Body {
 
 /// Header values are bytes, and the runtime shows them as UTF-8; what cannot be a header is left out, unless it says who
 /// calls: without it somebody would be a stranger, and get a stranger's token in place of their own.
-fn read_headers(headers: &Headers, into: &mut HeaderMap) -> Result<(), String> {
-    for entry in headers.entries().into_iter().flatten() {
-        let pair: Array = entry.unchecked_into();
-        let (Some(name), Some(value)) = (pair.get(0).as_string(), pair.get(1).as_string()) else { continue };
+fn read_headers(pairs: &mut Values<'_>, into: &mut HeaderMap) -> Result<(), String> {
+    while let (Some(name), Some(value)) = (pairs.text(), pairs.text()) {
         if let (Ok(name), Ok(value)) =
             (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(value.as_bytes()))
         {
@@ -106,7 +141,7 @@ fn is_decoded(start: &[u8]) -> bool {
     std::str::from_utf8(start).map_or_else(|error| error.error_len().is_none(), |_| true)
 }
 
-pub(crate) async fn to_js(response: Response) -> Result<web_sys::Response, JsValue> {
+pub(crate) async fn to_js(response: Response) -> Result<JsValue, JsValue> {
     let (mut parts, body) = response.into_parts();
     let length = body.size_hint().exact();
     let (bytes, chunks) = match length {
@@ -118,8 +153,8 @@ pub(crate) async fn to_js(response: Response) -> Result<web_sys::Response, JsVal
         None => (None, Some(body.into_data_stream().peekable())),
     };
     let mut chunks = chunks.map(Box::pin);
-    let mut init = ResponseInit::new();
-    if parts.headers.contains_key(CONTENT_ENCODING) {
+    let mut is_encoded = parts.headers.contains_key(CONTENT_ENCODING);
+    if is_encoded {
         let start = match &mut chunks {
             Some(chunks) => chunks.as_mut().peek().await.and_then(|chunk| chunk.as_ref().ok()),
             None => bytes.as_ref(),
@@ -127,30 +162,22 @@ pub(crate) async fn to_js(response: Response) -> Result<web_sys::Response, JsVal
         if start.is_some_and(|start| is_decoded(start)) {
             parts.headers.remove(CONTENT_ENCODING);
             parts.headers.remove(CONTENT_LENGTH);
-        } else {
-            // The runtime would compress it once more.
-            init.encode_body("manual")?;
+            is_encoded = false;
         }
     }
-    let headers = Headers::new()?;
+    let mut head = vec![Value::Integer(parts.status.as_u16().into()), Value::Integer(is_encoded.into())];
     for (name, value) in &parts.headers {
-        headers.append(name.as_str(), &header_text(value))?;
+        head.extend([name.as_str().into(), Value::Text(header_text(value).into_owned())]);
     }
-    init.set_status(parts.status.as_u16());
-    init.set_headers(&headers);
-    if let Some(socket) = parts.extensions.remove::<WebSocket>() {
-        init.websocket(socket.as_ref())?;
-    }
-    if let Some(bytes) = bytes {
-        return web_sys::Response::new_with_opt_js_u8_array_and_init(Some(&Uint8Array::from(bytes.as_ref())), &init);
-    }
+    let head = values::write(&head).map_err(|error| JsValue::from_str(&error.to_string()))?;
     let stream = chunks.map(|chunks| {
         let chunks = chunks
             .map_ok(|chunk| JsValue::from(Uint8Array::from(chunk.as_ref())))
             .map_err(|error| js_sys::Error::new(&error.to_string()).into());
         ReadableStream::from_stream(chunks).into_raw().unchecked_into()
     });
-    web_sys::Response::new_with_opt_readable_stream_and_init(stream.as_ref(), &init)
+    let socket = parts.extensions.remove::<WebSocket>();
+    respond(&head, bytes.as_deref(), stream, socket.map(|socket| socket.as_ref().clone()))
 }
 
 #[cfg(test)]

@@ -3,7 +3,6 @@
 use std::cell::{Cell, RefCell};
 use std::panic::AssertUnwindSafe;
 
-use js_sys::{Array, IteratorNext, JsString, Uint8Array};
 use stripeflare_core::clock::Millis;
 use stripeflare_core::read_only_sql;
 use stripeflare_core::read_only_sql::Table;
@@ -11,6 +10,15 @@ use stripeflare_core::sql::{Row, Sql, SqlError, Value};
 use wasm_bindgen::prelude::*;
 
 use crate::js::describe;
+use crate::js::values::{self, Values};
+
+#[wasm_bindgen(module = "/src/js/glue.js")]
+extern "C" {
+    #[wasm_bindgen(catch)]
+    fn run(sql: &JsSql, statement: &str, parameters: &[u8]) -> Result<Vec<u8>, JsValue>;
+    #[wasm_bindgen(catch)]
+    fn look(sql: &JsSql, statement: &str, parameters: &[u8], most: u32, bytes: u32) -> Result<Vec<u8>, JsValue>;
+}
 
 #[wasm_bindgen]
 extern "C" {
@@ -30,22 +38,6 @@ extern "C" {
     type JsSql;
     #[wasm_bindgen(method, catch, getter, js_name = databaseSize)]
     fn database_size(this: &JsSql) -> Result<f64, JsValue>;
-    #[wasm_bindgen(method, catch, variadic)]
-    fn exec(this: &JsSql, statement: &str, parameters: Array) -> Result<JsCursor, JsValue>;
-
-    type JsCursor;
-    #[wasm_bindgen(method, catch)]
-    fn raw(this: &JsCursor) -> Result<JsIterator, JsValue>;
-    #[wasm_bindgen(method, getter, js_name = columnNames)]
-    fn column_names(this: &JsCursor) -> Array;
-    #[wasm_bindgen(method, getter, js_name = rowsWritten)]
-    fn rows_written(this: &JsCursor) -> f64;
-
-    type JsIterator;
-    #[wasm_bindgen(method, catch, js_name = toArray)]
-    fn to_array(this: &JsIterator) -> Result<Array, JsValue>;
-    #[wasm_bindgen(method, catch)]
-    fn next(this: &JsIterator) -> Result<IteratorNext, JsValue>;
 }
 
 pub(super) struct Storage {
@@ -103,83 +95,58 @@ impl Storage {
         let statement = read_only_sql::reads(statement)?;
         let table = RefCell::new(Ok(Table::default()));
         let run = || -> Result<(), SqlError> {
-            *table.borrow_mut() = self.read(statement, parameters, most as usize);
+            *table.borrow_mut() = self.read(statement, parameters, most);
             Err(SqlError("to be rolled back".into()))
         };
         let _ = self.transaction(run);
         table.into_inner().map_err(|error| error.to_string())
     }
 
-    fn read(&self, statement: &str, parameters: &[Value], most: usize) -> Result<Table, SqlError> {
-        let parameters = parameters.iter().map(to_js).collect::<Result<Array, SqlError>>()?;
-        let cursor = self.sql.exec(statement, parameters).map_err(|exception| sql_error(&exception))?;
-        let columns = cursor.column_names().iter().filter_map(|name| name.as_string()).collect();
-        let rows = cursor.raw().map_err(|exception| sql_error(&exception))?;
-        let mut table = Table { columns, ..Table::default() };
-        let mut bytes = 0;
-        // Row by row, so that nobody waits for more than is shown.
-        loop {
-            let next = rows.next().map_err(|exception| sql_error(&exception))?;
-            if next.done() {
-                break;
-            }
-            let row: Array = next.value().unchecked_into();
-            let row = row.iter().map(|value| from_js(&value)).collect::<Result<Row, SqlError>>()?;
-            bytes += read_only_sql::size(&row);
-            if table.rows.len() == most || bytes > read_only_sql::MAX_BYTES {
-                table.more = true;
-                break;
-            }
-            table.rows.push(row);
-        }
-        if cursor.rows_written() > 0.0 {
+    fn read(&self, statement: &str, parameters: &[Value], most: u32) -> Result<Table, SqlError> {
+        let parameters = values::write(parameters)?;
+        let answer = look(&self.sql, statement, &parameters, most, read_only_sql::MAX_BYTES)
+            .map_err(|exception| sql_error(&exception))?;
+        let (table, rows_written) = read_table(&mut Values(&answer)).ok_or_else(unreadable)?;
+        if rows_written > 0 {
             return Err(SqlError("this panel reads, and the statement would write".into()));
         }
         Ok(table)
     }
 }
 
+/// A table, and how many rows were written.
+fn read_table(values: &mut Values<'_>) -> Option<(Table, usize)> {
+    let width = values.count()?;
+    let columns = (0..width).map(|_| values.text()).collect::<Option<_>>()?;
+    let mut table = Table { columns, ..Table::default() };
+    while values.count()? > 0 {
+        table.rows.push(values.row(width)?);
+    }
+    table.more = values.count()? > 0;
+    Some((table, values.count()?))
+}
+
+/// Rows, and how many were written.
+fn read_rows(values: &mut Values<'_>) -> Option<(Vec<Row>, usize)> {
+    let (rows_written, count, width) = (values.count()?, values.count()?, values.count()?);
+    let rows = (0..count).map(|_| values.row(width)).collect::<Option<_>>()?;
+    Some((rows, rows_written))
+}
+
+fn unreadable() -> SqlError {
+    SqlError("an answer in a form that nobody knows".into())
+}
+
 impl Sql for Storage {
     fn run(&self, statement: &str, parameters: &[Value]) -> Result<Vec<Row>, SqlError> {
-        let parameters = parameters.iter().map(to_js).collect::<Result<Array, SqlError>>()?;
-        let cursor = self.sql.exec(statement, parameters).map_err(|exception| sql_error(&exception))?;
-        let rows = cursor.raw().and_then(|rows| rows.to_array()).map_err(|exception| sql_error(&exception))?;
-        self.rows_written.set(self.rows_written.get() + cursor.rows_written() as u64);
-        rows.iter().map(|row| row.unchecked_into::<Array>().iter().map(|value| from_js(&value)).collect()).collect()
+        let parameters = values::write(parameters)?;
+        let answer = run(&self.sql, statement, &parameters).map_err(|exception| sql_error(&exception))?;
+        let (rows, rows_written) = read_rows(&mut Values(&answer)).ok_or_else(unreadable)?;
+        self.rows_written.set(self.rows_written.get() + rows_written as u64);
+        Ok(rows)
     }
 }
 
 fn sql_error(exception: &JsValue) -> SqlError {
     SqlError(describe(exception))
-}
-
-const MAX_SAFE: i64 = (1 << 53) - 1;
-
-fn to_js(value: &Value) -> Result<JsValue, SqlError> {
-    Ok(match value {
-        Value::Null => JsValue::NULL,
-        Value::Integer(integer) if (-MAX_SAFE..=MAX_SAFE).contains(integer) => JsValue::from_f64(*integer as f64),
-        Value::Integer(integer) => return Err(SqlError(format!("{integer} does not cross JavaScript unchanged"))),
-        Value::Real(real) => JsValue::from_f64(*real),
-        Value::Text(text) => JsValue::from_str(text),
-        Value::Blob(bytes) => Uint8Array::from(bytes.as_slice()).into(),
-    })
-}
-
-fn from_js(value: &JsValue) -> Result<Value, SqlError> {
-    if value.is_null() || value.is_undefined() {
-        return Ok(Value::Null);
-    }
-    if let Some(number) = value.as_f64() {
-        let integer = number as i64;
-        let whole = integer as f64 == number && (-MAX_SAFE..=MAX_SAFE).contains(&integer);
-        return Ok(if whole { Value::Integer(integer) } else { Value::Real(number) });
-    }
-    if let Some(text) = value.dyn_ref::<JsString>() {
-        return Ok(Value::Text(text.into()));
-    }
-    if let Some(buffer) = value.dyn_ref::<js_sys::ArrayBuffer>() {
-        return Ok(Value::Blob(Uint8Array::new(buffer).to_vec()));
-    }
-    Err(SqlError("SQLite answered with a value of no type it has".into()))
 }

@@ -1,10 +1,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use futures_util::future::{Either, select};
-use futures_util::pin_mut;
 use http::StatusCode;
-use js_sys::{Promise, Uint8Array};
+use js_sys::Promise;
 use serde::de::DeserializeOwned;
 use stripeflare_core::account::{Denied, Ending};
 use stripeflare_core::bytes::{self, Unreadable};
@@ -16,7 +14,7 @@ use wasm_bindgen_futures::JsFuture;
 use worker::{Delay, Env};
 
 use crate::error::Misconfigured;
-use crate::js::describe;
+use crate::js::{as_bytes, describe};
 
 /// The binding every deployment names in its wrangler.toml.
 const BINDING: &str = "DORM_NAMESPACE";
@@ -25,11 +23,9 @@ const TRY_FOR: Duration = Duration::from_secs(10);
 /// Before the second and the third try, and up to as much again: those that failed together do not come back together.
 const BACKOFF_MS: [u64; 2] = [40, 250];
 
-#[wasm_bindgen]
+#[wasm_bindgen(module = "/src/js/glue.js")]
 extern "C" {
-    type JsStub;
-    #[wasm_bindgen(method, catch)]
-    fn call(this: &JsStub, message: &Uint8Array) -> Result<Promise, JsValue>;
+    fn ask(env: &Env, binding: &str, name: &str, message: &[u8], ms: u32) -> Promise;
 }
 
 /// The objects of one deployment, version and mode.
@@ -155,26 +151,12 @@ impl Stubs {
     }
 
     async fn ask(&self, name: &str, message: &[u8]) -> Result<Vec<u8>, Unanswered> {
-        let stub: JsStub = self
-            .env
-            .durable_object(BINDING)
-            .and_then(|namespace| namespace.get_by_name(name))
-            .map_err(|error| Unanswered { cause: error.to_string(), again: true })?
-            .into_rpc();
-        // A copy: a view would send all of our memory along.
-        let message = Uint8Array::from(message);
-        let answer = JsFuture::from(stub.call(&message).map_err(|exception| Unanswered::by(&exception))?);
-        let deadline = Delay::from(TRY_FOR);
-        pin_mut!(deadline);
-        let answer = match select(answer, deadline).await {
-            Either::Left((answer, _)) => answer.map_err(|exception| Unanswered::by(&exception))?,
-            Either::Right(_) => {
-                let cause = format!("no answer within {} s", TRY_FOR.as_secs());
-                return Err(Unanswered { cause, again: false });
-            }
-        };
-        let no_bytes = || Unanswered { cause: "an answer that is no bytes".into(), again: true };
-        Ok(answer.dyn_ref::<Uint8Array>().ok_or_else(no_bytes)?.to_vec())
+        let answer = JsFuture::from(ask(&self.env, BINDING, name, message, TRY_FOR.as_millis() as u32)).await;
+        let answer = answer.map_err(|exception| Unanswered::by(&exception))?;
+        as_bytes(&answer).ok_or_else(|| {
+            let cause = format!("no answer within {} s", TRY_FOR.as_secs());
+            Unanswered { cause, again: false }
+        })
     }
 }
 

@@ -1,0 +1,58 @@
+//! How often a call goes between JavaScript and WebAssembly.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use cargo_stripeflare::stripe::StandInOptions;
+use cargo_stripeflare::workerd::Script;
+use tests::crossings::{counting, crossings};
+use tests::{Customer, World, built};
+
+/// A priced POST with a JSON body that comes alone: its ending goes by itself, a moment later.
+const ALONE: u64 = 108;
+/// One more that comes right before it: its ending rides on the next call.
+const IN_A_ROW: u64 = 77;
+
+#[tokio::test]
+async fn a_priced_call_crosses_so_often_and_no_more() -> Result<()> {
+    let counting = tokio::task::spawn_blocking(|| counting(&built("tests/worker")?)).await??;
+    let script = Script::Built(counting.path().to_owned());
+    let world = World::set_up("tests/worker", StandInOptions::default(), &[], |options| {
+        options.script = script;
+        Ok(())
+    })
+    .await?;
+    let customer = world.customer(10_000).await?;
+    // The first one finds some things out that the worker remembers.
+    of_calls(&world, &customer, 1).await;
+    let alone = counted(&world, &customer, 1).await;
+    let two = counted(&world, &customer, 2).await;
+    let sum = |counts: &BTreeMap<String, u64>| counts.values().sum::<u64>();
+    assert_eq!((sum(&alone), sum(&two) - sum(&alone)), (ALONE, IN_A_ROW), "{alone:#?} {two:#?}");
+    Ok(())
+}
+
+/// What so many calls in a row make, where each ending but the last rode on the next call, and no alarm rang meanwhile. Else
+/// they are made again.
+async fn counted(world: &World, customer: &Customer, calls: u64) -> BTreeMap<String, u64> {
+    for _ in 0..100 {
+        let counts = of_calls(world, customer, calls).await;
+        if counts["dorm_call"] == calls + 1 && counts.get("dorm_alarm").is_none_or(|rang| *rang == 0) {
+            return counts;
+        }
+    }
+    panic!("no {calls} calls in a row came soon after each other");
+}
+
+async fn of_calls(world: &World, customer: &Customer, calls: u64) -> BTreeMap<String, u64> {
+    let before = crossings(world).await;
+    for _ in 0..calls {
+        let answer = world.post(customer, "/echo", r#"{"text":"a text"}"#).await;
+        assert_eq!((answer.status, answer.body.as_str()), (200, r#"{"text":"a text"}"#));
+    }
+    let mut counts = crossings(world).await;
+    for (name, count) in &mut counts {
+        *count -= before.get(name).unwrap_or(&0);
+    }
+    counts
+}
