@@ -67,11 +67,29 @@ pub enum Script {
     Js(String),
 }
 
+impl Script {
+    fn modules(&self) -> Result<String> {
+        Ok(match self {
+            Self::Built(build) => {
+                let build = build.canonicalize().with_context(|| format!("no folder {}", build.display()))?;
+                format!(
+                    "(name = \"index.js\", esModule = embed {}), (name = \"./index_bg.wasm\", wasm = embed {})",
+                    text(&build.join("index.js").to_string_lossy()),
+                    text(&build.join("index_bg.wasm").to_string_lossy()),
+                )
+            }
+            Self::Js(script) => format!("(name = \"index.js\", esModule = {})", text(script)),
+        })
+    }
+}
+
 /// How to run a worker.
 #[derive(Debug, Clone)]
 pub struct WorkerdOptions {
     /// The worker, with a Durable Object class `DORM`.
     pub script: Script,
+    /// The worker that the objects run, if it is another one: as while a deploy replaces an old one.
+    pub objects: Option<Script>,
     /// A folder for configuration, log and the objects' files. It stays.
     pub disk: PathBuf,
     /// Text bindings, secrets included.
@@ -96,6 +114,7 @@ impl WorkerdOptions {
     pub fn new(script: Script, disk: impl Into<PathBuf>) -> Self {
         Self {
             script,
+            objects: None,
             disk: disk.into(),
             vars: BTreeMap::new(),
             port: None,
@@ -283,20 +302,11 @@ impl Workerd {
 
     fn write_config(&self) -> Result<PathBuf> {
         let dir = &self.options.disk;
-        let modules = match &self.options.script {
-            Script::Built(build) => {
-                let build = build.canonicalize().with_context(|| format!("no folder {}", build.display()))?;
-                format!(
-                    "(name = \"index.js\", esModule = embed {}), (name = \"./index_bg.wasm\", wasm = embed {})",
-                    text(&build.join("index.js").to_string_lossy()),
-                    text(&build.join("index_bg.wasm").to_string_lossy()),
-                )
-            }
-            Script::Js(script) => format!("(name = \"index.js\", esModule = {})", text(script)),
-        };
+        let modules = self.options.script.modules()?;
+        let of_objects = self.options.objects.as_ref().map(Script::modules).transpose()?;
         let objects = self.objects_root().canonicalize()?;
         let pages = self.options.pages.as_ref().map(|pages| pages.canonicalize()).transpose()?;
-        let config = config(&self.options, self.port, &modules, &objects, pages.as_deref());
+        let config = config(&self.options, self.port, &modules, of_objects.as_deref(), &objects, pages.as_deref());
         let path = dir.canonicalize()?.join("config.capnp");
         write_private(&path, &config).with_context(|| format!("cannot write {}", path.display()))?;
         Ok(path)
@@ -307,20 +317,63 @@ async fn pinned(dir: PathBuf) -> Result<PathBuf> {
     Ok(tokio::task::spawn_blocking(move || provision::npm(&dir)).await??.workerd)
 }
 
-fn config(options: &WorkerdOptions, port: u16, modules: &str, objects: &Path, pages: Option<&Path>) -> String {
+/// A worker; its objects are its own, or those of another service.
+fn worker(name: &str, options: &WorkerdOptions, modules: &str, objects_of: Option<&str>) -> String {
     let flags: Vec<String> = options.compatibility_flags.iter().map(|flag| text(flag)).collect();
-    let mut bindings = String::from("(name = \"DORM_NAMESPACE\", durableObjectNamespace = \"DORM\")");
+    let namespace = match objects_of {
+        Some(service) => format!("(className = \"DORM\", serviceName = {})", text(service)),
+        None => text("DORM"),
+    };
+    let mut bindings = format!("(name = \"DORM_NAMESPACE\", durableObjectNamespace = {namespace})");
     for (name, value) in &options.vars {
         let _ = write!(bindings, ",\n    (name = {}, text = {})", text(name), text(value));
     }
-    let (mut first, mut services, mut front) = ("main", String::new(), String::new());
+    let objects = format!(
+        r#"
+  durableObjectNamespaces = [(className = "DORM", uniqueKey = "{UNIQUE_KEY}", enableSql = true)],
+  durableObjectStorage = (localDisk = "objects"),"#
+    );
+    format!(
+        r#"
+const {name} :Workerd.Worker = (
+  modules = [{modules}],
+  compatibilityDate = {date},
+  compatibilityFlags = [{flags}],
+  bindings = [
+    {bindings}
+  ],
+  globalOutbound = "internet",{objects}
+);
+"#,
+        date = text(&options.compatibility_date),
+        flags = flags.join(", "),
+        objects = if objects_of.is_none() { &objects } else { "" },
+    )
+}
+
+fn config(
+    options: &WorkerdOptions,
+    port: u16,
+    modules: &str,
+    of_objects: Option<&str>,
+    objects: &Path,
+    pages: Option<&Path>,
+) -> String {
+    let (mut first, mut services, mut workers) =
+        ("main", String::new(), worker("main", options, modules, of_objects.map(|_| "owner")));
+    if let Some(modules) = of_objects {
+        services.push_str("(name = \"owner\", worker = .owner),\n    ");
+        workers.push_str(&worker("owner", options, modules, None));
+    }
     if let Some(pages) = pages {
         first = "front";
-        services = format!(
+        let _ = write!(
+            services,
             "(name = \"front\", worker = .front),\n    (name = \"pages\", disk = (path = {})),",
             text(&pages.to_string_lossy())
         );
-        front = format!(
+        let _ = write!(
+            workers,
             r#"
 const front :Workerd.Worker = (
   modules = [(name = "front.js", esModule = {script})],
@@ -346,22 +399,8 @@ const config :Workerd.Config = (
   ],
   sockets = [(name = "http", address = "127.0.0.1:{port}", http = (), service = "{first}")],
 );
-
-const main :Workerd.Worker = (
-  modules = [{modules}],
-  compatibilityDate = {date},
-  compatibilityFlags = [{flags}],
-  bindings = [
-    {bindings}
-  ],
-  globalOutbound = "internet",
-  durableObjectNamespaces = [(className = "DORM", uniqueKey = "{UNIQUE_KEY}", enableSql = true)],
-  durableObjectStorage = (localDisk = "objects"),
-);
-{front}"#,
+{workers}"#,
         objects = text(&objects.to_string_lossy()),
-        date = text(&options.compatibility_date),
-        flags = flags.join(", "),
     )
 }
 
@@ -429,7 +468,7 @@ mod tests {
     #[test]
     fn the_configuration_has_the_variables() {
         let options = WorkerdOptions::new(Script::Js(String::new()), "/tmp").var("DB_SECRET", "x\"y");
-        let config = config(&options, 8080, "", Path::new("/disk"), None);
+        let config = config(&options, 8080, "", None, Path::new("/disk"), None);
         assert!(config.contains(r#"(name = "DB_SECRET", text = "x\"y")"#), "{config}");
         assert!(config.contains(r#"address = "127.0.0.1:8080""#), "{config}");
     }

@@ -27,6 +27,7 @@ mod reversals;
 mod several_tokens;
 mod streaming;
 mod sweeping;
+mod two_releases;
 mod upgrades;
 mod using_the_panel;
 mod what_calls_cost;

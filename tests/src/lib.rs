@@ -5,6 +5,7 @@ pub mod browser;
 pub mod crossings;
 pub mod dice;
 pub mod imports;
+mod next_release;
 mod runtimes;
 pub mod secrets;
 mod stored;
@@ -12,6 +13,7 @@ pub mod traffic;
 pub mod visitor;
 mod world;
 
+pub use next_release::next_release;
 pub use runtimes::Runtime;
 pub use world::Customer;
 pub use world::DB_SECRET;
