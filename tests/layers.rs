@@ -59,6 +59,7 @@ const HOUSES: [House; 3] = [
             ("macros.rs", "the macros, with their documentation"),
             ("guides.rs", "the guides, as documentation"),
             ("fuzzing.rs", "doors for the fuzzer"),
+            ("testing.rs", "tests of an application, without workerd"),
             ("http", "the entry, the app"),
             ("http/route.rs", "what a route of an application is"),
             ("http/routes", "a file or folder for each built-in route"),

@@ -28,7 +28,9 @@ pub fn now() -> Millis {
     CLOCK.get().map_or_else(system, |clock| clock())
 }
 
-fn system() -> Millis {
+/// The operating system's time.
+#[must_use]
+pub fn system() -> Millis {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     Millis::try_from(since.as_millis()).unwrap_or(Millis::MAX)
 }

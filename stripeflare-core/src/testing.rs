@@ -2,11 +2,28 @@
 
 use rusqlite::types::ValueRef;
 
+use crate::read_only_sql::{self, Table};
 use crate::sql::{Row, Sql, SqlError, Value};
 
 /// A database in memory.
 pub fn database() -> rusqlite::Connection {
     rusqlite::Connection::open_in_memory().unwrap()
+}
+
+/// Answers one statement that reads, with so many rows at most; whatever it did is rolled back.
+pub fn look(sql: &rusqlite::Connection, statement: &str, parameters: &[Value], most: u32) -> Result<Table, String> {
+    let statement = read_only_sql::reads(statement)?;
+    sql.execute_batch("SAVEPOINT look").unwrap();
+    let columns = sql
+        .prepare(statement)
+        .map_err(|error| error.to_string())
+        .map(|prepared| prepared.column_names().map(str::to_owned).collect::<Vec<_>>());
+    let rows = sql.run(statement, parameters).map_err(|error| error.to_string());
+    sql.execute_batch("ROLLBACK TO look; RELEASE look").unwrap();
+    let (columns, mut rows) = (columns?, rows?);
+    let more = rows.len() > most as usize;
+    rows.truncate(most as usize);
+    Ok(Table { columns, rows, more })
 }
 
 impl Sql for rusqlite::Connection {

@@ -27,6 +27,11 @@ pub mod operating {}
 #[doc = include_str!("../docs/prices.md")]
 pub mod prices {}
 
+/// Tests of an application, without workerd.
+#[cfg(feature = "testing")]
+#[doc = include_str!("../docs/testing.md")]
+pub mod testing {}
+
 /// Who may take what, and why attacks fail.
 #[doc = include_str!("../docs/security.md")]
 pub mod security {}

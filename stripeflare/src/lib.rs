@@ -34,6 +34,9 @@
     allow(dead_code, reason = "what only routes of a feature use is there all the same")
 )]
 
+#[cfg(all(feature = "testing", target_arch = "wasm32"))]
+compile_error!("the feature `testing` of stripeflare is for tests: name it under [dev-dependencies] alone");
+
 mod deployment;
 mod error;
 #[cfg(fuzzing)]
@@ -45,6 +48,8 @@ mod http;
 mod js;
 mod macros;
 mod object;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use deployment::charge_user::ChargeOutcome;
 pub use deployment::charge_user::charge_user;

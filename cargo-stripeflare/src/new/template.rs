@@ -56,10 +56,20 @@ impl Values<'_> {
             .replace("{{currency}}", self.currency)
             .replace("{{CURRENCY}}", &self.currency.to_ascii_uppercase())
             .replace("{{dependency}}", self.dependency)
+            .replace("{{dependency for tests}}", &for_tests(self.dependency))
             .replace("{{route}}", &route)
             // Last, so that nothing in a title is taken for a placeholder.
             .replace("{{title}}", &title)
     }
+}
+
+/// The same dependency with what tests need of it.
+fn for_tests(dependency: &str) -> String {
+    let source = match dependency.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) {
+        Some(source) => source.trim().to_owned(),
+        None => format!("version = {dependency}"),
+    };
+    format!("{{ {source}, features = [\"testing\"] }}")
 }
 
 fn escaped(text: &str) -> String {
@@ -72,6 +82,12 @@ mod tests {
 
     fn values(title: &str) -> Values<'_> {
         Values { name: "shop", title, domain: None, currency: "eur", dependency: "\"0.1\"", repository: None }
+    }
+
+    #[test]
+    fn tests_depend_on_the_same_release_with_a_feature_more() {
+        assert_eq!(for_tests("\"0.1\""), "{ version = \"0.1\", features = [\"testing\"] }");
+        assert_eq!(for_tests("{ path = \"it\" }"), "{ path = \"it\", features = [\"testing\"] }");
     }
 
     #[test]

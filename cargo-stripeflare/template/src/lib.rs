@@ -31,12 +31,8 @@ async fn hello(account: Account<User>) -> String {
 #[priced(cents = 1)]
 async fn reverse(Json(input): Json<Text>) -> Json<Text> {
     Json(Text {
-        text: reversed(&input.text),
+        text: input.text.chars().rev().collect(),
     })
-}
-
-fn reversed(text: &str) -> String {
-    text.chars().rev().collect()
 }
 
 #[stripeflare::main]
@@ -50,9 +46,22 @@ fn app() -> App<User> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use stripeflare::testing::TestApp;
 
     #[test]
-    fn reverses_characters_and_not_bytes() {
-        assert_eq!(reversed("añb"), "bña");
+    fn a_reversed_text_costs_a_cent() {
+        let app = TestApp::new(app());
+        let customer = app.account().with_balance(cents!(1));
+        let reverse = || {
+            let text = Text { text: "añb".into() };
+            app.post("/reverse").by(&customer).json(&text).send()
+        };
+
+        let first = reverse();
+        assert_eq!(first.json::<Text>().text, "bña");
+        assert_eq!(first.charged(), cents!(1));
+
+        let second = reverse();
+        assert_eq!(second.status(), StatusCode::PAYMENT_REQUIRED);
     }
 }

@@ -126,3 +126,36 @@ fn thank(player: &FoundUser<Player>) {
 fn app() -> App<Player> {
     App::new().routes(routes![profile, change_profile, play, best]).scheduled(weekly)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use stripeflare::testing::TestApp;
+
+    use super::*;
+
+    #[test]
+    fn games_cost_a_cent_and_the_best_are_listed() {
+        let app = TestApp::new(app());
+        let (ada, bob) = (app.account().with_balance(cents!(2)), app.account().with_balance(cents!(2)));
+        let name = |player: &stripeflare::testing::TestAccount<'_>, handle: &str| {
+            let profile = Profile { handle: Some(handle.to_owned()), settings: None };
+            app.post("/profile").by(player).json(&profile).send().status()
+        };
+        assert_eq!(name(&ada, "ada"), StatusCode::NO_CONTENT);
+        assert_eq!(name(&bob, "ada"), StatusCode::CONFLICT);
+        assert_eq!(name(&bob, "bob"), StatusCode::NO_CONTENT);
+
+        let play = |player| app.post("/play").by(player).send();
+        assert_eq!(play(&bob).charged(), cents!(1));
+        assert_eq!(play(&ada).text(), "10 points\n");
+        assert_eq!(play(&ada).text(), "20 points\n");
+        assert_eq!(play(&ada).status(), StatusCode::PAYMENT_REQUIRED);
+        assert_eq!(ada.columns::<Player>().score, 20);
+
+        app.advance(Duration::from_secs(5));
+        let best: serde_json::Value = app.get("/best").send().json();
+        assert_eq!((&best[0]["handle"], &best[1]["handle"]), (&"ada".into(), &"bob".into()), "{best}");
+    }
+}

@@ -5,12 +5,11 @@ use std::cell::Cell;
 use crate::clock::Millis;
 use crate::error::WalletError;
 use crate::protocol::{self, Envelope, Object, Stats};
-use crate::read_only_sql;
 use crate::read_only_sql::Table;
 use crate::schema::Schema;
 use crate::sql::{Reader, Sql, SqlError, Value};
 use crate::tables::Role;
-use crate::testing::database;
+use crate::testing::{database, look};
 
 /// An object without a runtime around it.
 pub(super) struct NativeObject {
@@ -67,19 +66,7 @@ impl Object for NativeObject {
     }
 
     fn look(&self, statement: &str, parameters: &[Value], most: u32) -> Result<Table, String> {
-        let statement = read_only_sql::reads(statement)?;
-        self.sql.execute_batch("SAVEPOINT look").unwrap();
-        let columns = self
-            .sql
-            .prepare(statement)
-            .map_err(|error| error.to_string())
-            .map(|prepared| prepared.column_names().map(str::to_owned).collect::<Vec<_>>());
-        let rows = self.sql.run(statement, parameters).map_err(|error| error.to_string());
-        self.sql.execute_batch("ROLLBACK TO look; RELEASE look").unwrap();
-        let (columns, mut rows) = (columns?, rows?);
-        let more = rows.len() > most as usize;
-        rows.truncate(most as usize);
-        Ok(Table { columns, rows, more })
+        look(&self.sql, statement, parameters, most)
     }
 
     fn ring_by(&self, at: Millis) -> Result<(), SqlError> {

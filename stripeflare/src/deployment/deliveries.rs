@@ -12,9 +12,9 @@ use stripeflare_core::clock::{Millis, now};
 use stripeflare_core::identity::AccountId;
 use stripeflare_core::protocol::account::Settle;
 use stripeflare_core::protocol::{AnyCommand, Command};
-use worker::Delay;
 
 use crate::deployment::Deployment;
+use crate::js::{log_error, sleep};
 use crate::object::{ObjectError, Sender, read};
 
 /// How long an ending waits for company, and then between tries, in milliseconds.
@@ -64,22 +64,22 @@ impl Sender<'_, AccountId> {
 
 async fn deliver(deployment: Deployment, account: AccountId, hold: HoldId) {
     for pause in WAITS_MS {
-        Delay::from(Duration::from_millis(pause)).await;
+        sleep(Duration::from_millis(pause)).await;
         if !is_open(&account, &hold) {
             return;
         }
         if is_waiting(&account)
             && let Err(error) = deployment.stubs.as_system(&account).send_with_endings(Settle).await
         {
-            worker::console_error!("hold {hold} of account {account} could not be ended yet: {error}");
+            log_error(format_args!("hold {hold} of account {account} could not be ended yet: {error}"));
         }
         if !is_open(&account, &hold) {
             return;
         }
     }
-    worker::console_error!(
+    log_error(format_args!(
         "hold {hold} of account {account} could not be ended; it counts as released when its time is over"
-    );
+    ));
     forget(&account, |item| item.ending.hold == hold);
 }
 

@@ -38,10 +38,12 @@ impl Deployment {
     pub(crate) fn new(env: &Env, version: &'static str) -> std::result::Result<Self, String> {
         thread_local!(static CONFIG: OnceCell<Rc<Config>> = const { OnceCell::new() });
         let config = CONFIG.with(|kept| match kept.get() {
-            Some(config) => Ok(config.clone()),
-            None => {
+            // Each `TestApp` has its own.
+            Some(config) if cfg!(not(feature = "testing")) => Ok(config.clone()),
+            _ => {
                 let config = Rc::new(Config::read(env, version).map_err(|error| error.to_string())?);
-                Ok::<_, String>(kept.get_or_init(|| config).clone())
+                let _ = kept.set(Rc::clone(&config));
+                Ok::<_, String>(config)
             }
         })?;
         let stubs = Stubs::new(env.clone(), version, Some(config.livemode));

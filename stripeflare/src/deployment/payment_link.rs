@@ -12,6 +12,7 @@ use stripeflare_core::stripe::{LinkRules, LinkVerdict};
 use crate::deployment::Deployment;
 use crate::deployment::stripe_api::{ApiError, api};
 use crate::error::{Misconfigured, Result};
+use crate::js::log_error;
 
 const NOTE: &str = "payment link";
 /// A good verdict is asked for again after an hour.
@@ -125,7 +126,7 @@ async fn ask(deployment: &Deployment) -> Result<LinkVerdict> {
         None => LinkVerdict::missing(config.payment_link_id.is_some()),
     };
     if !verdict.is_good() {
-        worker::console_error!("the payment link does not fit the variables: {verdict:?}");
+        log_error(format_args!("the payment link does not fit the variables: {verdict:?}"));
     }
     let checked = Checked { configured: configured(deployment), verdict: verdict.clone() };
     let text = serde_json::to_string(&checked).expect("a verdict is plain JSON");

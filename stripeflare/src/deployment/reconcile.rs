@@ -16,6 +16,7 @@ use worker::Env;
 use crate::deployment::stripe_api::{Api, ApiError, api};
 use crate::deployment::{Deployment, payment_link, payments};
 use crate::error::{Error, Kind, Result};
+use crate::js::log_error;
 use crate::object::ObjectError;
 
 /// Requests to Stripe that one run makes at most, which Cloudflare's free plan allows. The next run goes on where it ended.
@@ -350,7 +351,7 @@ impl Run<'_> {
 
     fn see(&mut self, outcome: Result<()>) -> bool {
         let Err(error) = outcome else { return true };
-        worker::console_error!("the sweep tries again later: {error}");
+        log_error(format_args!("the sweep tries again later: {error}"));
         self.done.failed += 1;
         if matches!(&error.0, Kind::Cause(cause) if cause.is::<ApiError>()) {
             self.errors += 1;

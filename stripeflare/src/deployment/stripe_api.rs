@@ -12,10 +12,9 @@ use stripeflare_core::stripe::{CheckoutSession, Dispute, Id, PaidSession, Paymen
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Request, Response};
-use worker::Delay;
 
 use crate::deployment::config::Config;
-use crate::js::describe;
+use crate::js::{describe, sleep};
 
 #[wasm_bindgen]
 extern "C" {
@@ -228,7 +227,7 @@ impl Api<'_> {
     async fn body(&self, path: &str) -> Result<String, ApiError> {
         self.asked.set(self.asked.get() + 1);
         let other = |cause: String| ApiError::Other(cause);
-        let deadline = Delay::from(DEADLINE);
+        let deadline = sleep(DEADLINE);
         let answer = self.fetch(path);
         pin_mut!(answer, deadline);
         let (status, body) = match select(answer, deadline).await {

@@ -144,11 +144,14 @@ impl Built {
         if let Some(built) = BUILT.with_borrow(Clone::clone) {
             return built;
         }
-        let app = build();
-        let router = app.router.layer(map_request(remember_route));
-        let router = super::routes::router(schema).fallback_service(router);
-        let built = Rc::new(Self { router, scheduled: app.scheduled, queue: app.queue });
+        let built = Rc::new(Self::of(build(), schema));
         BUILT.set(Some(Rc::clone(&built)));
         built
+    }
+
+    pub(crate) fn of(app: App, schema: Schema) -> Self {
+        let router = app.router.layer(map_request(remember_route));
+        let router = super::routes::router(schema).fallback_service(router);
+        Self { router, scheduled: app.scheduled, queue: app.queue }
     }
 }

@@ -19,7 +19,8 @@ use crate::error::Error;
 use crate::http::app::{App, AppType, Built};
 use crate::http::call::context::Context;
 use crate::http::reply::answer::{Answer, for_person, header};
-use crate::js;
+use crate::js::requests::Stalled;
+use crate::js::{self, Host, log_error};
 use crate::object::Object;
 
 /// What `#[stripeflare::main]` stands on.
@@ -54,36 +55,34 @@ pub fn fetch(entry: &Entry, request: web_sys::Request, env: Env, context: JsCont
     let (built, version, js) = (entry.built(), entry.version, Rc::new(context));
     let context = Rc::clone(&js);
     let answered = js::promise(async move {
-        let response = answer(&built, version, request, &env, context).await;
+        let response = match js::requests::from_js(&request) {
+            Ok((read, stalled)) => answer(&built, version, &env, Host::new(context, request), read, &stalled).await,
+            Err(problem) => Answer::new(StatusCode::BAD_REQUEST, "bad_request", problem).into(),
+        };
         js::requests::to_js(response).await
     });
     // Else the runtime may cancel all that runs for a client that has left, and drop nothing of it.
-    if let Err(exception) = js.wait_until(&answered) {
-        worker::console_error!("waitUntil: {}", js::describe(&exception));
-    }
+    js::wait_for(&js, &answered);
     answered
 }
 
-async fn answer(
+pub(crate) async fn answer(
     built: &Built,
     version: &'static str,
-    raw: web_sys::Request,
     env: &Env,
-    context: Rc<JsContext>,
+    host: Host,
+    mut request: Request,
+    stalled: &Stalled,
 ) -> Response {
     let deployment = match Deployment::new(env, version) {
         Ok(deployment) => deployment,
         Err(problem) => {
-            worker::console_error!("{problem}");
+            log_error(&problem);
             // The operator sees it at once, and it tells nobody a value.
             return Answer::new(StatusCode::INTERNAL_SERVER_ERROR, "configuration", problem).into();
         }
     };
-    let (mut request, stalled) = match js::requests::from_js(&raw) {
-        Ok(built) => built,
-        Err(problem) => return Answer::new(StatusCode::BAD_REQUEST, "bad_request", problem).into(),
-    };
-    let context = Context::new(deployment, context, raw, &request);
+    let context = Context::new(deployment, host, &request);
     request = context.call.follow(request);
     request.extensions_mut().insert(context.clone());
     // For handlers that take an `Extension<Env>`.
@@ -133,7 +132,7 @@ fn run_job<E: 'static>(job: Option<Run<E>>, event: E, env: Env) -> Promise {
     js::promise(async move {
         let job = job.ok_or("this application has no handler for such an event")?;
         job(event, env).await.map(|()| JsValue::UNDEFINED).map_err(|error| {
-            worker::console_error!("{error}");
+            log_error(&error);
             // The runtime tries again, as the trigger's settings say.
             js_sys::Error::new(&error.to_string()).into()
         })

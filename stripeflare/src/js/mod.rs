@@ -2,15 +2,20 @@
 
 pub(crate) mod requests;
 pub(crate) mod values;
+// Tests have no workerd around them.
+#[cfg_attr(feature = "testing", path = "native.rs")]
+pub(crate) mod runtime;
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 
 use js_sys::Promise;
-use stripeflare_core::clock::{self, Millis};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
+use worker::worker_sys::Context as JsContext;
+
+pub(crate) use self::runtime::{Departure, Host, log_error, set_clock, sleep, variable};
 
 #[wasm_bindgen(module = "/src/js/glue.js")]
 extern "C" {
@@ -25,28 +30,11 @@ pub(crate) fn promise(future: impl Future<Output = Result<JsValue, JsValue>> + '
     future_to_promise(AssertUnwindSafe(future))
 }
 
-/// Listens for the client of a request to leave, for as long as it lives. The runtime tells with the compatibility flag
-/// `enable_request_signal`.
-pub(crate) struct Departure {
-    signal: web_sys::AbortSignal,
-    _listener: Closure<dyn Fn()>,
-}
-
-impl Departure {
-    pub(crate) fn of(request: &web_sys::Request, left: impl Fn() + 'static) -> Self {
-        let signal = request.signal();
-        if signal.aborted() {
-            left();
-        }
-        let listener = Closure::own_assert_unwind_safe(left);
-        signal.set_onabort(Some(listener.as_js_value().unchecked_ref()));
-        Self { signal, _listener: listener }
-    }
-}
-
-impl Drop for Departure {
-    fn drop(&mut self) {
-        self.signal.set_onabort(None);
+/// The runtime does not end what runs for a request before this is done, or 30 s after its client left.
+pub(crate) fn wait_for(context: &JsContext, promise: &Promise) {
+    if let Err(exception) = context.wait_until(promise) {
+        // It runs all the same, only nothing keeps the worker alive for it.
+        log_error(format_args!("waitUntil: {}", describe(&exception)));
     }
 }
 
@@ -56,22 +44,4 @@ pub(crate) fn describe(exception: &JsValue) -> String {
         Some(error) => error.message().into(),
         None => exception.as_string().unwrap_or_else(|| "an exception that is no Error".to_owned()),
     }
-}
-
-/// Where the operator sees it; an application's own tests have no console.
-pub(crate) fn log_error(cause: impl std::fmt::Display) {
-    #[cfg(target_arch = "wasm32")]
-    worker::console_error!("{cause}");
-    #[cfg(not(target_arch = "wasm32"))]
-    eprintln!("{cause}");
-}
-
-/// A variable of the worker, as it is written.
-pub(crate) fn variable(env: &worker::Env, name: &str) -> Option<String> {
-    js_sys::Reflect::get(env, &wasm_bindgen::JsValue::from_str(name)).ok()?.as_string()
-}
-
-/// Tells the time by the worker's clock, which stands still while nothing is awaited.
-pub(crate) fn set_clock() {
-    clock::set(|| js_sys::Date::now() as Millis);
 }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::cell::Cell;
 use std::io;
+use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -22,10 +23,10 @@ use stripeflare_core::sql::Value;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use wasm_streams::ReadableStream;
-use worker::{Delay, WebSocket};
+use worker::WebSocket;
 
 use crate::js::values::{self, Values};
-use crate::js::{as_bytes, describe};
+use crate::js::{as_bytes, describe, sleep};
 
 #[wasm_bindgen(module = "/src/js/glue.js")]
 extern "C" {
@@ -98,7 +99,7 @@ fn in_pieces(stream: web_sys::ReadableStream, stalled: Stalled) -> Body {
         let stalled = stalled.clone();
         async move {
             let mut chunks = chunks?;
-            match select(chunks.next(), Delay::from(PATIENCE)).await {
+            match select(chunks.next(), pin!(sleep(PATIENCE))).await {
                 Either::Left((chunk, _)) => {
                     let chunk = chunk?.map(|chunk| Bytes::from(Uint8Array::new(&chunk).to_vec()));
                     Some((chunk.map_err(|exception| io::Error::other(describe(&exception))), Some(chunks)))

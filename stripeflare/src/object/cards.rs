@@ -7,6 +7,7 @@ use stripeflare_core::identity::AccountId;
 use stripeflare_core::protocol::directory::{ClaimCard, ForgetCard};
 use stripeflare_core::protocol::{Object, Shard};
 
+use crate::js::log_error;
 use crate::object::alarm::plan::Next;
 use crate::object::class::Inner;
 
@@ -24,7 +25,7 @@ impl Inner {
         let Some((account, shows_at, cards)) = self.transaction(unfinished)? else { return Ok(None) };
         for card in &cards {
             if let Err(cause) = self.finish(&account, card).await {
-                worker::console_error!("a card is seen to again later: {cause}");
+                log_error(format_args!("a card is seen to again later: {cause}"));
                 self.note(|wallet| wallet.card_failed(card))?;
             }
         }

@@ -18,6 +18,7 @@ use worker::Env;
 use worker::worker_sys::DurableObjectState;
 
 use crate::js;
+use crate::js::log_error;
 use crate::object::Stubs;
 use crate::object::alarm::plan::Alarm;
 use crate::object::storage::Storage;
@@ -73,22 +74,9 @@ impl Object {
     /// Called by the runtime whenever the object wakes up; it does nothing that could fail later.
     #[must_use]
     pub fn new(version: &'static str, schema: Schema, state: &DurableObjectState, env: &Env) -> Self {
-        js::set_clock();
         let storage = Storage::new(state).expect("a Durable Object with SQLite storage");
-        let livemode = state.id().ok().and_then(|id| id.name()).map(|name| is_live_name(&name));
-        // Not the mode of the keys that are there now: what test mode left to do is none of live mode's business.
-        let known = livemode.or_else(|| kept_livemode(&storage));
-        let inner = Inner {
-            stubs: Stubs::new(env.clone(), version, known),
-            currency: configured(js::variable(env, "STRIPE_CURRENCY").as_deref()),
-            livemode,
-            storage,
-            schema,
-            role: Cell::new(None),
-            alarm: Alarm::default(),
-            stats: Cell::default(),
-            nearly_full: Cell::default(),
-        };
+        let name = state.id().ok().and_then(|id| id.name());
+        let inner = Inner::new(version, schema, storage, env, name.as_deref());
         Self { inner: Some(AssertUnwindSafe(Rc::new(inner))) }
     }
 
@@ -96,12 +84,8 @@ impl Object {
     #[must_use]
     pub fn call(&self, message: &Uint8Array) -> Uint8Array {
         let inner = self.inner.as_ref().expect("an attached object");
-        let answer = match PROTOCOL.read_message(&message.to_vec()) {
-            Ok((envelope, number)) => PROTOCOL.answer(number, &envelope.command, inner.answer(&envelope)),
-            Err(cannot_read) => cannot_read,
-        };
         // A copy: a view would send all of our memory along.
-        Uint8Array::from(answer.as_slice())
+        Uint8Array::from(inner.call(&message.to_vec()).as_slice())
     }
 
     /// What is due later: it never fails, because the runtime gives up on an alarm that does.
@@ -115,6 +99,37 @@ impl Object {
 }
 
 impl Inner {
+    fn new(version: &'static str, schema: Schema, storage: Storage, env: &Env, name: Option<&str>) -> Self {
+        js::set_clock();
+        let livemode = name.map(is_live_name);
+        // Not the mode of the keys that are there now: what test mode left to do is none of live mode's business.
+        let known = livemode.or_else(|| kept_livemode(&storage));
+        Self {
+            stubs: Stubs::new(env.clone(), version, known),
+            currency: configured(js::variable(env, "STRIPE_CURRENCY").as_deref()),
+            livemode,
+            storage,
+            schema,
+            role: Cell::new(None),
+            alarm: Alarm::default(),
+            stats: Cell::default(),
+            nearly_full: Cell::default(),
+        }
+    }
+
+    /// The object of this name in an application's own test.
+    #[cfg(feature = "testing")]
+    pub(super) fn in_memory(version: &'static str, schema: Schema, env: &Env, name: &str) -> Self {
+        Self::new(version, schema, Storage::in_memory(), env, Some(name))
+    }
+
+    pub(super) fn call(&self, message: &[u8]) -> Vec<u8> {
+        match PROTOCOL.read_message(message) {
+            Ok((envelope, number)) => PROTOCOL.answer(number, &envelope.command, self.answer(&envelope)),
+            Err(cannot_read) => cannot_read,
+        }
+    }
+
     fn answer(&self, envelope: &Envelope) -> Vec<u8> {
         let before = self.stats.get();
         let result = self.transaction(|| protocol::answer(self, envelope, clock::now()));
@@ -180,9 +195,7 @@ impl protocol::Object for Inner {
         }
         let is = self.storage.size().is_ok_and(|bytes| bytes >= NEARLY_FULL);
         if is {
-            worker::console_error!(
-                "an account's object stores nearly as much as it may: calls that cost something are refused"
-            );
+            log_error("an account's object stores nearly as much as it may: calls that cost something are refused");
         }
         self.nearly_full.set(Some((is, commands)));
         is

@@ -2,31 +2,22 @@ use std::fmt;
 use std::time::Duration;
 
 use http::StatusCode;
-use js_sys::Promise;
 use serde::de::DeserializeOwned;
 use stripeflare_core::account::{Denied, Ending};
 use stripeflare_core::bytes::{self, Unreadable};
 use stripeflare_core::identity::{AccountId, Proof, Token, random};
 use stripeflare_core::protocol::codec::{Back, PROTOCOL};
 use stripeflare_core::protocol::{Address, AnyCommand, Command, Envelope, NotDone, codec, object_name};
-use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::JsFuture;
-use worker::{Delay, Env};
+use worker::Env;
 
 use crate::error::Misconfigured;
-use crate::js::{as_bytes, describe};
+use crate::js::sleep;
+use crate::object::{Unanswered, rpc};
 
-/// The binding every deployment names in its wrangler.toml.
-const BINDING: &str = "DORM_NAMESPACE";
 /// How long one try may take; an object that hangs must not hang its callers.
 const TRY_FOR: Duration = Duration::from_secs(10);
 /// Before the second and the third try, and up to as much again: those that failed together do not come back together.
 const BACKOFF_MS: [u64; 2] = [40, 250];
-
-#[wasm_bindgen(module = "/src/js/glue.js")]
-extern "C" {
-    fn ask(env: &Env, binding: &str, name: &str, message: &[u8], ms: u32) -> Promise;
-}
 
 /// The objects of one deployment, version and mode.
 #[derive(Clone)]
@@ -146,32 +137,12 @@ impl Stubs {
             let pause = backoff.next().filter(|_| again);
             let Some(pause) = pause else { return Err(ObjectError::Unreachable(cause)) };
             let [share] = random();
-            Delay::from(Duration::from_millis(pause + pause * u64::from(share) / 256)).await;
+            sleep(Duration::from_millis(pause + pause * u64::from(share) / 256)).await;
         }
     }
 
     async fn ask(&self, name: &str, message: &[u8]) -> Result<Vec<u8>, Unanswered> {
-        let answer = JsFuture::from(ask(&self.env, BINDING, name, message, TRY_FOR.as_millis() as u32)).await;
-        let answer = answer.map_err(|exception| Unanswered::by(&exception))?;
-        as_bytes(&answer).ok_or_else(|| {
-            let cause = format!("no answer within {} s", TRY_FOR.as_secs());
-            Unanswered { cause, again: false }
-        })
-    }
-}
-
-/// One try.
-struct Unanswered {
-    cause: String,
-    /// Another one may be better.
-    again: bool,
-}
-
-impl Unanswered {
-    fn by(exception: &JsValue) -> Self {
-        // The runtime says so.
-        let overloaded = js_sys::Reflect::get(exception, &"overloaded".into()).is_ok_and(|is| is.is_truthy());
-        Self { cause: describe(exception), again: !overloaded }
+        rpc::ask(&self.env, name, message, TRY_FOR).await
     }
 }
 

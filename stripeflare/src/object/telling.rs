@@ -3,6 +3,7 @@
 use stripeflare_core::clock::now;
 use stripeflare_core::protocol::{Outgoing, acknowledged, outgoing};
 
+use crate::js::log_error;
 use crate::object::alarm::plan::Next;
 use crate::object::class::Inner;
 
@@ -13,7 +14,7 @@ impl Inner {
     pub(super) async fn tell(&self) -> Result<Next, String> {
         for message in self.transaction(|| outgoing::due(self, BATCH, now()))? {
             if let Err(cause) = self.tell_one(&message).await {
-                worker::console_error!("{} is told again later: {cause}", message.recipient);
+                log_error(format_args!("{} is told again later: {cause}", message.recipient));
                 self.transaction(|| message.failed(self, now()))?;
             }
         }

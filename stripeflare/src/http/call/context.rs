@@ -14,9 +14,7 @@ use stripeflare_core::money::Cents;
 use stripeflare_core::protocol::Command;
 use stripeflare_core::protocol::account::Read;
 use stripeflare_core::schema::Schema;
-use wasm_bindgen::JsValue;
 use worker::send::SendWrapper;
-use worker::worker_sys::Context as JsContext;
 
 use crate::deployment::Deployment;
 use crate::http::call::credentials::{Caller, Foreign, Manner, cookies};
@@ -26,7 +24,7 @@ use crate::http::call::meter::Meter;
 use crate::http::call::slot::Slot;
 use crate::http::reply::answer::Answer;
 use crate::http::reply::refusals::{denied, foreign_credentials};
-use crate::js::{Departure, describe, promise};
+use crate::js::{Departure, Host};
 use crate::object::ObjectError;
 
 /// How long a sealed form may be sent.
@@ -42,8 +40,7 @@ pub(crate) struct Context(SendWrapper<Rc<Inner>>);
 
 pub(crate) struct Inner {
     pub(crate) deployment: Deployment,
-    js: Rc<JsContext>,
-    request: web_sys::Request,
+    host: Host,
     caller: Caller,
     /// Of a browser that left to pay.
     paying: Option<PayingSecret>,
@@ -81,14 +78,13 @@ impl std::ops::Deref for Context {
 }
 
 impl Context {
-    pub(crate) fn new(deployment: Deployment, js: Rc<JsContext>, raw: web_sys::Request, request: &Request) -> Self {
+    pub(crate) fn new(deployment: Deployment, host: Host, request: &Request) -> Self {
         let (headers, cookie_kind) = (request.headers(), deployment.config.cookie(request.uri()));
         let caller = Caller::of(headers, cookie_kind.0);
         let paying = cookies(headers, &paying_cookie_name(cookie_kind.0)).next().and_then(PayingSecret::parse);
         Self(SendWrapper(Rc::new(Inner {
             deployment,
-            js,
-            request: raw,
+            host,
             caller,
             paying,
             keeps: OnceCell::new(),
@@ -391,19 +387,12 @@ impl Inner {
 
     /// Tells when the client has left before the answer was sent to its end.
     pub(crate) fn departure(&self, left: impl Fn() + 'static) -> Departure {
-        Departure::of(&self.request, left)
+        self.host.departure(left)
     }
 
     /// Lets a future run on after the response has left.
     pub(crate) fn wait_until(&self, future: impl Future<Output = ()> + 'static) {
-        let promise = promise(async move {
-            future.await;
-            Ok(JsValue::UNDEFINED)
-        });
-        if let Err(exception) = self.js.wait_until(&promise) {
-            // The future runs all the same, only nothing keeps the worker alive for it.
-            worker::console_error!("waitUntil: {}", describe(&exception));
-        }
+        self.host.wait_until(future);
     }
 }
 

@@ -22,10 +22,10 @@ use http::header::CONTENT_TYPE;
 use send_wrapper::SendWrapper;
 use stripeflare_core::clock::{Millis, now};
 use stripeflare_core::money::Cents;
-use worker::Delay;
 
 use crate::http::call::held_money::HeldMoney;
 use crate::http::call::meter::Meter;
+use crate::js::{log_error, sleep};
 
 /// When nothing has moved for so long, in milliseconds, the client may have left without a word. The runtime lets a request
 /// live for 30 s then.
@@ -150,7 +150,7 @@ async fn pump(held: HeldMoney, mut chunks: BodyDataStream, inlet: Inlet, events:
         Err(_) if ran_out && events => Ok(held.context.out_of_credit(&held.account)),
         Err(_) if ran_out => Err("the balance is used up".to_owned()),
         Err(cause) => {
-            worker::console_error!("{}: the stream broke off: {cause}", held.label);
+            log_error(format_args!("{}: the stream broke off: {cause}", held.label));
             Err(cause)
         }
         Ok(()) => Ok(String::new()),
@@ -183,7 +183,7 @@ async fn keep(held: &HeldMoney, pipe: &Pipe) -> String {
     let half = held.hold_ms() / 2;
     let (mut pause, mut reported) = (half - held.held_for(), Cents::ZERO);
     loop {
-        Delay::from(Duration::from_millis(u64::try_from(pause.min(LULL_MS)).unwrap_or_default())).await;
+        sleep(Duration::from_millis(u64::try_from(pause.min(LULL_MS)).unwrap_or_default())).await;
         let lull = now() - pipe.moved_at.get();
         if lull >= held.hold_ms() {
             return "nothing moved in it for as long as its price is held".to_owned();

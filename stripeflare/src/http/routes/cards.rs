@@ -14,6 +14,7 @@ use stripeflare_core::protocol::directory::ForgetCard;
 use crate::http::call::context::Context;
 use crate::http::reply::answer::Answer;
 use crate::http::reply::date::moment_text;
+use crate::js::log_error;
 use crate::object::ObjectError;
 
 #[derive(Serialize)]
@@ -86,7 +87,7 @@ pub(crate) async fn give_up(context: &Context, id: String) -> Result<(), Respons
 /// The account remembers that a card is to be released: what fails from here on, its alarm makes up for.
 pub(super) async fn forget_soon(context: &Context, account: &AccountId, card: CardRow) {
     if let Err(error) = forget(context, account, card).await {
-        worker::console_error!("a card is released later: {error}");
+        log_error(format_args!("a card is released later: {error}"));
     }
 }
 

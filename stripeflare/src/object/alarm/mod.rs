@@ -9,6 +9,7 @@ use stripeflare_core::protocol::aggregate::Mirror;
 use stripeflare_core::protocol::{Aggregate, Object};
 use stripeflare_core::schema::remember;
 
+use crate::js::log_error;
 use crate::object::alarm::plan::{FLUSH_MS, Next, Plan, Work};
 use crate::object::class::Inner;
 
@@ -39,12 +40,12 @@ impl Inner {
             }
             let outcome = self.work(work).await;
             if let Err(cause) = &outcome {
-                worker::console_error!("the work {} failed and is tried again later: {cause}", work.name());
+                log_error(format_args!("the work {} failed and is tried again later: {cause}", work.name()));
             }
             if let Some(failures) = plan.note(work, outcome.ok(), now())
                 && let Err(error) = remember(&self.storage, &work.key(), failures)
             {
-                worker::console_error!("the failures of the work {} could not be stored: {error}", work.name());
+                log_error(format_args!("the failures of the work {} could not be stored: {error}", work.name()));
             }
         }
         if let Some(at) = plan.next()
@@ -52,7 +53,7 @@ impl Inner {
             && let Err(error) = self.alarm.set_at(&self.storage, at)
         {
             // The next command to this object sets it.
-            worker::console_error!("the alarm could not be set: {error}");
+            log_error(format_args!("the alarm could not be set: {error}"));
         }
         self.alarm.plan.set(Some(plan));
     }
