@@ -45,12 +45,14 @@ impl Host {
     }
 
     /// No client leaves here.
-    pub(crate) fn departure(&self, _left: impl Fn() + 'static) -> Departure {
-        Departure
+    pub(crate) fn departure(&self, left: impl Fn() + 'static) -> Departure {
+        Departure { _listener: Box::new(left) }
     }
 }
 
-pub(crate) struct Departure;
+pub(crate) struct Departure {
+    _listener: Box<dyn Fn()>,
+}
 
 pub(crate) fn sleep(time: Duration) -> impl Future<Output = ()> {
     tokio::time::sleep(time)
