@@ -99,3 +99,12 @@ fn the_minimum_rust_is_the_compiler_that_all_is_tested_with() -> Result<()> {
     assert_eq!(toolchain["toolchain"]["channel"].as_str(), Some(&*format!("{minimum}.0")));
     Ok(())
 }
+
+/// So that what people copy is what is tested.
+#[test]
+fn the_tutorial_ends_with_its_example() -> Result<()> {
+    let example = fs::read_to_string(repository().join("examples/shortener/src/lib.rs"))?;
+    let tutorial = fs::read_to_string(repository().join("docs/tutorial.md"))?;
+    assert!(tutorial.contains(&format!("```rust\n{example}```\n")), "docs/tutorial.md shows another examples/shortener");
+    Ok(())
+}

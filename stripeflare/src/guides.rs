@@ -8,6 +8,10 @@ pub mod accounts {}
 #[doc = include_str!("../docs/columns.md")]
 pub mod columns {}
 
+/// For users of the TypeScript library.
+#[doc = include_str!("../docs/from-typescript.md")]
+pub mod from_typescript {}
+
 /// Routes, headers and errors.
 ///
 /// [logging in]: accounts#logging-in
@@ -26,6 +30,10 @@ pub mod operating {}
 /// What calls cost.
 #[doc = include_str!("../docs/prices.md")]
 pub mod prices {}
+
+/// A paid API in 15 minutes.
+#[doc = include_str!("../docs/tutorial.md")]
+pub mod tutorial {}
 
 /// Tests of an application, without workerd.
 #[cfg(feature = "testing")]
