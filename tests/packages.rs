@@ -105,6 +105,9 @@ fn the_minimum_rust_is_the_compiler_that_all_is_tested_with() -> Result<()> {
 fn the_tutorial_ends_with_its_example() -> Result<()> {
     let example = fs::read_to_string(repository().join("examples/shortener/src/lib.rs"))?;
     let tutorial = fs::read_to_string(repository().join("docs/tutorial.md"))?;
-    assert!(tutorial.contains(&format!("```rust\n{example}```\n")), "docs/tutorial.md shows another examples/shortener");
+    assert!(
+        tutorial.contains(&format!("```rust\n{example}```\n")),
+        "docs/tutorial.md shows another examples/shortener"
+    );
     Ok(())
 }
