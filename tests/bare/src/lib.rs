@@ -1,22 +1,37 @@
 //! What the benchmark compares with: a worker without stripeflare, on the crate `worker` alone.
 //!
-//! `/free` answers by itself. `/hit/<name>` asks the object of that name, which commits one `UPDATE` per call.
+//! `/free` answers by itself. `/hit/<name>` takes a body of JSON and asks the object of that name, which commits one `UPDATE` per
+//! call.
 
 // The macros of `worker` export items without documentation.
 #![allow(missing_docs)]
 
+use serde::{Deserialize, Serialize};
 use worker::{
     Context, DurableObject, Env, Error, Request, Response, Result, SqlStorage, SqlStorageValue, State, durable_object,
     event, wasm_bindgen,
 };
 
+#[derive(Deserialize)]
+struct Text {
+    text: String,
+}
+
+#[derive(Serialize)]
+struct Hit {
+    text: String,
+    hits: i64,
+}
+
 #[event(fetch)]
-async fn fetch(request: Request, env: Env, _context: Context) -> Result<Response> {
+async fn fetch(mut request: Request, env: Env, _context: Context) -> Result<Response> {
     let path = request.path();
     match path.strip_prefix("/hit/") {
         Some(name) => {
+            let Text { text } = request.json().await?;
             let object = env.durable_object("DORM_NAMESPACE")?.get_by_name(name)?;
-            object.fetch_with_request(request).await
+            let hits = object.fetch_with_str("http://object/").await?.json().await?;
+            Response::from_json(&Hit { text, hits })
         }
         None if path == "/free" => Response::ok("free"),
         None => Response::error("not found", 404),

@@ -19,8 +19,9 @@ export default {
     const path = new URL(request.url).pathname;
     if (path === "/free") return new Response("free");
     if (path.startsWith("/hit/")) {
+      const { text } = await request.json();
       const object = env.DORM_NAMESPACE.getByName(path.slice("/hit/".length));
-      return new Response(String(await object.hit()));
+      return Response.json({ text, hits: await object.hit() });
     }
     return new Response("not found", { status: 404 });
   },

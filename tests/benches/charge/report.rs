@@ -1,116 +1,222 @@
-//! What was measured, as tables. Nothing is asserted: a figure that misses its aim is for a person to judge.
+//! What was measured, as a page of Markdown. Nothing is asserted: a figure that misses its aim is for a person to judge.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::thread;
 
 use anyhow::Result;
-use cargo_stripeflare::build::Artifacts;
 use cargo_stripeflare::provision;
+use cargo_stripeflare::workerd::COMPATIBILITY_DATE;
 
+use crate::chart;
+use crate::growth::Grown;
 use crate::measure::{Measured, Ratio, Route, Subject, Worker};
 use crate::rows::Rows;
-use crate::size::PerRoute;
+use crate::size::{self, PerRoute};
 use crate::subjects::CLIENTS;
 
-/// What the figures depend on.
-pub(crate) fn machine() -> Result<()> {
-    let tools = provision::npm(Path::new(env!("CARGO_MANIFEST_DIR")))?;
-    let version = Command::new(tools.workerd).arg("--version").output()?.stdout;
-    let cores = thread::available_parallelism()?;
-    println!("{cores} cores, {}, load {}", String::from_utf8_lossy(&version).trim(), load());
-    println!("Absolute figures drift by half from hour to hour, and with whatever else runs: compare only the ratios,");
-    println!("only within one run, and only of an idle machine: on a busy one the scheduler decides, which hides what");
-    println!("differs. A ratio is the median of all rounds; four rounds in five lie between those in brackets.");
-    Ok(())
+/// One ratio to the bare worker in Rust.
+pub(crate) struct Figure {
+    pub(crate) name: String,
+    pub(crate) ratio: Ratio,
+    pub(crate) aim: Option<Aim>,
+}
+
+/// What a ratio is to be.
+#[derive(Clone, Copy)]
+pub(crate) enum Aim {
+    AtMost(f64),
+    AtLeast(f64),
+}
+
+pub(crate) struct Report {
+    page: String,
+    figures: Vec<Figure>,
+}
+
+impl Report {
+    /// Says what the figures depend on.
+    pub(crate) fn begin() -> Result<Self> {
+        let tools = provision::npm(Path::new(env!("CARGO_MANIFEST_DIR")))?;
+        let version = Command::new(tools.workerd).arg("--version").output()?.stdout;
+        let cores = thread::available_parallelism()?;
+        let date = Command::new("date").args(["-u", "+%Y-%m-%d"]).output()?.stdout;
+        let page = format!(
+            "# Performance
+
+What a priced call costs beside a bare worker that was written without stripeflare: both answer a `POST` with a small body of JSON,
+and ask an object that commits one `UPDATE`. They run on the same runtime with the same compatibility date, in slices that
+alternate. `cargo bench -p tests --bench charge -- --write` measured this and wrote the page; absolute figures drift by half from
+hour to hour, so look at the ratios. Each is the median of all rounds, and four rounds in five lie within the range beside it.
+
+{}, {cores} cores, {}, compatibility date {COMPATIBILITY_DATE}, load {} at the start.
+
+![The ratios as bars](performance.svg)
+
+",
+            String::from_utf8_lossy(&date).trim(),
+            String::from_utf8_lossy(&version).trim(),
+            load(),
+        );
+        Ok(Self { page, figures: Vec::new() })
+    }
+
+    /// What matters to a client that calls in a row is the latency.
+    pub(crate) fn one_client(&mut self, measured: &[Measured]) {
+        self.title("One client, one call after the other");
+        self.absolute(measured);
+        let begun = self.figures.len();
+        self.figure("p50 of a free route", Route::Free, measured, Measured::p50_to, None);
+        let priced = Route::WriteInOne;
+        self.figure("p50 of a priced call", priced, measured, Measured::p50_to, Some(Aim::AtMost(1.25)));
+        self.figure("p99 of a priced call", priced, measured, Measured::p99_to, Some(Aim::AtMost(1.5)));
+        self.figure("CPU for a priced call", priced, measured, Measured::cpu_to, Some(Aim::AtMost(1.5)));
+        self.ratios(begun);
+    }
+
+    /// What matters to many at once is how many calls get through.
+    pub(crate) fn many_clients(&mut self, measured: &[Measured]) {
+        self.title(&format!("{CLIENTS} clients at once"));
+        self.absolute(measured);
+        let begun = self.figures.len();
+        let aim = Some(Aim::AtLeast(0.85));
+        self.figure("requests/s, one account", Route::WriteInOne, measured, Measured::per_second_to, aim);
+        self.figure("requests/s, an account each", Route::WriteInOwn, measured, Measured::per_second_to, aim);
+        self.ratios(begun);
+    }
+
+    /// What Cloudflare bills.
+    pub(crate) fn rows(&mut self, rows: &Rows) {
+        self.title("Rows written and requests to the account's object, for a priced call");
+        self.page.push_str("\n| | rows | requests |\n|---|---|---|\n");
+        for (name, per_call) in [("calls 3 s apart", &rows.lone), ("calls in a row", &rows.in_a_row)] {
+            let _ = writeln!(self.page, "| {name} | {:.2} | {:.2} |", per_call.rows, per_call.commands);
+        }
+        self.page.push_str("\nWithout the aggregate's rows, and without those of alarms, which show in no cursor.\n");
+    }
+
+    /// Beside the first one, which is the bare worker.
+    pub(crate) fn others(&mut self, measured: &[Measured]) {
+        self.title("Other calls");
+        self.absolute(measured);
+        let begun = self.figures.len();
+        for this in &measured[1..] {
+            let ratio = this.p50_to(&measured[0]);
+            self.figures.push(Figure { name: format!("p50 of {}", name(this.subject)), ratio, aim: None });
+        }
+        self.ratios(begun);
+    }
+
+    pub(crate) fn growth(&mut self, grown: &[Grown]) {
+        self.title("An account with many lines");
+        let begun = self.figures.len();
+        for Grown { lines, ratio } in grown {
+            self.figures.push(Figure { name: format!("p50 at {lines} lines"), ratio: *ratio, aim: None });
+        }
+        self.ratios(begun);
+    }
+
+    /// A worker that nobody has called yet.
+    pub(crate) fn fresh(&mut self, ratio: Ratio) {
+        self.title("A fresh process");
+        let name = "the quickstart's first answer".to_owned();
+        self.figures.push(Figure { name, ratio, aim: Some(Aim::AtMost(1.35)) });
+        self.ratios(self.figures.len() - 1);
+    }
+
+    /// What is uploaded.
+    pub(crate) fn sizes(&mut self, workers: [&str; 3]) -> Result<()> {
+        self.title("Size");
+        self.page.push_str("\n| WebAssembly and JavaScript | KiB | gzipped |\n|---|---|---|\n");
+        for worker in workers {
+            let artifacts = size::of_worker(worker)?;
+            let (raw, gzipped) = (kib(artifacts.raw_bytes), kib(artifacts.gzip_bytes));
+            let _ = writeln!(self.page, "| `{worker}` | {raw:.1} | {gzipped:.1} |");
+        }
+        Ok(())
+    }
+
+    /// What the next route will add.
+    pub(crate) fn per_route(&mut self, added: &PerRoute) {
+        let _ = writeln!(self.page, "| each further route | {:.1} | {:.1} |", kib(added.raw), kib(added.gzipped));
+    }
+
+    /// The page and its chart.
+    pub(crate) fn end(self) -> (String, String) {
+        (self.page, chart::of(&self.figures))
+    }
+
+    fn title(&mut self, title: &str) {
+        println!("{title}; load {}", load());
+        let _ = write!(self.page, "\n## {title}\n");
+    }
+
+    fn absolute(&mut self, measured: &[Measured]) {
+        self.page.push_str("\n| | p50 ms | p99 ms | CPU ms | requests/s |\n|---|---|---|---|---|\n");
+        for this in measured {
+            let (p50, p99, cpu) = (this.percentile_ms(50), this.percentile_ms(99), this.cpu_ms());
+            let (name, per_second) = (name(this.subject), this.per_second());
+            let _ = writeln!(self.page, "| {name} | {p50:.2} | {p99:.2} | {cpu:.2} | {per_second:.0} |");
+        }
+    }
+
+    /// Stripeflare by the bare worker in Rust.
+    fn figure(
+        &mut self,
+        name: &str,
+        route: Route,
+        measured: &[Measured],
+        ratio: fn(&Measured, &Measured) -> Ratio,
+        aim: Option<Aim>,
+    ) {
+        let by = |worker| measured.iter().find(|measured| measured.subject == Subject { route, worker });
+        if let (Some(this), Some(bare)) = (by(Worker::Stripeflare), by(Worker::BareRust)) {
+            self.figures.push(Figure { name: name.to_owned(), ratio: ratio(this, bare), aim });
+        }
+    }
+
+    /// Those from one on.
+    fn ratios(&mut self, begun: usize) {
+        self.page.push_str("\n| × the bare worker in Rust | median | range | aim |\n|---|---|---|---|\n");
+        for Figure { name, ratio: Ratio { median, low, high }, aim } in &self.figures[begun..] {
+            let aim = match aim {
+                Some(Aim::AtMost(most)) => format!("≤ {most}"),
+                Some(Aim::AtLeast(least)) => format!("≥ {least}"),
+                None => String::new(),
+            };
+            let _ = writeln!(self.page, "| {name} | {median:.2} | {low:.2}–{high:.2} | {aim} |");
+        }
+    }
 }
 
 /// Over 1, 5 and 15 minutes, where the system tells.
 fn load() -> String {
     let averages = fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    match averages.split(' ').take(3).collect::<Vec<_>>().join(" ") {
-        load if load.is_empty() => "unknown".to_owned(),
-        load => load,
-    }
-}
-
-/// One client that calls in a row: what matters is the latency.
-pub(crate) fn latency(measured: &[Measured]) {
-    println!("\nOne client, one call after the other; ratios of p50; load {}", load());
-    table(&measured.iter().collect::<Vec<_>>(), Measured::latency_to, |route| match route {
-        Route::Free => ", aim ≤ 1.2",
-        Route::WriteInOne | Route::WriteInOwn => ", aim ≤ 1.5",
-    });
-}
-
-/// Many clients at once: what matters is how many calls get through.
-pub(crate) fn throughput(measured: &[Measured]) {
-    for connections in CLIENTS {
-        let measured = measured.iter().filter(|measured| measured.case.connections == connections);
-        println!("\n{connections} clients at once; ratios of requests/s; load {}", load());
-        table(&measured.collect::<Vec<_>>(), Measured::throughput_to, |_| "");
-    }
-}
-
-fn table(measured: &[&Measured], ratio: fn(&Measured, &Measured) -> Ratio, aim: fn(Route) -> &'static str) {
-    println!("{:<44}{:>9}{:>9}{:>12}", "", "p50 ms", "p99 ms", "requests/s");
-    for this in measured {
-        let Subject { route, worker } = this.case.subject;
-        let (p50, p99) = (this.percentile_ms(50), this.percentile_ms(99));
-        println!("{:<44}{p50:>9.3}{p99:>9.3}{:>12.0}", name(this.case.subject), this.per_second());
-        if worker != Worker::Stripeflare {
-            continue;
-        }
-        for (anchor, aim) in [(Worker::BareRust, aim(route)), (Worker::BareJs, "")] {
-            let subject = Subject { route, worker: anchor };
-            let Some(found) = measured.iter().find(|measured| measured.case.subject == subject) else { continue };
-            let Ratio { median, low, high } = ratio(this, found);
-            println!("    {median:.2} × {} [{low:.2} to {high:.2}]{aim}", name(subject));
-        }
-    }
+    averages.split(' ').take(3).collect::<Vec<_>>().join(" ")
 }
 
 fn name(subject: Subject) -> String {
-    let worker = match subject.worker {
-        Worker::BareRust => "bare, Rust",
-        Worker::BareJs => "bare, JavaScript",
-        Worker::Stripeflare => "stripeflare",
-    };
     let route = match (subject.route, subject.worker) {
-        (Route::Free, _) => "free route",
-        (Route::WriteInOne, Worker::Stripeflare) => "priced, one account",
-        (Route::WriteInOwn, Worker::Stripeflare) => "priced, an account each",
-        (Route::WriteInOne, _) => "UPDATE, one object",
-        (Route::WriteInOwn, _) => "UPDATE, an object each",
+        (Route::Free, _) => "a free route",
+        (Route::WriteInOne, Worker::Stripeflare) => "a priced call, one account",
+        (Route::WriteInOwn, Worker::Stripeflare) => "a priced call, an account each",
+        (Route::WriteInOne, _) => "an `UPDATE`, one object",
+        (Route::WriteInOwn, _) => "an `UPDATE`, an object each",
+        (Route::Me, _) => "`/me`",
+        (Route::PaymentRequired, _) => "a 402",
+        (Route::AfterTheFact, _) => "an answer with `X-Price`",
+        (Route::Idempotent, _) => "a priced call with an `Idempotency-Key`",
+        (Route::Webhook, _) => "a webhook of a payment",
     };
-    format!("{route} ({worker})")
+    match subject.worker {
+        Worker::BareRust => format!("{route}; bare, Rust"),
+        Worker::BareJs => format!("{route}; bare, JavaScript"),
+        Worker::Stripeflare => route.to_owned(),
+    }
 }
 
-/// What Cloudflare bills.
-pub(crate) fn rows(rows: &Rows) {
-    println!("\nPer charged call, in its object; an alarm's row shows in no cursor and is not counted");
-    println!("    calls that come alone: {}, aim ≤ 3 rows", rows.lone);
-    println!("    one after the other:   {}, aim ≤ 2 rows", rows.in_a_row);
-}
-
-/// What is uploaded: the wasm and the JavaScript around it.
-pub(crate) fn size(worker: &str, artifacts: &Artifacts, aim: &str) -> Result<()> {
-    let wasm = fs::metadata(&artifacts.wasm)?.len();
-    println!(
-        "    {worker}: wasm {}, with its JavaScript {}, gzipped {}{aim}",
-        kib(wasm),
-        kib(artifacts.raw_bytes),
-        kib(artifacts.gzip_bytes)
-    );
-    Ok(())
-}
-
-/// What the next route will add.
-pub(crate) fn per_route(added: &PerRoute) {
-    println!("    per added route: {}, gzipped {}, aim ≤ 4 KiB", kib(added.raw), kib(added.gzipped));
-}
-
-fn kib(bytes: u64) -> String {
-    format!("{:.1} KiB", bytes as f64 / 1024.0)
+fn kib(bytes: u64) -> f64 {
+    bytes as f64 / 1024.0
 }

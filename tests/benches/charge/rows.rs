@@ -1,21 +1,22 @@
 //! What a charged call makes its object write, which is what Cloudflare bills.
 
-use std::fmt;
+use std::time::Duration;
 
 use anyhow::Result;
 use tests::{Customer, World};
 
-use crate::http::{Connection, get};
+use crate::http::Connection;
+use crate::subjects::priced;
 
 const LONE_CALLS: u32 = 5;
 const CALLS_IN_A_ROW: u32 = 500;
 /// Each costs a cent.
-pub(crate) const CALLS: u64 = LONE_CALLS as u64 + CALLS_IN_A_ROW as u64;
+pub(crate) const CALLS: usize = (LONE_CALLS + CALLS_IN_A_ROW) as usize;
 
-/// Per charged call.
+/// For each charged call.
 pub(crate) struct PerCall {
-    rows: f64,
-    commands: f64,
+    pub(crate) rows: f64,
+    pub(crate) commands: f64,
 }
 
 /// Of calls that come alone, and of calls that come one right after the other.
@@ -24,25 +25,19 @@ pub(crate) struct Rows {
     pub(crate) in_a_row: PerCall,
 }
 
-impl fmt::Display for PerCall {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:.2} rows written, {:.2} commands", self.rows, self.commands)
-    }
-}
-
-pub(crate) async fn count(world: &World, customer: &Customer) -> Result<Rows> {
-    let request = get("/ok", Some(&customer.token));
+pub(crate) async fn count(world: &World, customer: &Customer, apart: Duration) -> Result<Rows> {
     let mut connection = Connection::open(world.workerd.port())?;
     let before = world.stats(customer).await;
     for _ in 0..LONE_CALLS {
-        connection.call(&request)?;
-        world.settled(customer).await;
+        connection.call(&priced(customer))?;
+        // What it leaves to be done later counts, too.
+        tokio::time::sleep(apart).await;
     }
     let between = world.stats(customer).await;
     for _ in 0..CALLS_IN_A_ROW {
-        connection.call(&request)?;
+        connection.call(&priced(customer))?;
     }
-    world.settled(customer).await;
+    tokio::time::sleep(apart).await;
     let after = world.stats(customer).await;
     Ok(Rows { lone: per_call(before, between, LONE_CALLS), in_a_row: per_call(between, after, CALLS_IN_A_ROW) })
 }
