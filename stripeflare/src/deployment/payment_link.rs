@@ -111,7 +111,7 @@ async fn verdict(deployment: &Deployment) -> Result<LinkVerdict> {
 
 async fn ask(deployment: &Deployment) -> Result<LinkVerdict> {
     let config = &deployment.config;
-    let api = api(config);
+    let api = api(deployment);
     let link = match &config.payment_link_id {
         Some(id) => match api.payment_link(id).await {
             Ok(link) => Some(link),

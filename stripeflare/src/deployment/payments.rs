@@ -126,7 +126,7 @@ pub(crate) async fn reverse(deployment: &Deployment, fact: ReversalFact) -> Resu
     let config = &deployment.config;
     let payment_intent = match (fact.payment_intent, &fact.charge) {
         (Some(payment_intent), _) => Some(payment_intent),
-        (None, Some(charge)) => api(config).payment_intent_of(charge).await?,
+        (None, Some(charge)) => api(deployment).payment_intent_of(charge).await?,
         (None, None) => None,
     };
     // Payment links make PaymentIntents: without one, it was no payment of ours.

@@ -19,12 +19,17 @@ use crate::error::{Error, Kind, Result};
 use crate::js::log_error;
 use crate::object::ObjectError;
 
-/// Requests to Stripe that one run makes at most, which Cloudflare's free plan allows. The next run goes on where it ended.
+/// Requests that one run makes, to Stripe and to objects of ours. Cloudflare's free plan allows fifty; the rest is for what is
+/// tried again. The next run goes on where it ended.
 const MAX_REQUESTS: u32 = 40;
 /// What is asked about again leaves so many of them to what is new.
-const FOR_NEW: u32 = 25;
+const FOR_NEW: u32 = 16;
+/// What one payment, refund or dispute takes, and how far the run has come after it.
+const EACH: u32 = 7;
+/// What a page takes, whether what is on it is known, and how far the run has come.
+const PAGE: u32 = 3;
 /// Of each kind, in one run.
-const AGAIN: i64 = 5;
+const AGAIN: i64 = 2;
 /// With so many errors of Stripe's in one run it is in trouble itself.
 const MAX_ERRORS: u32 = 3;
 
@@ -42,6 +47,8 @@ pub struct Reconciled {
     pub reversals: u32,
     /// What could not be done now and is tried again by later runs.
     pub failed: u32,
+    /// Requests that were made, to Stripe and to Durable Objects.
+    pub requests: u32,
     /// Whether the run came to the end of what there is; if not, the next one goes on.
     pub complete: bool,
 }
@@ -55,8 +62,8 @@ pub struct Reconciled {
 /// What is known already stays as it is; a webhook that comes after the sweep changes nothing. Payments for another version of
 /// the application are not credited, and those from before this version's data began not recorded either.
 ///
-/// A run makes at most forty requests to Stripe, so that it fits Cloudflare's free plan, and stores how far it came. On a paid plan it
-/// may be run until it is `complete`.
+/// A run makes about forty requests, to Stripe and to its own Durable Objects, so that it fits Cloudflare's free plan, which allows
+/// fifty, and stores how far it came. On a paid plan it may be run until it is `complete`.
 ///
 /// ```no_run
 /// # use stripeflare::prelude::*;
@@ -71,14 +78,15 @@ pub struct Reconciled {
 pub async fn reconcile(env: &Env) -> Result<Reconciled> {
     let deployment = Deployment::new(env, crate::deployment::version()).map_err(io::Error::other)?;
     let mut run = Run {
-        api: api(&deployment.config),
+        api: api(&deployment),
         deployment: &deployment,
-        most: MAX_REQUESTS,
+        most: MAX_REQUESTS - FOR_NEW,
         errors: 0,
         trouble: None,
         done: Reconciled::default(),
     };
     let result = run.go().await;
+    run.done.requests = deployment.stubs.requests.get();
     worker::console_log!("reconcile: {:?}", run.done);
     result.map(|()| run.done)
 }
@@ -117,7 +125,7 @@ impl FromStr for Task {
 struct Run<'a> {
     deployment: &'a Deployment,
     api: Api<'a>,
-    /// Requests to Stripe that are left to what is done now.
+    /// Requests in all, when what is done now has ended.
     most: u32,
     /// Of Stripe's.
     errors: u32,
@@ -129,15 +137,12 @@ struct Run<'a> {
 impl Run<'_> {
     async fn go(&mut self) -> Result<()> {
         let started = now() / 1_000;
-        // Its request is one of ours.
         let link = payment_link::check(self.deployment).await?;
-        self.most -= 1;
         let mut sweep = self.ask(ReadSweep).await?;
 
-        self.most -= FOR_NEW;
         self.again(sweep.began).await?;
         self.judge_again(&link, sweep.began).await?;
-        self.most += FOR_NEW;
+        self.most = MAX_REQUESTS;
 
         let (mut complete, mut failed) = (true, None);
         for track in sweep.order() {
@@ -156,13 +161,13 @@ impl Run<'_> {
     }
 
     fn may_ask(&self, requests: u32) -> bool {
-        self.trouble.is_none() && self.api.asked.get() + requests <= self.most
+        self.trouble.is_none() && self.deployment.stubs.requests.get() + requests <= self.most
     }
 
     async fn again(&mut self, began: i64) -> Result<()> {
         let Due { again, open } = self.ask(ReadDue { most: AGAIN }).await?;
         for what in again {
-            if !self.may_ask(3) {
+            if !self.may_ask(EACH) {
                 return Ok(());
             }
             let task = what.parse()?;
@@ -172,7 +177,7 @@ impl Run<'_> {
             }
         }
         for payment_intent in open {
-            if !self.may_ask(2) {
+            if !self.may_ask(EACH) {
                 return Ok(());
             }
             let outcome = self.reversals_of(&payment_intent).await;
@@ -199,7 +204,7 @@ impl Run<'_> {
             else {
                 continue;
             };
-            if !self.may_ask(3) {
+            if !self.may_ask(EACH) {
                 return Ok(());
             }
             let task = Task::Payment(payment_intent);
@@ -213,7 +218,7 @@ impl Run<'_> {
     async fn sessions(&mut self, sweep: &mut Sweep, link: &str, started: i64) -> Result<bool> {
         let (since, until) = sweep.window(Track::Sessions, started);
         let mut after: Option<String> = None;
-        while self.may_ask(1) {
+        while self.may_ask(PAGE) {
             let page = self.api.sessions(link, since, until, after.as_deref()).await?;
             let stop = self.page(&page.data, sweep.began).await?;
             after = page.data.last().filter(|_| page.has_more).map(|last| last.id.clone());
@@ -231,7 +236,7 @@ impl Run<'_> {
         let unknown: HashSet<String> = self.ask(Unknown { keys: keys.clone() }).await?.into_iter().collect();
         for (session, key) in sessions.iter().zip(&keys) {
             if unknown.contains(key) {
-                if !self.may_ask(2) {
+                if !self.may_ask(EACH) {
                     return Ok(Some(session.created));
                 }
                 let outcome = self.session(session, began).await;
@@ -254,14 +259,14 @@ impl Run<'_> {
     async fn events(&mut self, sweep: &mut Sweep, started: i64) -> Result<bool> {
         let (since, until) = sweep.window(Track::Events, started);
         let (mut after, mut seen): (Option<String>, HashSet<String>) = (None, HashSet::new());
-        while self.may_ask(1) {
+        while self.may_ask(PAGE) {
             let page = self.api.events(since, until, after.as_deref()).await?;
             let mut stop = None;
             for event in &page.data {
                 if !seen.insert(event.object().to_owned()) {
                     continue;
                 }
-                if !self.may_ask(2) {
+                if !self.may_ask(EACH) {
                     stop = Some(event.created);
                     break;
                 }

@@ -13,7 +13,7 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Request, Response};
 
-use crate::deployment::config::Config;
+use crate::deployment::Deployment;
 use crate::js::{describe, sleep};
 
 #[wasm_bindgen]
@@ -31,12 +31,12 @@ const DEADLINE: Duration = Duration::from_secs(15);
 pub(crate) struct Api<'a> {
     pub(crate) base: &'a str,
     pub(crate) secret: &'a str,
-    /// Requests made so far.
-    pub(crate) asked: Cell<u32>,
+    requests: &'a Cell<u32>,
 }
 
-pub(crate) fn api(config: &Config) -> Api<'_> {
-    Api { base: &config.stripe_api, secret: &config.stripe_secret, asked: Cell::new(0) }
+pub(crate) fn api(deployment: &Deployment) -> Api<'_> {
+    let Deployment { config, stubs, .. } = deployment;
+    Api { base: &config.stripe_api, secret: &config.stripe_secret, requests: &stubs.requests }
 }
 
 /// Stripe did not answer what was asked; the text never holds a key.
@@ -225,7 +225,7 @@ impl Api<'_> {
     }
 
     async fn body(&self, path: &str) -> Result<String, ApiError> {
-        self.asked.set(self.asked.get() + 1);
+        self.requests.update(|requests| requests + 1);
         let other = |cause: String| ApiError::Other(cause);
         let deadline = sleep(DEADLINE);
         let answer = self.fetch(path);

@@ -1,4 +1,6 @@
+use std::cell::Cell;
 use std::fmt;
+use std::rc::Rc;
 use std::time::Duration;
 
 use http::StatusCode;
@@ -26,6 +28,8 @@ pub(crate) struct Stubs {
     version: &'static str,
     /// `None`: an object that does not know its own.
     livemode: Option<bool>,
+    /// Requests made so far, those to Stripe among them: Cloudflare counts them together.
+    pub(crate) requests: Rc<Cell<u32>>,
 }
 
 /// A command was not carried out, or nobody knows whether it was.
@@ -85,7 +89,7 @@ impl From<ObjectError> for String {
 
 impl Stubs {
     pub(crate) fn new(env: Env, version: &'static str, livemode: Option<bool>) -> Self {
-        Self { env, version, livemode }
+        Self { env, version, livemode, requests: Rc::default() }
     }
 
     pub(crate) fn env(&self) -> &Env {
@@ -142,6 +146,7 @@ impl Stubs {
     }
 
     async fn ask(&self, name: &str, message: &[u8]) -> Result<Vec<u8>, Unanswered> {
+        self.requests.update(|requests| requests + 1);
         rpc::ask(&self.env, name, message, TRY_FOR).await
     }
 }

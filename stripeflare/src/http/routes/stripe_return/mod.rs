@@ -138,7 +138,7 @@ async fn arrive(request: Request) -> Result<Response, Response> {
 /// Asks Stripe about a session, and credits its payment; or what there is to say instead.
 async fn learn(context: &Context, id: &str) -> Result<Result<PaidSession, Said>, Response> {
     let deployment = &context.deployment;
-    let paid = match api(&deployment.config).session(id).await {
+    let paid = match api(deployment).session(id).await {
         Ok(paid) => paid,
         Err(ApiError::NotFound) => return Ok(Err(Said::NoSession)),
         Err(error) => return Err(Answer::unavailable(error)),
