@@ -45,5 +45,6 @@ pub use row::AccountRow;
 pub use snapshot::{SentPayment, Snapshot};
 pub use statement::{Line, MAX_PAGE, ParsePlaceError, Place};
 pub use tokens::{Cap, Caps, Denied, MAX_TOKENS, NewToken, TokenId, TokenInfo};
+pub(crate) use usage::OTHERS;
 pub use usage::Usage;
 pub use wallet::Wallet;

@@ -1,7 +1,7 @@
 //! What calls came to, by day, route and account; after ninety days by day and route alone, so that nothing grows with each
 //! account's every day.
 
-use crate::account::Usage;
+use crate::account::{OTHERS, Usage};
 use crate::clock::{DAY_MS, Millis};
 use crate::identity::AccountId;
 use crate::money::Cents;
@@ -11,6 +11,8 @@ use crate::sql::{Reader, Sql, SqlError, Value};
 const KEPT_DAYS: i64 = 90;
 /// What one message folds at most.
 const BATCH: i64 = 200;
+/// What is kept of an old day by name; labels may be of one call each.
+const MOST: i64 = 200;
 
 /// Takes an account's totals in. What is older than is kept by account was told before.
 pub(super) fn count(sql: &dyn Sql, account: &AccountId, usage: &[Usage], now: Millis) -> Result<(), SqlError> {
@@ -42,7 +44,10 @@ pub fn fold_usage(sql: &dyn Sql, now: Millis) -> Result<(), SqlError> {
     for row in rows {
         let mut row = Reader::new(row);
         let (day, route, calls, amount) = (row.integer()?, row.text()?, row.integer()?, row.cents()?);
-        let key: [Value; 2] = [day.into(), route.into()];
+        let known = "SELECT EXISTS (SELECT 1 FROM old_usage WHERE day = ?1 AND route = ?2)
+            OR (SELECT COUNT(*) FROM old_usage WHERE day = ?1) < ?3";
+        let named = sql.run(known, &[day.into(), route.as_str().into(), MOST.into()])? == [[1.into()]];
+        let key: [Value; 2] = [day.into(), if named { route } else { OTHERS.to_owned() }.into()];
         let before = sql.run("SELECT calls, amount FROM old_usage WHERE day = ? AND route = ?", &key)?.pop();
         let mut before = Reader::new(before.unwrap_or_else(|| vec![0.into(), 0.into()]));
         let calls = calls.saturating_add(before.integer()?);
@@ -109,5 +114,22 @@ mod tests {
         );
         let folded = "SELECT COUNT(*), SUM(calls), SUM(amount), MAX(calls) FROM old_usage";
         assert_eq!(numbers(folded), [2, 4 * accounts, 80_000 * accounts, 3 * accounts]);
+    }
+
+    #[test]
+    fn an_old_day_of_ever_new_labels_is_so_many_rows_and_loses_no_call() {
+        let sql = database();
+        migrate(&sql, Role::Aggregate, &Schema::of::<()>()).unwrap();
+        let account = AccountId::from_hash(&[7; 32]);
+        for label in 0..2 * MOST {
+            let usage = Usage { day: 1, route: format!("label {label:04}"), calls: 3, amount: Cents::new(1) };
+            count(&sql, &account, &[usage], DAY_MS).unwrap();
+        }
+        for _ in 0..3 {
+            fold_usage(&sql, 100 * DAY_MS).unwrap();
+        }
+        let row = sql.run("SELECT COUNT(*), SUM(calls), SUM(amount) FROM old_usage", &[]).unwrap().remove(0);
+        assert_eq!(row, [MOST + 1, 6 * MOST, 20_000 * MOST].map(Value::Integer));
+        assert_eq!(sql.run("SELECT COUNT(*) FROM all_usage", &[]).unwrap(), [[Value::Integer(0)]]);
     }
 }

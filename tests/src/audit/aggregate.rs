@@ -103,7 +103,7 @@ pub(super) fn mirrored(account: &Account, aggregate: &Aggregate, audit: &mut Aud
             audit.violation(id, "the aggregate has other payments");
         }
         let known = aggregate.usage.get(id).cloned().unwrap_or_default();
-        let mut counted = account.counted();
+        let mut counted = account.counted(&known);
         // Of days long ago only the sum of all accounts is known.
         counted.retain(|day, _| known.contains_key(day) || !aggregate.old_usage.contains(day));
         if known != counted {

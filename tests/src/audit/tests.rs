@@ -238,6 +238,10 @@ fn a_good_disk_passes_and_is_counted() {
     assert_eq!(ada.keys, BTreeSet::from(["answered".to_owned()]));
     assert_eq!((ada.open.values().sum::<i64>(), ada.expired), (25, 1));
     assert_eq!((bob.balance, bob.credited, bob.charged, bob.taken, bob.frozen), (40, 140, 70, 50, 10));
+
+    let disk = good();
+    disk.run("aggregate", "UPDATE all_usage SET route = 'others' WHERE account_id = 'bob'");
+    assert!(disk.audit().is_clean(), "of too many names the rest are one");
     assert_eq!((bob.moved, audit.accounts["cyd"].moved), (20, -25));
     assert_eq!(bob.cards, BTreeSet::from(["visa".to_owned()]));
     let table = audit.to_string();
