@@ -19,11 +19,14 @@ pub(super) struct NativeObject {
     role: Cell<Option<Role>>,
     /// When its alarm was last asked to ring; 0 for soon.
     pub(super) rings_at: Cell<Option<Millis>>,
+    /// Whether its size can be read.
+    pub(super) has_size: Cell<bool>,
 }
 
 impl NativeObject {
     pub(super) fn new(schema: Schema) -> Self {
-        Self { sql: database(), schema, currency: "usd", role: Cell::default(), rings_at: Cell::default() }
+        let (role, rings_at, has_size) = (Cell::default(), Cell::default(), Cell::new(true));
+        Self { sql: database(), schema, currency: "usd", role, rings_at, has_size }
     }
 
     /// Woken up by a deployment of this currency.
@@ -83,11 +86,14 @@ impl Object for NativeObject {
     }
 
     /// As much less than a test allows it as an object's share is less than Cloudflare allows.
-    fn is_nearly_full(&self) -> bool {
+    fn is_nearly_full(&self) -> Result<bool, SqlError> {
         let pages = "SELECT page_count - freelist_count, max_page_count
             FROM pragma_page_count, pragma_freelist_count, pragma_max_page_count";
-        let mut row = Reader::new(self.sql.run(pages, &[]).unwrap().remove(0));
-        let (used, most) = (row.integer().unwrap(), row.integer().unwrap());
-        used * 20 >= most * 19
+        if !self.has_size.get() {
+            return Err(SqlError("no size".into()));
+        }
+        let mut row = Reader::new(self.sql.run(pages, &[])?.remove(0));
+        let (used, most) = (row.integer()?, row.integer()?);
+        Ok(used * 20 >= most * 19)
     }
 }

@@ -48,7 +48,7 @@ pub trait Object {
     fn stats(&self) -> Stats;
 
     /// Whether what it stores leaves room for payments, refunds and folding alone.
-    fn is_nearly_full(&self) -> bool;
+    fn is_nearly_full(&self) -> Result<bool, SqlError>;
 
     /// What it is, with its tables brought up to date; `None` before it was ever written to.
     fn role(&self) -> Result<Option<Role>, WalletError> {

@@ -190,6 +190,20 @@ fn an_object_of_another_currency_says_which_variable_to_mend() {
     assert_eq!(balance(&object), Cents::new(10));
 }
 
+#[test]
+fn an_object_whose_size_cannot_be_read_takes_no_call_that_costs_something() {
+    let object = account();
+    object.has_size.set(false);
+    let charge = Charge { key: "job".into(), amount: Cents::new(1), overdraft: Overdraft::Deny, detail: "job".into() };
+    let envelope = |command| Envelope { endings: Vec::new(), token: None, command };
+    let failed = object.answer(&envelope(charge.clone().into()), NOW).unwrap_err();
+    assert!(failed.to_string().contains("no size"), "{failed}");
+    object.has_size.set(true);
+    assert!(ask(&object, None, charge.clone()).unwrap().is_ok());
+    object.has_size.set(false);
+    assert!(ask(&object, None, charge).unwrap().unwrap().already, "what was charged is known all the same");
+}
+
 /// The limit is SQLite's own, which refuses whatever would go past it.
 #[test]
 fn an_account_near_its_limit_refuses_calls_and_takes_payments_refunds_captures_and_folding() {

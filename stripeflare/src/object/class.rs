@@ -186,18 +186,18 @@ impl protocol::Object for Inner {
         self.stats.get()
     }
 
-    fn is_nearly_full(&self) -> bool {
+    fn is_nearly_full(&self) -> Result<bool, SqlError> {
         let commands = self.stats.get().commands;
         if let Some((known, after)) = self.nearly_full.get()
             && commands < after + LOOK_AFTER
         {
-            return known;
+            return Ok(known);
         }
-        let is = self.storage.size().is_ok_and(|bytes| bytes >= NEARLY_FULL);
+        let is = self.storage.size()? >= NEARLY_FULL;
         if is {
             log_error("an account's object stores nearly as much as it may: calls that cost something are refused");
         }
         self.nearly_full.set(Some((is, commands)));
-        is
+        Ok(is)
     }
 }

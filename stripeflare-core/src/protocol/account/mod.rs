@@ -279,7 +279,7 @@ impl Handler for Reserve {
         if claim != Claim::Free {
             return Ok(Err(NotReserved::Claimed(claim)));
         }
-        if wallet.note_full(object.is_nearly_full()) {
+        if wallet.note_full(object.is_nearly_full()?) {
             return Ok(Err(NotReserved::Full));
         }
         let held = match wallet.reserve_between(&self.hold, self.least, self.amount, self.seconds)? {
@@ -362,7 +362,7 @@ impl Handler for Charge {
     const RIGHT: Right = Right::Spend;
 
     fn run(&self, wallet: &mut Wallet<'_>, object: &dyn Object) -> Result<Self::Reply, WalletError> {
-        if !wallet.was_charged(&self.key)? && wallet.note_full(object.is_nearly_full()) {
+        if !wallet.was_charged(&self.key)? && wallet.note_full(object.is_nearly_full()?) {
             return Ok(Err(NotCharged::Full));
         }
         wallet.charge(self)
