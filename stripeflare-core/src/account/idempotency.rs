@@ -4,12 +4,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::account::hold::HoldId;
 use crate::account::wallet::Wallet;
-use crate::clock::Millis;
+use crate::clock::{DAY_MS, Millis};
 use crate::error::WalletError;
 use crate::sql::{Reader, SqlError, Value};
 
 /// How long an answer is kept: 24 hours.
-pub(crate) const KEPT_MS: Millis = 24 * 60 * 60 * 1_000;
+pub(crate) const KEPT_MS: Millis = DAY_MS;
 /// Bytes of answers that an account keeps at most: the oldest goes first.
 const BUDGET: i64 = 4 * 1024 * 1024;
 /// What an answer counts as beside its headers and body.
@@ -324,10 +324,11 @@ mod tests {
                 assert_eq!(said(kept), Claim::Answered(answer(length)), "{kept} after {number}");
             }
             assert!(newest_gone <= Some(gone), "what is gone stays so");
+            let kept = number + 1 - gone;
+            assert!(gone == 0 || kept * length >= BUDGET as usize / 2, "{kept} are kept");
             newest_gone = Some(gone);
         }
-        let kept = calls - newest_gone.unwrap();
-        assert!(kept * length >= BUDGET as usize / 2, "{kept} are kept");
+        assert!(newest_gone > Some(0));
         let (other, file) = (
             IdempotencyKey { key: "k0".into(), ..key("b") },
             "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size",
@@ -339,6 +340,23 @@ mod tests {
         let later = NOW + KEPT_MS;
         at(&sql, later, |wallet| while wallet.forget_answers().unwrap().is_some() {});
         assert_eq!(kept_bytes(&sql), 0);
+    }
+
+    #[test]
+    fn small_answers_count_for_what_they_take_with_their_headers() {
+        let sql = account();
+        let headers = vec![("x-note".to_owned(), "n".repeat(500))];
+        let many = 20_000_i64;
+        let kept = at(&sql, NOW, |wallet| {
+            for number in 0..many {
+                let answer = KeptAnswer { status: 200, headers: headers.clone(), body: Vec::new() };
+                wallet.keep(&HoldId::generate(NOW + number), &answer).unwrap();
+            }
+            wallet.sql.run("SELECT COUNT(*), SUM(LENGTH(headers)) FROM answers", &[]).unwrap().remove(0)
+        });
+        let mut kept = Reader::new(kept);
+        let (rows, bytes) = (kept.integer().unwrap(), kept.integer().unwrap());
+        assert!(rows * OVERHEAD as i64 + bytes <= BUDGET && bytes > BUDGET / 3, "{rows} of {bytes} bytes");
     }
 
     #[test]
