@@ -19,6 +19,7 @@ async fn the_demo_page_shows_what_was_paid_and_what_calls_cost() -> Result<()> {
     browser.goto(&world.address("/demo")).await?;
     browser.sees("You have not paid yet.").await?;
     browser.sees("$0.00").await?;
+    browser.sees("Costs what it uses, $0.50 at most.").await?;
     browser.press("Reverse").await?;
     browser.sees("There is not enough credit for this call.").await?;
     browser.check("demo-without-credit").await?;
@@ -36,6 +37,20 @@ async fn the_demo_page_shows_what_was_paid_and_what_calls_cost() -> Result<()> {
     browser.goto(&world.address("/demo")).await?;
     browser.sees("payer@example.com").await?;
     browser.check("demo").await
+}
+
+#[tokio::test]
+async fn the_demo_page_counts_in_the_currency_of_the_worker() -> Result<()> {
+    for (currency, nothing, most) in [("jpy", "¥0", "¥50"), ("mga", "MGA 0", "MGA 50"), ("isk", "ISK 0.00", "ISK 0.50")]
+    {
+        let stripe = StandInOptions { currency: currency.into(), ..StandInOptions::default() };
+        let world = World::of("examples/quickstart", stripe, &[("STRIPE_CURRENCY", currency)]).await?;
+        let browser = Browser::open().await?;
+        browser.goto(&world.address("/demo")).await?;
+        browser.sees(&nothing.replace(' ', "\u{a0}")).await?;
+        browser.sees(&format!("Costs what it uses, {} at most.", most.replace(' ', "\u{a0}"))).await?;
+    }
+    Ok(())
 }
 
 #[tokio::test]

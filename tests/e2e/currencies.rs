@@ -25,6 +25,7 @@ async fn payments_prices_refunds_and_disputes_count_alike_in_each_currency() -> 
         let session = world.pay(&customer, 900 * unit).await?;
         let units = |whole: i64| before + (whole * unit) as f64;
         assert_eq!(world.balance(&customer).await, units(900), "{currency}");
+        assert_eq!(world.get(&customer, "/me").await.json()["currency"], json!(currency));
 
         let intent = world.stripe.object("payment_intent", session["payment_intent"].as_str().unwrap()).unwrap();
         let charge = intent["latest_charge"].as_str().unwrap();

@@ -31,7 +31,7 @@ async fn a_stranger_pays_calls_and_runs_out_of_credit() -> Result<()> {
     assert_eq!(
         me.json(),
         json!({
-            "paymentLink": link, "client_reference_id": customer.reference, "balance": 50, "registered": true, "pending_logins": 0,
+            "paymentLink": link, "client_reference_id": customer.reference, "balance": 50, "currency": "usd", "registered": true, "pending_logins": 0,
             "name": null, "email": null, "card_fingerprint": null, "verified_email": null,
             "tier": "free", "news": false, "handle": null, "tags": null,
         }),

@@ -3,14 +3,19 @@
 const LOG_LINES = 20;
 const find = (selector) => document.querySelector(selector);
 
-/** Cents, as the API counts them, as dollars; fractions of a cent stay visible. */
-function money(cents) {
-  const digits = Number.isInteger(cents) ? 2 : 4;
-  return (cents / 100).toLocaleString("en", { style: "currency", currency: "USD", minimumFractionDigits: 2, maximumFractionDigits: digits });
+/** Currencies that Stripe, and so the API, counts in whole units; all others in hundredths. */
+const WHOLE = "bif clp djf gnf jpy kmf krw mga pyg rwf vnd vuv xaf xof xpf".split(" ");
+let currency = "usd";
+
+/** An amount, as the API counts it; fractions of the smallest unit stay visible. */
+function money(amount) {
+  const digits = WHOLE.includes(currency) ? 0 : 2;
+  const options = { style: "currency", currency, minimumFractionDigits: digits, maximumFractionDigits: Number.isInteger(amount) ? digits : 4 };
+  return (amount / 10 ** digits).toLocaleString("en", options);
 }
 
-function showBalance(cents) {
-  find("#balance").textContent = money(cents);
+function showBalance(amount) {
+  find("#balance").textContent = money(amount);
 }
 
 async function refresh() {
@@ -18,7 +23,9 @@ async function refresh() {
     const answer = await fetch("/me", { headers: { accept: "application/json" } });
     const me = await answer.json();
     if (!answer.ok) throw new Error(me.error?.message ?? me.message ?? `answer ${answer.status}`);
+    currency = me.currency;
     showBalance(Number(me.balance));
+    for (const price of document.querySelectorAll("[data-price]")) price.textContent = money(Number(price.dataset.price));
     find("#who").textContent = me.name || me.email || (me.registered ? "" : "You have not paid yet.");
   } catch (error) {
     find("#balance").textContent = "–";

@@ -69,7 +69,7 @@ const DELETE: MethodFilter = MethodFilter::DELETE;
 #[rustfmt::skip]
 pub(crate) const BUILT_IN: &[BuiltIn] = &[
     route(GET, "/me", Who::Anybody, |request, schema| Box::pin(super::me(request, schema)),
-        "`{paymentLink, client_reference_id, balance, name, email, card_fingerprint, verified_email, registered, \
+        "`{paymentLink, client_reference_id, balance, currency, name, email, card_fingerprint, verified_email, registered, \
          pending_logins}` of \
          the caller, and your public columns"),
     #[cfg(feature = "tokens")]

@@ -38,6 +38,8 @@ struct Me<'a> {
     paymentLink: String,
     client_reference_id: String,
     balance: Cents,
+    /// Which a cent is the smallest unit of, as an ISO code.
+    currency: &'a str,
     name: Option<String>,
     email: Option<String>,
     card_fingerprint: Option<String>,
@@ -66,6 +68,7 @@ async fn show_me(request: Request, schema: &Schema) -> Result<Response, Response
         paymentLink: context.deployment.payment_link(&row.id),
         client_reference_id: context.deployment.config.references.sign(&row.id),
         balance: row.balance,
+        currency: &context.deployment.config.currency,
         name: row.name,
         email: row.email,
         card_fingerprint: row.card_fingerprint,
