@@ -26,6 +26,20 @@ fn figures(reply: &Reply) -> [u32; 4] {
     ["sessions: ", "credited: ", "unclaimed: ", "failed: "].map(|name| said(reply, name))
 }
 
+/// As many runs as it takes: credited, unclaimed, failed.
+async fn sweep_all(world: &World) -> [u32; 3] {
+    let mut all = [0; 3];
+    loop {
+        let run = sweep(world).await;
+        all = std::array::from_fn(|figure| all[figure] + figures(&run)[figure + 1]);
+        if run.body.contains("complete: true") {
+            return all;
+        }
+        // What was credited is known to be.
+        at_rest(world).await.unwrap();
+    }
+}
+
 fn said(reply: &Reply, name: &str) -> u32 {
     let rest = reply.body.split_once(name).map_or("", |(_, rest)| rest);
     rest.split([',', ' ']).next().and_then(|number| number.parse().ok()).unwrap_or(u32::MAX)
@@ -55,7 +69,7 @@ async fn webhooks_arrive(world: &World) {
 #[tokio::test]
 async fn what_no_webhook_told_is_credited_once_less_what_went_back() -> Result<()> {
     let world = World::with(silent(), &[]).await?;
-    assert_eq!(figures(&sweep(&world).await), [0, 0, 0, 0]);
+    assert_eq!(sweep_all(&world).await, [0, 0, 0]);
 
     let (ada, bob, eve) = (world.newcomer().await, world.newcomer().await, world.newcomer().await);
     let first = world.stripe.pay(&PayRequest::new(1_000, &ada.reference)).await?;
@@ -80,15 +94,15 @@ async fn what_no_webhook_told_is_credited_once_less_what_went_back() -> Result<(
 
     let balances = async || (world.balance(&ada).await, world.balance(&bob).await, world.balance(&eve).await);
     assert_eq!(balances().await, (0.0, 0.0, 0.0));
-    assert_eq!(figures(&sweep(&world).await), [5, 3, 1, 0]);
+    assert_eq!(sweep_all(&world).await, [3, 1, 0]);
     assert_eq!(balances().await, (650.0, 500.0, 0.0));
     let found = at_rest(&world).await?;
     assert_eq!(found.accounts[bob.account()].frozen, 1_000_000, "an inquiry holds");
     assert_eq!(found.unclaimed.len(), 1, "{:?}", found.unclaimed);
 
-    assert_eq!(figures(&sweep(&world).await), [5, 0, 0, 0]);
+    assert_eq!(sweep_all(&world).await, [0, 0, 0]);
     world.stripe.settle_delayed(debit["id"].as_str().unwrap(), true)?;
-    assert_eq!(figures(&sweep(&world).await), [5, 1, 0, 0], "the debit has come meanwhile");
+    assert_eq!(sweep_all(&world).await, [1, 0, 0], "the debit has come meanwhile");
     assert_eq!(balances().await, (650.0, 1_400.0, 0.0));
 
     for _ in 0..2 {
@@ -98,7 +112,7 @@ async fn what_no_webhook_told_is_credited_once_less_what_went_back() -> Result<(
     let found = at_rest(&world).await?;
     assert_eq!(found.accounts[ada.account()].count("credit"), 1);
     assert_eq!(found.unclaimed.len(), 2, "the other link's payment was told by its webhook");
-    assert_eq!(figures(&sweep(&world).await), [5, 0, 0, 0]);
+    assert_eq!(sweep_all(&world).await, [0, 0, 0]);
     Ok(())
 }
 
