@@ -9,7 +9,7 @@ pub enum Role {
 impl Role {
     /// The tables of a role: one list of statements per release that changed them. A list never changes once released.
     ///
-    /// No table has a rowid: every row is one B-tree entry, so a charged call writes two rows (the account and its entry).
+    /// Every row is one B-tree entry, so a charged call by itself writes two rows (the account and its group of entries).
     pub const fn tables(self) -> &'static [&'static [&'static str]] {
         match self {
             Self::Account => &[ACCOUNT],
@@ -34,6 +34,7 @@ const USERS: &str = "CREATE TABLE users (
         frozen INTEGER NOT NULL DEFAULT 0,
         holds BLOB NOT NULL DEFAULT x'0100',
         usage BLOB NOT NULL DEFAULT x'0100',
+        ledger BLOB NOT NULL DEFAULT x'01000000',
         kept_bytes INTEGER NOT NULL DEFAULT 0,
         name TEXT,
         email TEXT,
@@ -58,16 +59,51 @@ const OUTGOING: &str = "CREATE TABLE outgoing (
 const ACCOUNT: &[&str] = &[
     USERS,
     OUTGOING,
-    "CREATE TABLE entries (
+    // Entries that keep their keys. A place is a time of 1024 parts a millisecond: all entries of an account are in its order.
+    "CREATE TABLE keyed_entries (
         key TEXT PRIMARY KEY,
+        place INTEGER NOT NULL,
         at INTEGER NOT NULL,
         kind TEXT NOT NULL,
         amount INTEGER NOT NULL,
         balance INTEGER NOT NULL,
-        detail TEXT
+        detail TEXT,
+        token TEXT,
+        folds INTEGER NOT NULL
     ) WITHOUT ROWID",
-    // The keys of captures are before it, in the order of their times: only what is rare has a row here.
-    "CREATE INDEX entries_at ON entries (at) WHERE key > 'charge:1'",
+    "CREATE INDEX keyed_entries_place ON keyed_entries (folds, place)",
+    // What calls cost: entries that were written together are one row, with the balance after the last of them.
+    "CREATE TABLE entry_groups (
+        place INTEGER PRIMARY KEY,
+        balance INTEGER NOT NULL,
+        heads TEXT NOT NULL,
+        lines TEXT NOT NULL
+    )",
+    // What calls of long ago cost.
+    "CREATE TABLE entry_sums (
+        day INTEGER NOT NULL,
+        label TEXT NOT NULL,
+        token TEXT NOT NULL,
+        calls INTEGER NOT NULL,
+        amount INTEGER NOT NULL,
+        PRIMARY KEY (day, label, token)
+    ) WITHOUT ROWID",
+    // The entries of groups, one a row. A head has kind, label and token of its lines; a line has the end of its key, what it
+    // cost, how many milliseconds before its place its call began and it was charged, and which head is its.
+    "CREATE VIEW grouped_entries (place, number, key, at, kind, amount, detail, token) AS SELECT place, line.key,
+        IIF(heads ->> ('$[' || (value ->> 4) || '][0]') = 'charge', 'charge:', '') ||
+            printf('%012x', place / 1024 - (value ->> 2)) || (value ->> 0),
+        place / 1024 - (value ->> 3), heads ->> ('$[' || (value ->> 4) || '][0]'), -(value ->> 1),
+        heads ->> ('$[' || (value ->> 4) || '][1]'), heads ->> ('$[' || (value ->> 4) || '][2]')
+        FROM entry_groups, json_each(lines) AS line",
+    // All of them, for people and their SQL.
+    "CREATE VIEW entries (key, at, kind, amount, balance, detail, token, calls, place, number) AS
+        SELECT key, at, kind, amount, balance, detail, token, IIF(kind = 'charge', 1, NULL), place, 0 FROM keyed_entries
+        UNION ALL SELECT key, at, kind, amount, balance - COALESCE(SUM(amount) OVER (PARTITION BY place ORDER BY number
+            ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING), 0), detail, token, 1, place, number
+            FROM grouped_entries JOIN entry_groups USING (place)
+        UNION ALL SELECT 'fold:' || day || ':' || label || ':' || token, day * 86400000, 'fold', amount, NULL, label,
+            NULLIF(token, ''), calls, day * 86400000 * 1024, -1 FROM entry_sums",
     // A first token without a hash has ended. Few rows: whoever looks for a hash reads them all, and no index is written.
     "CREATE TABLE tokens (
         id TEXT PRIMARY KEY,

@@ -45,6 +45,7 @@ pub const RESERVED_NAMES: &[&str] = &[
     "name",
     "paymentlink",
     "kept_bytes",
+    "ledger",
     "recent_updates",
     "registered",
     "registered_at",

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use rusqlite::{Connection, OpenFlags};
+use serde_json::json;
 use tests::audit::audit_at_rest;
 use tests::{Customer, DEADLINE, World};
 
@@ -118,12 +119,13 @@ async fn old_captures_are_folded_by_the_alarm() -> Result<()> {
     }
     becomes(&world, &customer, (4_875_000, 20, 125_000), SOON).await;
     world.settled(&customer).await;
+    let page = world.get(&customer, "/me/entries?limit=5").await.json();
     world.workerd.kill9().await?;
     let days = 100;
     let account = open(&world, "entries", OpenFlags::SQLITE_OPEN_READ_WRITE).unwrap();
     account.execute_batch(&format!(
-        "UPDATE entries SET at = at - {days} * 86400000 WHERE kind IN ('capture', 'credit');
-        UPDATE entries SET key = printf('%012x', at) || substr(key, 13) WHERE kind = 'capture';
+        "UPDATE keyed_entries SET at = at - {days} * 86400000, place = place - {days} * 86400000 * 1024;
+        UPDATE entry_groups SET place = place - {days} * 86400000 * 1024;
         UPDATE users SET usage = x'0100'"
     ))?;
     drop(account);
@@ -143,5 +145,28 @@ async fn old_captures_are_folded_by_the_alarm() -> Result<()> {
     let account = &found.accounts[customer.account()];
     assert_eq!((account.count("fold"), account.count("capture")), (2, 1));
     assert_eq!(world.balance(&customer).await, 486.5);
+
+    let lines = world.get(&customer, "/me/entries").await.json();
+    let said = |number: usize| {
+        let line = &lines["entries"][number];
+        (
+            line["kind"].clone(),
+            line["label"].clone(),
+            line["calls"].clone(),
+            line["amount"].clone(),
+            line["balance"].clone(),
+        )
+    };
+    let expected = [("GET /ok", json!(-10)), ("GET /fraction", json!(-2.5))];
+    let expected = expected.map(|(label, amount)| (json!("fold"), json!(label), json!(10), amount, json!(null)));
+    assert_eq!([said(2), said(3)], expected, "{lines}");
+    let account = world.get(&customer, "/account").await.body;
+    assert!(account.contains("10 × GET /fraction"), "{account}");
+    // Where somebody was in the midst of that day.
+    let next = page["next"].as_str().unwrap();
+    let place = next.split_once("before=").unwrap().1.split('.').next().unwrap();
+    let then = place.parse::<i64>()? - days * 86_400_000 * 1_024;
+    let gone = world.get(&customer, &next.replace(place, &then.to_string())).await;
+    assert_eq!((gone.status, gone.json()["error"].as_str()), (410, Some("statement_folded")), "{gone:?}");
     Ok(())
 }

@@ -83,6 +83,8 @@ async fn the_statement_is_complete_in_pages_of_any_size_and_as_csv() -> Result<(
         (&json!("credit"), &json!(500), &json!(null))
     );
     assert_eq!((&all[0]["kind"], &all[0]["label"]), (&json!("capture"), &json!("GET /ok")));
+    let charged_to = |entry: &Value| (entry["token"].clone(), entry["calls"].clone());
+    assert_eq!((charged_to(&all[0]), charged_to(&all[11])), ((json!("first"), json!(1)), (json!(null), json!(null))));
     assert_eq!(all[1]["kind"], "refund");
     let sum: f64 = all.iter().filter_map(|entry| entry["amount"].as_f64()).sum();
     assert_eq!((sum, all[0]["balance"].as_f64()), (world.balance(&customer).await, Some(sum)));
@@ -104,8 +106,9 @@ async fn the_statement_is_complete_in_pages_of_any_size_and_as_csv() -> Result<(
     for csv in [world.get(&customer, "/me/entries?format=csv").await, world.send(accept).await] {
         assert_eq!(csv.header("content-type"), "text/csv; charset=utf-8");
         let lines: Vec<_> = csv.body.split_terminator("\r\n").collect();
-        assert_eq!((lines.len(), lines[0]), (13, "id,at,kind,amount,balance,label"));
-        assert!(lines[12].contains(",credit,500,500,"), "{csv:?}");
+        assert_eq!((lines.len(), lines[0]), (13, "id,at,kind,amount,balance,label,token,calls"));
+        assert!(lines[12].ends_with(",credit,500,500,,,"), "{csv:?}");
+        assert!(lines[1].ends_with(",GET /ok,first,1"), "{csv:?}");
         assert!(csv.body.contains("\"charge:job:monthly, =1\""), "{csv:?}");
     }
     let csv = world.get(&customer, "/me/entries?format=csv&limit=5").await;

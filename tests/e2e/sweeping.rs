@@ -290,8 +290,9 @@ async fn an_account_in_trouble_is_credited_later_and_keeps_no_other_waiting() ->
     let file = world.account_database(&ada)?.path().context("a file")?.to_owned();
     let intruder = rusqlite::Connection::open(file)?;
     intruder.busy_timeout(DEADLINE)?;
-    intruder
-        .execute_batch("CREATE TRIGGER fails BEFORE INSERT ON entries BEGIN SELECT RAISE(ABORT, 'on purpose'); END")?;
+    intruder.execute_batch(
+        "CREATE TRIGGER fails BEFORE INSERT ON keyed_entries BEGIN SELECT RAISE(ABORT, 'on purpose'); END",
+    )?;
     let run = sweep(&world).await;
     assert_eq!((figures(&run), run.body.contains("complete: true")), ([3, 1, 0, 1], true), "{run:?}");
     assert_eq!((world.balance(&ada).await, world.balance(&bob).await), (100.0, 300.0));

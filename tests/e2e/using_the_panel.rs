@@ -316,7 +316,7 @@ async fn html_in_names_is_shown_and_not_run() -> Result<()> {
         let sql = rusqlite::Connection::open(file)?;
         let _ = sql.execute("UPDATE users SET name = ?1, email = '\"><img src=x onerror=alert(1)>'", [evil]);
         let _ = sql.execute("UPDATE unclaimed SET reason = ?1, currency = ?1, client_reference_id = '=1+1'", [evil]);
-        let _ = sql.execute("UPDATE entries SET detail = ?1", [evil]);
+        let _ = sql.execute("UPDATE keyed_entries SET detail = ?1", [evil]);
     }
     world.workerd.restart().await?;
     for path in [

@@ -190,7 +190,7 @@ impl Wallet<'_> {
     /// The operator frees a card that somebody squats: as its holder would give it up, and on record in the ledger.
     pub fn free_card(&mut self, id: &str) -> Result<Option<CardRow>, WalletError> {
         let Some(row) = self.owned_card(id)? else { return Ok(None) };
-        self.enter("card_freed", &format!("freed:{}", row.claim), Cents::ZERO, Some(id))?;
+        self.enter("card_freed", &format!("freed:{}", row.claim), Cents::ZERO, Some(id), None)?;
         self.release_card(id)
     }
 
@@ -550,7 +550,7 @@ mod tests {
             assert_eq!(owned(&sql).len(), 0);
         }
         assert_eq!(at(&sql, |wallet| wallet.unfinished_cards(9))[0].state, State::Releasing);
-        let lines = at(&sql, |wallet| wallet.lines(None, 9));
+        let lines = at(&sql, |wallet| wallet.lines(None, 9)).unwrap();
         let freed: Vec<_> = lines.iter().filter(|line| line.kind == "card_freed").collect();
         assert_eq!((freed.len(), freed[0].amount, freed[0].detail.clone()), (1, Cents::ZERO, Some(visa().id())));
     }

@@ -1,6 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::account::idempotency::KEPT_MS;
+use crate::account::line::CALLERS_KEY;
 use crate::account::refusal::{NotCharged, Short};
 use crate::account::wallet::Wallet;
 use crate::error::WalletError;
@@ -14,9 +15,6 @@ pub enum Overdraft {
     /// As long as anything is available, charge all of it: the balance goes below zero by the rest, once.
     Allow,
 }
-
-/// Begins the keys of charges that callers named by an `Idempotency-Key`: they hold for as long as one does.
-pub const CALLERS_KEY: &str = "call:";
 
 /// A charge without a hold.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -73,8 +71,10 @@ impl Wallet<'_> {
         if !enough {
             return Ok(Err(Short::Insufficient { balance: self.spendable()?, available }.into()));
         }
-        self.write("charge", &key, -charge.amount, Some(&charge.detail))?;
-        self.count_spent(self.capped_token().as_ref(), charge.amount)?;
+        let token = self.spender();
+        let id = token.as_ref().map(|token| token.id.clone());
+        self.enter("charge", &key, -charge.amount, Some(&charge.detail), id)?;
+        self.count_spent(token.as_ref(), charge.amount)?;
         Ok(Ok(Charged { already: false, available: self.available()? }))
     }
 }

@@ -43,7 +43,7 @@ impl Wallet<'_> {
             HandedOver { key, from: self.account.id.clone(), to, amount, reason }
         };
         if let Some(row) =
-            self.sql.run("SELECT amount, detail FROM entries WHERE key = ?", &[key.as_str().into()])?.pop()
+            self.sql.run("SELECT amount, detail FROM keyed_entries WHERE key = ?", &[key.as_str().into()])?.pop()
         {
             let mut row = Reader::new(row);
             let (amount, before) = (row.cents()?, row.text()?);
@@ -66,7 +66,7 @@ impl Wallet<'_> {
     /// Enters what another account handed over, once. A closed account takes it, too: it can be handed on.
     pub fn take_over(&mut self, handed: &HandedOver) -> Result<(), WalletError> {
         let (key, detail) = (format!("handover:from:{}", handed.key), detail(&handed.from, &handed.reason));
-        self.enter("handover", &key, handed.amount, Some(&detail)).map(drop)
+        self.enter("handover", &key, handed.amount, Some(&detail), None).map(drop)
     }
 }
 
@@ -115,7 +115,7 @@ mod tests {
         to.act(|wallet| wallet.take_over(&all));
         assert_eq!(balances([&from, &to]), [0, 11].map(Cents::new));
         for (scene, other) in [(&from, &to), (&to, &from)] {
-            let lines = scene.act(|wallet| wallet.lines(None, 9));
+            let lines = scene.act(|wallet| wallet.lines(None, 9)).unwrap();
             let details = lines.iter().filter(|line| line.kind == "handover").map(|line| line.detail.clone().unwrap());
             assert_eq!(details.collect::<Vec<_>>(), [(); 2].map(|()| format!("{} asked by mail", other.id)));
         }

@@ -73,8 +73,10 @@ impl Wallet<'_> {
         let claim = if self.is_open(&kept.hold) {
             // The very reserve, sent again, is the same hold.
             if kept.hold == hold.as_str() { Claim::Free } else { Claim::Running }
+        } else if let Some(answer) = self.answer(&kept.hold)? {
+            Claim::Answered(answer)
         } else if self.amount_of(&kept.hold)?.is_some() {
-            self.answer(&kept.hold)?.map_or(Claim::Gone, Claim::Answered)
+            Claim::Gone
         } else {
             // It was released, or has expired.
             Claim::Free

@@ -1,10 +1,40 @@
+//! The ledger: every change of the balance is an entry, written with the row.
+//!
+//! Entries lie in the order they were written in, by their places. Those of calls are written in groups and fold one day;
+//! all others keep their keys.
+
+mod group;
+
+use crate::account::line::{CALLERS_KEY, CHARGE, call_of, place_of};
 use crate::account::pending::Entry;
+use crate::account::tokens::TokenId;
 use crate::account::usage;
 use crate::account::wallet::Wallet;
-use crate::clock::Millis;
+use crate::clock::{DAY_MS, Millis};
 use crate::error::WalletError;
 use crate::money::Cents;
-use crate::sql::{Reader, SqlError};
+use crate::sql::{Reader, SqlError, Value, read_all};
+
+pub(super) use group::Group;
+
+/// Entries that one row has at most.
+const GROUP: usize = 256;
+impl Entry {
+    /// Of an entry of a call: when that began, and the rest of the key.
+    fn call(&self) -> Option<(Millis, &str)> {
+        call_of(&self.key)
+    }
+
+    /// Whether nobody asks for its key after two days.
+    fn folds(&self) -> bool {
+        self.call().is_some() || self.key.strip_prefix(CHARGE).is_some_and(|key| key.starts_with(CALLERS_KEY))
+    }
+
+    fn joins(&self, next: &Self) -> bool {
+        let day = |entry: &Self| entry.at.div_euclid(DAY_MS);
+        self.call().is_some() && next.call().is_some() && day(self) == day(next)
+    }
+}
 
 impl Wallet<'_> {
     /// An entry whose key is new.
@@ -15,7 +45,7 @@ impl Wallet<'_> {
         amount: Cents,
         detail: Option<&str>,
     ) -> Result<(), WalletError> {
-        let new = self.enter(kind, key, amount, detail)?;
+        let new = self.enter(kind, key, amount, detail, None)?;
         if new { Ok(()) } else { Err(SqlError(format!("an entry's key was used twice: {key}")).into()) }
     }
 
@@ -27,53 +57,109 @@ impl Wallet<'_> {
         key: &str,
         amount: Cents,
         detail: Option<&str>,
+        token: Option<TokenId>,
     ) -> Result<bool, WalletError> {
         if self.made(key)?.is_some() {
             return Ok(false);
         }
         self.account.balance = self.account.balance.checked_add(amount).ok_or(WalletError::Overflow)?;
-        let entry = Entry { key: key.to_owned(), at: self.now, kind, amount, detail: detail.map(str::to_owned) };
-        self.pending.entries.push(entry);
+        let (key, detail) = (key.to_owned(), detail.map(str::to_owned));
+        self.pending.entries.push(Entry { key, at: self.now, kind, amount, detail, token });
         self.changed = true;
         Ok(true)
     }
 
-    /// Writes what was entered, all together. What has its entry on the disk already is taken back.
+    /// Writes what was entered: what calls cost together, and the rest by itself. What has its entry on the disk already is
+    /// taken back.
     pub(super) fn write_entries(&mut self) -> Result<(), WalletError> {
-        let entries = std::mem::take(&mut self.pending.entries);
+        let mut entries = std::mem::take(&mut self.pending.entries);
         let before = entries.iter().try_fold(self.account.balance, |balance, entry| balance.checked_sub(entry.amount));
-        let mut balance = before.ok_or(WalletError::Overflow)?;
-        for Entry { key, at, kind, amount, detail } in entries {
-            let after = balance.checked_add(amount).ok_or(WalletError::Overflow)?;
-            let detail = detail.as_deref();
-            let written = self.sql.run(
-                "INSERT INTO entries (key, at, kind, amount, balance, detail) VALUES (?, ?, ?, ?, ?, ?)
-                 ON CONFLICT (key) DO NOTHING RETURNING 1",
-                &[key.into(), at.into(), kind.into(), amount.units().into(), after.units().into(), detail.into()],
-            )?;
-            if written.is_empty() {
-                continue;
+        self.account.balance = before.ok_or(WalletError::Overflow)?;
+        let written = self.written(&entries)?;
+        entries.retain(|entry| !written.contains(&entry.key));
+        for run in entries.chunk_by(Entry::joins).flat_map(|run| run.chunks(GROUP)) {
+            let after = run.iter().try_fold(self.account.balance, |balance, entry| balance.checked_add(entry.amount));
+            self.account.balance = after.ok_or(WalletError::Overflow)?;
+            for Entry { kind, at, amount, detail, .. } in run {
+                if matches!(*kind, "capture" | "charge") {
+                    usage::count(&mut self.account.usage, *at, detail.as_deref().unwrap_or_default(), -*amount)?;
+                }
             }
-            if matches!(kind, "capture" | "charge") {
-                usage::count(&mut self.account.usage, at, detail.unwrap_or_default(), -amount)?;
-            }
-            balance = after;
+            self.write_run(run)?;
         }
-        self.account.balance = balance;
         Ok(())
     }
 
-    /// An entry's amount and time.
+    /// Keys of those that are on the disk.
+    fn written(&self, entries: &[Entry]) -> Result<Vec<String>, WalletError> {
+        let since = entries.iter().filter_map(|entry| Some(entry.call()?.0)).min();
+        let keys = serde_json::to_string(&entries.iter().map(|entry| &entry.key).collect::<Vec<_>>()).expect("texts");
+        let keys = Value::from(keys);
+        let mut rows = Vec::new();
+        if let Some(since) = since {
+            let select = "SELECT key FROM grouped_entries WHERE place >= ? AND key IN (SELECT value FROM json_each(?))";
+            rows = self.sql.run(select, &[place_of(since).into(), keys.clone()])?;
+        }
+        if entries.iter().any(|entry| entry.call().is_none()) {
+            let select = "SELECT key FROM keyed_entries WHERE key IN (SELECT value FROM json_each(?))";
+            rows.extend(self.sql.run(select, &[keys])?);
+        }
+        Ok(read_all(rows, |row| Reader::new(row).text())?)
+    }
+
+    fn write_run(&mut self, run: &[Entry]) -> Result<(), SqlError> {
+        let balance = self.account.balance;
+        let ledger = &mut self.account.ledger;
+        // No earlier than their calls began, whatever the clock says: so they are found by the times in their keys.
+        let moments = run.iter().map(|entry| entry.call().map_or(entry.at, |(began, _)| entry.at.max(began)));
+        ledger.last = place_of(moments.max().unwrap_or_default()).max(ledger.last + 1);
+        ledger.lines += run.iter().filter(|entry| entry.folds()).count() as i64;
+        let place = ledger.last;
+        let entry = &run[0];
+        if entry.call().is_some() {
+            let [heads, lines] = Group::of(run, balance, place).texts();
+            self.sql.run(
+                "INSERT INTO entry_groups (place, balance, heads, lines) VALUES (?, ?, ?, ?)",
+                &[place.into(), balance.units().into(), heads.into(), lines.into()],
+            )?;
+        } else {
+            self.sql.run(
+                "INSERT INTO keyed_entries (key, place, at, kind, amount, balance, detail, token, folds)
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                &[
+                    entry.key.as_str().into(),
+                    place.into(),
+                    entry.at.into(),
+                    entry.kind.into(),
+                    entry.amount.units().into(),
+                    balance.units().into(),
+                    entry.detail.clone().into(),
+                    entry.token.as_ref().map(TokenId::as_str).into(),
+                    i64::from(entry.folds()).into(),
+                ],
+            )?;
+        }
+        Ok(())
+    }
+
+    /// An entry's amount and time. Of one that folded nobody asks any more.
     pub(crate) fn made(&self, key: &str) -> Result<Option<(Cents, Millis)>, WalletError> {
         if let Some(entry) = self.pending.entries.iter().find(|entry| entry.key == key) {
             return Ok(Some((entry.amount, entry.at)));
         }
-        let Some(row) = self.sql.run("SELECT amount, at FROM entries WHERE key = ?", &[key.into()])?.pop() else {
+        if let Some((began, end)) = call_of(key) {
+            let select = format!("{} WHERE place >= ? AND instr(lines, ?) > 0", Group::SELECT);
+            for row in self.sql.run(&select, &[place_of(began).into(), end.into()])? {
+                if let Some(found) = Group::read(row)?.find(end)? {
+                    return Ok(Some(found));
+                }
+            }
             return Ok(None);
-        };
+        }
+        let select = "SELECT amount, at FROM keyed_entries WHERE key = ?";
+        let Some(row) = self.sql.run(select, &[key.into()])?.pop() else { return Ok(None) };
         let mut row = Reader::new(row);
-        let amount = Cents::checked_from_units(row.integer()?).ok_or(WalletError::Overflow)?;
-        Ok(Some((amount, row.integer()?)))
+        Ok(Some((row.cents()?, row.integer()?)))
     }
 
     pub(crate) fn amount_of(&self, key: &str) -> Result<Option<Cents>, WalletError> {

@@ -1,3 +1,4 @@
+use crate::account::tokens::TokenId;
 use crate::clock::Millis;
 use crate::money::Cents;
 
@@ -18,4 +19,6 @@ pub(crate) struct Entry {
     pub(crate) amount: Cents,
     /// What it was for.
     pub(crate) detail: Option<String>,
+    /// The token that it is charged to.
+    pub(crate) token: Option<TokenId>,
 }

@@ -1,6 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::account::hold::Hold;
+use crate::account::line::Ledger;
 use crate::account::usage::Usage;
 use crate::clock::Millis;
 use crate::identity::AccountId;
@@ -26,6 +27,8 @@ pub struct AccountRow {
     pub holds: Vec<Hold>,
     /// Totals of today, and of days before that the aggregate may not know.
     pub usage: Vec<Usage>,
+    #[serde(skip)]
+    pub(crate) ledger: Ledger,
     /// Bytes of kept answers, as they were counted last, and of those that were kept since.
     #[serde(skip)]
     pub(crate) kept_bytes: i64,
@@ -48,7 +51,7 @@ pub struct AccountRow {
 }
 
 impl AccountRow {
-    pub(crate) const SELECT: &str = "SELECT account_id, registered_at, revision, sent_revision, balance, frozen, holds, usage, kept_bytes, name, email, card_fingerprint, verified_email, locked, closed, is_full";
+    pub(crate) const SELECT: &str = "SELECT account_id, registered_at, revision, sent_revision, balance, frozen, holds, usage, ledger, kept_bytes, name, email, card_fingerprint, verified_email, locked, closed, is_full";
 
     pub(crate) fn read(row: Row, schema: &Schema) -> Result<Self, SqlError> {
         let mut row = Reader::new(row);
@@ -61,6 +64,7 @@ impl AccountRow {
             frozen: row.cents()?,
             holds: stored("users.holds", &row.blob()?)?,
             usage: stored("users.usage", &row.blob()?)?,
+            ledger: stored("users.ledger", &row.blob()?)?,
             kept_bytes: row.integer()?,
             name: row.optional_text()?,
             email: row.optional_text()?,
@@ -86,6 +90,7 @@ impl AccountRow {
             frozen: Cents::ZERO,
             holds: Vec::new(),
             usage: Vec::new(),
+            ledger: Ledger::default(),
             kept_bytes: 0,
             name: None,
             email: None,
@@ -121,6 +126,10 @@ impl AccountRow {
 
     pub(crate) fn usage_value(&self) -> Value {
         store(&self.usage)
+    }
+
+    pub(crate) fn ledger_value(&self) -> Value {
+        store(&self.ledger)
     }
 
     pub(crate) fn holds_value(&self) -> Value {

@@ -122,12 +122,13 @@ impl<'a> Wallet<'a> {
             self.account.holds.retain(|hold| hold.expires_at > now);
             self.account.revision += 1;
             self.sql.run(
-                "UPDATE users SET balance = ?, frozen = ?, holds = ?, usage = ?, kept_bytes = ?, is_full = ?, revision = ?, updated_at = ?",
+                "UPDATE users SET balance = ?, frozen = ?, holds = ?, usage = ?, ledger = ?, kept_bytes = ?, is_full = ?, revision = ?, updated_at = ?",
                 &[
                     self.account.balance.units().into(),
                     self.account.frozen.units().into(),
                     self.account.holds_value(),
                     self.account.usage_value(),
+                    self.account.ledger_value(),
                     self.account.kept_bytes.into(),
                     i64::from(self.account.is_full).into(),
                     self.account.revision.into(),

@@ -12,9 +12,9 @@ use proptest_state_machine::{ReferenceStateMachine, StateMachineTest, prop_state
 
 use super::histories;
 use crate::account::{
-    Cap, Caps, Charge, Claim, Credit, DELIVERY_MS, Denied, Ending, HoldId, IdempotencyKey, KeptAnswer, Kind, MAX_HOLDS,
-    NewToken, NotCharged, NotClosed, NotReserved, Outcome, Overdraft, Report, Reversal, Settled, Short, Snapshot,
-    Wallet,
+    CALLERS_KEY, Cap, Caps, Charge, Claim, Credit, DELIVERY_MS, Denied, Ending, HoldId, IdempotencyKey, KeptAnswer,
+    Kind, MAX_HOLDS, NewToken, NotCharged, NotClosed, NotReserved, Outcome, Overdraft, Report, Reversal, Settled,
+    Short, Snapshot, Spender, Wallet,
 };
 use crate::aggregate::mirror;
 use crate::clock::{DAY_MS, Millis};
@@ -137,13 +137,17 @@ struct Model {
     holds: BTreeMap<u16, Held>,
     /// Amount and time.
     captures: BTreeMap<u16, (i64, Millis)>,
-    /// Captures that are no entries of their own any more.
-    folded: BTreeSet<u16>,
+    /// When each hold was first asked for.
+    began: BTreeMap<u16, Millis>,
     charges: BTreeMap<u8, i64>,
+    /// When each charge that does not keep its key for good was first asked for.
+    asked: BTreeMap<u8, Millis>,
     /// What each token has spent in all, and on the latest day on which it spent.
     spent: BTreeMap<u8, (i64, i64, i64)>,
     /// Calls and what they cost, by day and route.
     usage: BTreeMap<(i64, &'static str), (i64, i64)>,
+    /// The same by token, too.
+    by_token: BTreeMap<(i64, &'static str, u8), (i64, i64)>,
     ended: BTreeSet<u8>,
     /// Of each token's keys: the hold that it names, whether it was sent with another call, and until when.
     keys: BTreeMap<String, (u16, bool, Millis)>,
@@ -192,6 +196,11 @@ fn answer(hold: u16) -> KeptAnswer {
     KeptAnswer { status: 200, headers: Vec::new(), body: hold.to_be_bytes().to_vec() }
 }
 
+/// Whether a charge is of a key that its author chose. Of the others callers chose some.
+fn keeps_key(key: u8) -> bool {
+    key.is_multiple_of(3)
+}
+
 fn token_id(token: u8) -> String {
     format!("t{token}")
 }
@@ -223,6 +232,8 @@ impl Model {
     fn spend(&mut self, token: u8, units: i64, route: &'static str) {
         let (today, day) = (self.today(), self.spent_today(token));
         let (calls, amount) = self.usage.entry((today, route)).or_default();
+        (*calls, *amount) = (*calls + 1, *amount + units);
+        let (calls, amount) = self.by_token.entry((today, route, token)).or_default();
         (*calls, *amount) = (*calls + 1, *amount + units);
         if !self.ended.contains(&token) {
             let (all, latest, _) = self.spent.get(&token).copied().unwrap_or((0, today, 0));
@@ -361,9 +372,6 @@ impl Model {
                 Said::Done
             }
             Step::Fold => {
-                let first_kept = self.now / DAY_MS - 90;
-                let old = self.captures.iter().filter(|(_, (_, at))| at / DAY_MS < first_kept);
-                self.folded.extend(old.map(|(hold, _)| *hold));
                 self.keys.retain(|_, (.., until)| *until > self.now);
                 Said::Done
             }
@@ -381,6 +389,7 @@ impl Model {
                 Said::Denied(self.denied(token).expect("why it is"))
             }
             Step::Reserve { hold, units, seconds, token, key } => {
+                let began = *self.began.entry(hold).or_insert(self.now);
                 let key = key.map(|(key, another)| (key_name(token, key), another));
                 if let Some((name, another)) = &key {
                     let claim = self.claim(name, hold, *another);
@@ -405,7 +414,7 @@ impl Model {
                 if self.available() < units {
                     return Said::NotReserved(self.insufficient().into());
                 }
-                let expires_at = self.now + Millis::from(seconds) * 1_000 + DELIVERY_MS;
+                let expires_at = (self.now + Millis::from(seconds) * 1_000 + DELIVERY_MS).min(began + DAY_MS);
                 self.holds.insert(hold, Held { units, expires_at, reported: 0, ended: false, token });
                 if let Some((name, another)) = key {
                     self.keys.insert(name.clone(), (hold, another, self.now + DAY_MS));
@@ -431,6 +440,9 @@ impl Model {
                     }
                     return Said::Settled(Settled::Captured);
                 }
+                if self.now - self.began[&hold] >= DAY_MS {
+                    return Said::Settled(Settled::Gone);
+                }
                 if self.captures.contains_key(&hold) {
                     return Said::Settled(Settled::AlreadyCaptured);
                 }
@@ -447,13 +459,16 @@ impl Model {
             }
             Step::Renew { hold, per_mille, seconds } => {
                 let now = self.now;
+                let began = *self.began.entry(hold).or_insert(now);
                 let open = self.holds.get_mut(&hold).filter(|hold| !hold.ended && hold.expires_at > now);
                 let Some(open) = open else { return Said::Renewed(false) };
                 open.reported = open.reported.max(open.units * per_mille / 1_000);
-                open.expires_at = open.expires_at.max(now + Millis::from(seconds) * 1_000 + DELIVERY_MS);
+                let until = (now + Millis::from(seconds) * 1_000 + DELIVERY_MS).min(began + DAY_MS);
+                open.expires_at = open.expires_at.max(until);
                 Said::Renewed(true)
             }
             Step::Release { hold } => {
+                self.began.entry(hold).or_insert(self.now);
                 if !self.captures.contains_key(&hold)
                     && let Some(key) = self.key_of.get(&hold)
                     && self.keys.get(key).is_some_and(|(named, ..)| *named == hold)
@@ -466,6 +481,9 @@ impl Model {
                 Said::Settled(Settled::Released)
             }
             Step::Charge { key, units, overdraft, token } => {
+                if !keeps_key(key) {
+                    self.asked.entry(key).or_insert(self.now);
+                }
                 if let Some(before) = self.charges.get(&key) {
                     let same = *before == units;
                     return if same {
@@ -578,8 +596,8 @@ impl ReferenceStateMachine for Model {
                 !held.ended && held.expires_at > state.now && name.as_ref() == state.key_of.get(hold)
             }),
             // One ending per hold: nobody asks for a capture of what was released, nor, when its time is over, for nothing.
-            // Nobody asks for a capture again after ninety days.
-            Step::Capture { hold, .. } if state.folded.contains(hold) => false,
+            // Nor for a charge of a call that was made long ago.
+            Step::Charge { key, .. } => state.asked.get(key).is_none_or(|asked| state.now - asked < DAY_MS),
             Step::Capture { hold, per_mille } => state.holds.get(hold).is_some_and(|held| {
                 let open = held.expires_at > state.now && !held.ended;
                 open || state.captures.contains_key(hold) || (!held.ended && held.units * per_mille >= 1_000)
@@ -629,6 +647,8 @@ struct Worker {
     holds: BTreeMap<u16, HoldId>,
     tokens: BTreeMap<u16, u8>,
     keys: BTreeMap<u16, String>,
+    /// Of charges.
+    names: BTreeMap<u8, String>,
 }
 
 /// What was stored before a step.
@@ -707,7 +727,7 @@ impl Worker {
     }
 
     fn ending(&mut self, now: Millis, hold: u16, outcome: Outcome) -> Ending {
-        let token = self.tokens.get(&hold).map(|token| token_id(*token).into());
+        let token = self.tokens.get(&hold).map(|token| Spender { id: token_id(*token).into(), capped: true });
         Ending { hold: self.hold_id(now, hold), outcome, key: self.keys.get(&hold).cloned(), token }
     }
 
@@ -781,7 +801,12 @@ impl Worker {
             Step::Release { hold } => Said::Settled(wallet.settle(&self.ending(now, hold, Outcome::Release))?),
             Step::Charge { key, units, overdraft, .. } => {
                 let overdraft = if overdraft { Overdraft::Allow } else { Overdraft::Deny };
-                let (key, amount) = (key.to_string(), Cents::from_units(units));
+                let name = self.names.entry(key).or_insert_with(|| match key % 3 {
+                    0 => format!("job:{key}"),
+                    1 => format!("{CALLERS_KEY}{key}"),
+                    _ => format!("{now:012x}{:020x}", 1_000 + u32::from(key)),
+                });
+                let (key, amount) = (name.clone(), Cents::from_units(units));
                 match wallet.charge(&Charge { key, amount, overdraft, detail: "job".into() })? {
                     Ok(charged) => Said::Charged { already: charged.already },
                     Err(refusal) => Said::NotCharged(refusal),
@@ -934,6 +959,39 @@ impl Real {
         assert_eq!(recent(told), recent(all.collect()));
     }
 
+    /// Each charge is in an entry or in a sum, of its day, label and token; and one balance leads to the next.
+    fn check_lines(&self, model: &Model) {
+        let select = "SELECT at / 86400000, detail, COALESCE(token, ''), SUM(calls), -SUM(amount) FROM entries
+            WHERE kind IN ('capture', 'charge', 'fold') GROUP BY 1, 2, 3";
+        let read = |row| {
+            let mut row = Reader::new(row);
+            let of = (row.integer().unwrap(), row.text().unwrap(), row.text().unwrap());
+            (of, (row.integer().unwrap(), row.integer().unwrap()))
+        };
+        let lines: BTreeMap<_, _> = self.sql.run(select, &[]).unwrap().into_iter().map(read).collect();
+        let name = |token: u8| if token == 0 { String::new() } else { token_id(token) };
+        let expected = model.by_token.iter();
+        let expected = expected.map(|((day, label, token), is)| ((*day, (*label).to_owned(), name(*token)), *is));
+        assert_eq!(lines, expected.collect());
+        let wallet = Wallet::load(&self.sql, &SCHEMA, model.now).unwrap().unwrap();
+        let ledger = &wallet.account.ledger;
+        let kept =
+            "SELECT (SELECT COUNT(*) FROM grouped_entries) + (SELECT COUNT(*) FROM keyed_entries WHERE folds = 1)";
+        assert_eq!(self.number(kept), ledger.lines);
+        let start = format!("SELECT COALESCE(SUM(amount), 0) FROM entries WHERE place < {}", ledger.folded);
+        let walk =
+            format!("SELECT amount, balance FROM entries WHERE place >= {} ORDER BY place, number", ledger.folded);
+        let mut balance = self.number(&start);
+        for row in self.sql.run(&walk, &[]).unwrap() {
+            let mut row = Reader::new(row);
+            balance += row.integer().unwrap();
+            assert_eq!(row.integer().unwrap(), balance, "the running balance");
+        }
+        assert_eq!(balance, model.balance());
+        let youngest = self.number("SELECT COALESCE(MAX(day), 0) FROM entry_sums");
+        assert!((youngest + 91) * DAY_MS <= model.latest, "{youngest} is folded too early");
+    }
+
     fn number(&self, select: &str) -> i64 {
         match self.sql.run(select, &[]).unwrap().pop().as_deref() {
             Some([Value::Integer(number)]) => *number,
@@ -1012,14 +1070,11 @@ impl StateMachineTest for Real {
             real.number("SELECT COUNT(*) FROM payments WHERE taken < 0 OR frozen < 0 OR taken + frozen > amount"),
             0
         );
-        let entries = model.payments.len() + model.captures.len() - model.folded.len() + model.charges.len();
-        let plain = real.number("SELECT COUNT(*) FROM entries WHERE kind IN ('credit', 'capture', 'charge')");
-        assert_eq!(plain, entries as i64, "one entry per fact");
-        let folded: i64 = model.folded.iter().map(|hold| model.captures[hold].0).sum();
-        let select = "SELECT COALESCE(-SUM(amount), 0) FROM entries WHERE kind = 'fold'";
-        assert_eq!(real.number(select), folded, "nothing is lost in folding");
-        let select = "SELECT COALESCE(SUM(CAST(detail AS INTEGER)), 0) FROM entries WHERE kind = 'fold'";
-        assert_eq!(real.number(select), model.folded.len() as i64, "each call is counted");
+        let credits = real.number("SELECT COUNT(*) FROM entries WHERE kind = 'credit'");
+        assert_eq!(credits, model.payments.len() as i64, "one entry per fact");
+        if real.steps.is_multiple_of(5) {
+            real.check_lines(model);
+        }
         for token in (1..4).filter(|token| !model.ended.contains(token)) {
             let select =
                 |what: &str| real.number(&format!("SELECT {what} FROM tokens WHERE id = '{}'", token_id(token)));

@@ -68,6 +68,7 @@ fn what_is_stored_is_as_it_was() {
     let columns = [
         ("users.holds", row.holds_value()),
         ("users.usage", row.usage_value()),
+        ("users.ledger", row.ledger_value()),
         ("parked.fact and unclaimed_reversals.fact", store(&samples::reversal(Kind::Dispute))),
     ];
     let mut text = String::new();

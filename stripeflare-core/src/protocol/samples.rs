@@ -6,12 +6,13 @@ use super::account::*;
 use super::aggregate::*;
 use super::directory::*;
 use super::{AnyCommand, Command, Right, Stats, account, aggregate};
+use crate::account::line::Ledger;
 use crate::account::{
-    AccountRow, Cap, Caps, Card, CardOwner, CardRow, Change, Charge, Charged, Claim, Credit, Ending, HandedOver,
-    Handover, Hold, HoldId, Homecoming, HomecomingOutcome, IdempotencyKey, KeptAnswer, Kind, LastToken, Line,
-    LoginRequest, MovedPayment, NewToken, NoLogin, NotBegun, NotCharged, NotClosed, NotHandedOver, NotReserved,
-    Outcome, Overdraft, Payer, PendingLogin, Report, Reversal, Rotated, SentPayment, Settled, Short, Snapshot, State,
-    Taken, TokenId, TokenInfo, TooManyTokens, Update, Usage,
+    AccountRow, Cap, Caps, Card, CardOwner, CardRow, Change, Charge, Charged, Claim, Credit, Ending, Folded,
+    HandedOver, Handover, Hold, HoldId, Homecoming, HomecomingOutcome, IdempotencyKey, KeptAnswer, Kind, LastToken,
+    Line, LoginRequest, MovedPayment, NewToken, NoLogin, NotBegun, NotCharged, NotClosed, NotHandedOver, NotReserved,
+    Outcome, Overdraft, Payer, PendingLogin, Report, Reversal, Rotated, SentPayment, Settled, Short, Snapshot, Spender,
+    State, Taken, TokenId, TokenInfo, TooManyTokens, Update, Usage,
 };
 use crate::aggregate::{Assignment, Due, Page, Query, Unclaimed};
 use crate::directory::{Arrival, Note, Owner};
@@ -71,7 +72,7 @@ fn text(text: &str) -> String {
 }
 
 pub(super) fn hold() -> HoldId {
-    serde_json::from_str("\"0123456789ab00112233445566778899\"").unwrap()
+    serde_json::from_str("\"01a3185c500000112233445566778899\"").unwrap()
 }
 
 fn token() -> TokenId {
@@ -100,11 +101,12 @@ pub(super) fn row() -> AccountRow {
                 id: hold(),
                 amount: Cents::new(2),
                 expires_at: 1_800_000_090_000,
-                token: Some(token()),
+                token: Some(Spender { id: token(), capped: true }),
                 reported: Some(report()),
             },
         ],
         usage: vec![Usage { day: 20_000, route: text("GET /"), calls: 2, amount: Cents::new(3) }],
+        ledger: Ledger { lines: 2, last: 300, folded: 0 },
         kept_bytes: 0,
         name: Some(text("Zoë")),
         email: None,
@@ -130,7 +132,7 @@ pub(super) fn ending() -> Ending {
         hold: hold(),
         outcome: Outcome::Capture { amount: Cents::new(1), detail: text("GET /") },
         key: Some(text("key")),
-        token: Some(token()),
+        token: Some(Spender { id: token(), capped: false }),
     }
 }
 
@@ -240,7 +242,7 @@ sampled! {
         Reserve { hold: hold(), amount: Cents::new(1), least: Cents::from_units(1), seconds: 60, row: false, key: None },
     ] => [
         Ok(Reserved { held: Cents::new(1), available: Cents::new(1), token: None, key: None, row: None }),
-        Ok(Reserved { held: Cents::new(1), available: Cents::new(1), token: Some(token()), key: Some(text("key t")), row: Some(row()) }),
+        Ok(Reserved { held: Cents::new(1), available: Cents::new(1), token: Some(Spender { id: token(), capped: true }), key: Some(text("key t")), row: Some(row()) }),
         Err(NotReserved::Short(insufficient())),
         Err(NotReserved::Short(over_cap(Cap::Day))),
         Err(NotReserved::TooManyHolds { available: Cents::new(1) }),
@@ -302,17 +304,20 @@ sampled! {
     HandedOver: [handed_over()] => [()];
     Lines: [
         Lines { before: None, count: 101 },
-        Lines { before: "0123456789ab6162".parse().ok(), count: 101 },
-    ] => [vec![
+        Lines { before: "300.-2.200".parse().ok(), count: 101 },
+    ] => [Err(Folded), Ok(vec![
         Line {
+            place: "300.2.200".parse().unwrap(),
             key: text("charge:a"),
             at: 1_800_000_000_000,
             kind: text("charge"),
             amount: Cents::new(-1),
-            balance: Cents::new(4),
+            balance: Some(Cents::new(4)),
             detail: Some(text("job")),
+            token: Some(token()),
+            calls: Some(1),
         },
-    ]];
+    ])];
     Credit: [credit()] => [()];
     Reverse: [
         Reverse { payment_intent: text("pi"), reversal: reversal(Kind::Refund) },

@@ -39,7 +39,7 @@ pub(super) fn open(file: &Path) -> Result<(Connection, Role)> {
         looked => looked,
     }?;
     let has = |name: &str| tables.iter().any(|table| table == name);
-    let role = match (has("entries"), has("places"), has("all_payments")) {
+    let role = match (has("keyed_entries"), has("places"), has("all_payments")) {
         (true, false, false) => Role::Account,
         (false, true, false) => Role::Directory,
         (false, false, true) => Role::Aggregate,

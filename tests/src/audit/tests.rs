@@ -10,14 +10,21 @@ use super::files::rows;
 use super::{Audit, DAY_MS, accounts, across, audit, others};
 
 const DAY: i64 = 20_000;
+/// On that day.
+const AT: i64 = DAY * DAY_MS + 5;
+/// The first place of that moment.
+const PLACE: i64 = AT * 1_024;
 const NEVER: i64 = i64::MAX;
 
 /// As a run left them, less the constraints that would keep a test from doing harm.
 const USERS: &str = "CREATE TABLE users (account_id TEXT, revision INTEGER, sent_revision INTEGER, balance INTEGER,
-    frozen INTEGER, holds TEXT, usage TEXT, registered_at INTEGER);";
+    frozen INTEGER, holds TEXT, usage TEXT, registered_at INTEGER, ledger TEXT);";
 const ACCOUNT: &str = "CREATE TABLE meta (key, value);
     CREATE TABLE outgoing (id TEXT, recipient TEXT, message BLOB);
-    CREATE TABLE entries (key TEXT, at INTEGER, kind TEXT, amount INTEGER, balance INTEGER, detail TEXT);
+    CREATE TABLE keyed_entries (place INTEGER PRIMARY KEY, key TEXT, at INTEGER, kind TEXT, amount INTEGER, balance INTEGER,
+        detail TEXT, folds INTEGER DEFAULT 0);
+    CREATE TABLE entry_groups (place INTEGER PRIMARY KEY, balance INTEGER, heads TEXT, lines TEXT);
+    CREATE TABLE entry_sums (day INTEGER, label TEXT, token TEXT, calls INTEGER, amount INTEGER);
     CREATE TABLE payments (key TEXT, payment_intent TEXT, amount INTEGER, taken INTEGER, frozen INTEGER, paid INTEGER,
         to_account TEXT, moved INTEGER DEFAULT 0, reversed_before INTEGER, revision INTEGER DEFAULT 1);
     CREATE TABLE moved_in (payment TEXT, from_account TEXT, moved INTEGER, taken INTEGER, frozen INTEGER);
@@ -52,13 +59,15 @@ impl Disk {
     }
 
     fn run(&self, object: &str, statements: &str) {
-        // {a} is 64 hexadecimal digits, {1} 32: a session's key and a hold's id.
+        // {a} is 64 hexadecimal digits, {1} 32: a session's key and a hold's id, which begins with a time and ends with ~1~.
         let mut statements = statements.to_owned();
         for name in "abcdef".chars() {
             statements = statements.replace(&format!("{{{name}}}"), &name.to_string().repeat(64));
         }
         for name in "0123456789".chars() {
-            statements = statements.replace(&format!("{{{name}}}"), &name.to_string().repeat(32));
+            let end = name.to_string().repeat(20);
+            statements = statements.replace(&format!("{{{name}}}"), &format!("{AT:012x}{end}"));
+            statements = statements.replace(&format!("~{name}~"), &end);
         }
         self.sql(object).execute_batch(&statements).unwrap_or_else(|error| panic!("{error}: {statements}"));
     }
@@ -72,12 +81,15 @@ impl Disk {
     fn store(&self) {
         for object in ["ada", "bob", "cyd"] {
             let sql = self.sql(object);
-            let read = "SELECT rowid, holds, usage FROM users WHERE typeof(holds) = 'text'";
-            let rows: Vec<(i64, String, String)> =
-                rows(&sql, read, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap();
-            for (row, holds, usage) in rows {
-                let parameters = (stored(&holds, hold), stored(&usage, total), row);
-                sql.execute("UPDATE users SET holds = ?, usage = ? WHERE rowid = ?", parameters).unwrap();
+            let read = "SELECT rowid, holds, usage, ledger FROM users WHERE typeof(holds) = 'text'";
+            let rows: Vec<(i64, String, String, String)> =
+                rows(&sql, read, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))).unwrap();
+            for (row, holds, usage, ledger) in rows {
+                // Of these there are always three.
+                let mut ledger = stored(&ledger, number);
+                ledger.remove(1);
+                let parameters = (stored(&holds, hold), stored(&usage, total), ledger, row);
+                sql.execute("UPDATE users SET holds = ?, usage = ?, ledger = ? WHERE rowid = ?", parameters).unwrap();
             }
         }
     }
@@ -141,7 +153,7 @@ fn total(value: &Value, bytes: &mut Vec<u8>) -> Option<()> {
 /// Three accounts: one of calls, one of a refund, a dispute, an overdraft and a card, and one whose payment moved to that.
 fn good() -> Disk {
     let disk = Disk(tempfile::tempdir().unwrap());
-    let at = DAY * DAY_MS + 5;
+    let at = AT;
     for (object, tables) in [("ada", ACCOUNT), ("bob", ACCOUNT), ("cyd", ACCOUNT), ("aggregate", AGGREGATE)] {
         disk.run(object, &[USERS, tables].concat());
     }
@@ -155,11 +167,11 @@ fn good() -> Disk {
         &format!(
             r#"INSERT INTO users VALUES ('ada', 5, 5, 60, 0,
                 '[{{"id":"{{3}}","amount":25,"expires_at":{NEVER}}},{{"id":"{{4}}","amount":90,"expires_at":5}}]',
-                '[{{"day":{DAY},"route":"GET /ok","calls":2,"amount":40}}]', 1);
-            INSERT INTO entries VALUES
-                ('credit:{{a}}', {at}, 'credit', 100, 100, 'pi_a'),
-                ('{{1}}', {at}, 'capture', -20, 80, 'GET /ok'),
-                ('{{2}}', {at}, 'capture', -20, 60, 'GET /ok');
+                '[{{"day":{DAY},"route":"GET /ok","calls":2,"amount":40}}]', 1, '[2, {NEVER}, 0]');
+                        INSERT INTO keyed_entries (place, key, at, kind, amount, balance, detail) VALUES
+                ({PLACE}, 'credit:{{a}}', {at}, 'credit', 100, 100, 'pi_a');
+            INSERT INTO entry_groups VALUES ({PLACE} + 1, 60, '[["capture","GET /ok","first"]]',
+                '[["~1~",20,0,0,0],["~2~",20,0,0,0]]');
             INSERT INTO payments (key, payment_intent, amount, taken, frozen, paid) VALUES ('{{a}}', 'pi_a', 100, 0, 0, 120);
             INSERT INTO idempotency VALUES ('answered', '{{1}}'), ('gone', '{{2}}'), ('running', '{{3}}');
             INSERT INTO answers VALUES ('{{1}}', 300);"#
@@ -168,8 +180,8 @@ fn good() -> Disk {
     disk.run(
         "bob",
         &format!(
-            "INSERT INTO users VALUES ('bob', 9, 9, 40, 10, '[]', '[]', 2);
-            INSERT INTO entries VALUES
+            "INSERT INTO users VALUES ('bob', 9, 9, 40, 10, '[]', '[]', 2, '[0, {NEVER}, 0]');
+            INSERT INTO keyed_entries (key, at, kind, amount, balance, detail) VALUES
                 ('credit:{{b}}', {at}, 'credit', 100, 100, 'pi_b'),
                 ('refund:re_1:70', {at}, 'refund', -70, 30, 'pi_b'),
                 ('refund:re_1:0', {at}, 'refund', 70, 100, 'pi_b'),
@@ -194,8 +206,8 @@ fn good() -> Disk {
     disk.run(
         "cyd",
         &format!(
-            "INSERT INTO users VALUES ('cyd', 7, 7, 15, 10, '[]', '[]', 3);
-            INSERT INTO entries VALUES ('credit:{{0}}{{0}}', {at}, 'credit', 40, 40, 'pi_g'),
+            "INSERT INTO users VALUES ('cyd', 7, 7, 15, 10, '[]', '[]', 3, '[0, {NEVER}, 0]');
+            INSERT INTO keyed_entries (key, at, kind, amount, balance, detail) VALUES ('credit:{{0}}{{0}}', {at}, 'credit', 40, 40, 'pi_g'),
                 ('moved:{{0}}{{0}}', {at}, 'moved', -25, 15, 'bob');
             INSERT INTO payments VALUES ('{{0}}{{0}}', 'pi_g', 40, 5, 10, 40, 'bob', 25, 10, 8);
             INSERT INTO reversals VALUES ('dispute:dp_2', '{{0}}{{0}}', 10, 0, 0),
@@ -214,8 +226,8 @@ fn good() -> Disk {
     disk.run(
         "aggregate",
         &format!(
-            "INSERT INTO users VALUES ('ada', 5, 0, 60, 0, '[]', '[]', 1),
-                ('bob', 9, 0, 40, 10, '[]', '[]', 2), ('cyd', 7, 0, 15, 10, '[]', '[]', 3);
+            "INSERT INTO users VALUES ('ada', 5, 0, 60, 0, '[]', '[]', 1, ''),
+                ('bob', 9, 0, 40, 10, '[]', '[]', 2, ''), ('cyd', 7, 0, 15, 10, '[]', '[]', 3, '');
             INSERT INTO all_payments VALUES ('{{a}}', 'ada', 'pi_a', 100, 0, 0), ('{{b}}', 'bob', 'pi_b', 100, 50, 0),
                 ('{{c}}', 'bob', 'pi_c', 10, 0, 10), ('{{0}}{{0}}', 'cyd', 'pi_g', 40, 5, 10),
                 ('{{1}}{{1}}', 'bob', 'pi_h', 30, 0, 0);
@@ -271,20 +283,33 @@ macro_rules! violations {
 
 violations! {
     a_balance_that_is_not_the_sum: "ada", "UPDATE users SET balance = 61" => "its entries sum up to 60";
-    an_entry_that_is_gone: "ada", "DELETE FROM entries WHERE key = '{1}'" => "sum up to 80";
-    an_entry_there_twice: "ada", "INSERT INTO entries SELECT * FROM entries WHERE key = '{1}'" => "has two entries";
-    a_capture_that_names_no_hold: "ada", "UPDATE entries SET key = 'x' WHERE key = '{1}'" => "no key of a capture";
-    a_credit_without_its_hash: "ada", "UPDATE entries SET key = 'credit:cs_1' WHERE kind = 'credit'" =>
+    an_entry_that_is_gone: "ada", "UPDATE entry_groups SET lines = json_remove(lines, '$[0]')" => "sum up to 80";
+    a_line_that_is_gone_from_its_group: "ada", "UPDATE entry_groups SET lines = json_remove(lines, '$[0]');
+        UPDATE users SET balance = 80; UPDATE entry_groups SET balance = 80" => "its row says 2";
+    a_line_that_costs_more: "ada", "UPDATE entry_groups SET lines = json_set(lines, '$[1][1]', 21)" => "no history";
+    a_group_that_says_another_balance: "ada", "UPDATE entry_groups SET balance = 61" => "no history";
+    a_group_that_is_gone: "ada", "DELETE FROM entry_groups" => "they end with 100, and it is 60";
+    a_line_of_no_head: "ada", "UPDATE entry_groups SET lines = json_set(lines, '$[1][4]', 1)" => "cannot be read";
+    a_line_where_nobody_looks_for_it: "ada", "UPDATE entry_groups SET lines = json_set(lines, '$[1][2]', -1)" =>
+        "nobody looks";
+    an_entry_past_the_last: "ada", "UPDATE users SET ledger = '[2, 5, 0]'" => "and the last entry at 5";
+    two_entries_at_one_place: "ada", "UPDATE entry_groups SET place = place - 1" => "two entries lie at";
+    more_lines_than_the_row_counts: "ada", "UPDATE users SET ledger = replace(ledger, '[2,', '[1,')" => "its row says 1";
+    a_line_of_a_time_that_is_folded: "ada", "UPDATE users SET ledger = replace(ledger, ' 0]', ' 9007199254740991]')" =>
+        "its time is folded";
+    a_ledger_that_cannot_be_read: "ada", "UPDATE users SET ledger = '[2]'" => "its ledger cannot be read";
+    an_entry_there_twice: "ada", "INSERT INTO entry_groups SELECT place + 1, balance, heads, lines FROM entry_groups" =>
+        "has two entries";
+    a_capture_that_names_no_hold: "ada", "UPDATE entry_groups SET lines = replace(lines, '~1~', 'x')" => "no key of a capture";
+    a_credit_without_its_hash: "ada", "UPDATE keyed_entries SET key = 'credit:cs_1' WHERE kind = 'credit'" =>
         "no key of a credit";
-    a_charge_without_a_name: "bob", "UPDATE entries SET key = 'charge:' WHERE kind = 'charge'" => "no key of a charge";
-    a_refund_without_an_id: "bob", "UPDATE entries SET key = 'refund::0' WHERE key = 'refund:re_1:0'" =>
+    a_charge_without_a_name: "bob", "UPDATE keyed_entries SET key = 'charge:' WHERE kind = 'charge'" => "no key of a charge";
+    a_refund_without_an_id: "bob", "UPDATE keyed_entries SET key = 'refund::0' WHERE key = 'refund:re_1:0'" =>
         "no key of a refund";
-    an_entry_of_no_kind: "ada", "UPDATE entries SET kind = 'gift' WHERE key = '{1}'" => "no key of a gift";
-    a_capture_that_gives: "ada", "UPDATE entries SET amount = 20 WHERE key = '{1}'" => "is of 20";
-    a_credit_that_takes: "ada", "UPDATE entries SET amount = -1 WHERE kind = 'credit'" => "is of -1";
-    a_running_balance_that_was_never: "ada", "UPDATE entries SET balance = 81 WHERE key = '{1}'" => "no history";
-    a_running_balance_from_nowhere: "ada", "INSERT INTO entries VALUES ('{7}', 1, 'capture', -5, 995, NULL),
-        ('charge:x', 1, 'charge', 5, 1000, NULL)" => "nothing leads to";
+    an_entry_of_no_kind: "ada", "UPDATE entry_groups SET heads = replace(heads, 'capture', 'gift')" => "no key of a gift";
+    a_capture_that_gives: "ada", "UPDATE entry_groups SET lines = json_set(lines, '$[0][1]', -20)" => "is of 20";
+    a_credit_that_takes: "ada", "UPDATE keyed_entries SET amount = -1 WHERE kind = 'credit'" => "is of -1";
+    a_running_balance_that_was_never: "ada", "UPDATE keyed_entries SET balance = 101" => "it was 101, not 100";
     a_credit_without_a_payment: "ada", "DELETE FROM payments" => "has no payment";
     a_payment_without_a_credit: "ada", "INSERT INTO payments (key, payment_intent, amount, taken, frozen, paid) VALUES ('{e}', 'pi_e', 5, 0, 0, 5)" => "has no credit";
     a_payment_there_twice: "ada", "INSERT INTO payments SELECT * FROM payments" => "two payments have one key";
@@ -298,7 +323,7 @@ violations! {
     taken_that_no_reversal_takes: "bob", "UPDATE payments SET taken = 49 WHERE key = '{b}'" => "its reversals take 50";
     frozen_that_no_reversal_freezes: "bob", "UPDATE payments SET frozen = 9 WHERE key = '{c}'" =>
         "its reversals freeze 10";
-    entries_of_reversals_that_do_not_fit: "bob", "UPDATE entries SET amount = 69 WHERE key = 'refund:re_1:0'" =>
+    entries_of_reversals_that_do_not_fit: "bob", "UPDATE keyed_entries SET amount = 69 WHERE key = 'refund:re_1:0'" =>
         "its entries sum up to -51";
     a_reversal_that_takes_more_than_it_is_about: "bob", "UPDATE reversals SET taken = 71 WHERE key = 'refund:re_1'" =>
         "is about 70 and takes 71";
@@ -336,20 +361,20 @@ violations! {
         "spent 71 of 70 charged";
     tokens_without_end: "bob", "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100)
         INSERT INTO tokens (id, hash, manage, cap_day, cap_total, spent_day, spent_total) SELECT i, printf('%064x', i), 0, NULL, NULL, 0, 0 FROM n" => "it has 103 tokens";
-    a_closing_that_gives: "ada", "INSERT INTO entries VALUES ('close:k', 1, 'close', 1, 61, NULL)" => "is of 1";
-    a_closing_that_takes: "ada", "INSERT INTO entries VALUES ('close:k', 1, 'close', -1, 59, NULL)" => "is of -1";
-    a_handover_that_takes: "bob", "INSERT INTO entries VALUES ('handover:from:k', 1, 'handover', -1, 39, 'ada why')" => "is of -1";
-    a_handover_from_nowhere: "bob", "INSERT INTO entries VALUES ('handover:from:k', 1, 'handover', 1, 41, 'ada why')" =>
+    a_closing_that_gives: "ada", "INSERT INTO keyed_entries (key, at, kind, amount, balance) VALUES ('close:k', 1, 'close', 1, 61)" => "is of 1";
+    a_closing_that_takes: "ada", "INSERT INTO keyed_entries (key, at, kind, amount, balance) VALUES ('close:k', 1, 'close', -1, 59)" => "is of -1";
+    a_handover_that_takes: "bob", "INSERT INTO keyed_entries (key, at, kind, amount, balance, detail) VALUES ('handover:from:k', 1, 'handover', -1, 39, 'ada why')" => "is of -1";
+    a_handover_from_nowhere: "bob", "INSERT INTO keyed_entries (key, at, kind, amount, balance, detail) VALUES ('handover:from:k', 1, 'handover', 1, 41, 'ada why')" =>
         "ada does not say it handed over";
     an_amount_past_the_bound: "ada", "UPDATE users SET balance = 9007199254740992" => "past 2^53";
     a_usage_that_is_not_what_was_charged: "ada", "UPDATE users SET usage = replace(usage, '40', '41')" =>
         "its usage of";
-    an_object_of_two_accounts: "ada", "INSERT INTO users SELECT 'eve', 5, 5, 60, 0, '[]', '[]', 1" => "has 2 accounts";
+    an_object_of_two_accounts: "ada", "INSERT INTO users SELECT 'eve', 5, 5, 60, 0, '[]', '[]', 1, ledger FROM users" => "has 2 accounts";
     an_object_of_no_account: "ada", "DELETE FROM users" => "cannot be read";
     an_object_of_no_role: "stranger", "CREATE TABLE meta (key, value)" => "neither account nor directory shard";
     an_account_in_two_objects: "bob", "UPDATE users SET account_id = 'ada'" => "lives in two objects";
     a_payment_of_two_accounts: "bob", "UPDATE payments SET key = '{a}' WHERE key = '{c}';
-        UPDATE entries SET key = 'credit:{a}' WHERE key = 'credit:{c}'" => "credited to two accounts";
+        UPDATE keyed_entries SET key = 'credit:{a}' WHERE key = 'credit:{c}'" => "credited to two accounts";
     an_intent_of_two_payments: "bob", "UPDATE payments SET payment_intent = 'pi_a' WHERE key = '{c}'" =>
         "paid for two credits";
     a_payment_placed_elsewhere: "shard", "UPDATE places SET account = 'bob'" => "the directory has pi_a at bob";
@@ -362,24 +387,22 @@ violations! {
     an_aggregate_of_another_balance: "aggregate", "UPDATE users SET balance = 61 WHERE account_id = 'ada'" =>
         "another balance";
     an_aggregate_of_other_payments: "aggregate", "DELETE FROM all_payments" => "other payments";
-    captures_folded_too_early: "ada", &format!("UPDATE entries SET kind = 'fold', key = 'fold:{0}:GET /ok',
-        detail = '1 × GET /ok', at = {0} * 86400000 WHERE key = '{{1}}'", today() - 90) => "folded too early";
-    a_fold_of_nothing: "ada", "UPDATE entries SET kind = 'fold', key = 'fold:20000:GET /ok' WHERE key = '{1}'" =>
-        "does not say what it folds";
-    a_fold_of_another_day: "ada", "UPDATE entries SET kind = 'fold', key = 'fold:19999:GET /ok',
-        detail = '1 × GET /ok' WHERE key = '{1}'" => "folds 1 calls of GET /ok on day 19999";
-    a_fold_that_loses_calls: "ada", "DELETE FROM entries WHERE key = '{2}'; UPDATE entries SET kind = 'fold',
-        key = 'fold:20000:GET /ok', detail = '1 × GET /ok', amount = -40 WHERE key = '{1}'" => "its usage of";
-    a_fold_that_loses_money: "ada", "DELETE FROM entries WHERE key = '{2}'; UPDATE entries SET kind = 'fold',
-        key = 'fold:20000:GET /ok', detail = '2 × GET /ok' WHERE key = '{1}'" => "sum up to 80";
+    captures_folded_too_early: "ada", &format!("INSERT INTO entry_sums VALUES ({}, 'GET /ok', 'first', 1, -20)", today() - 2) =>
+        "folded too early";
+    a_fold_of_nothing: "ada", "INSERT INTO entry_sums VALUES (20000, 'GET /ok', 'first', 0, -20)" => "is of 0 calls";
+    a_fold_that_gives: "ada", "INSERT INTO entry_sums VALUES (20000, 'GET /ok', 'first', 1, 20)" => "is of 20";
+    a_fold_that_loses_calls: "ada", "DELETE FROM entry_groups; INSERT INTO entry_sums VALUES (20000, 'GET /ok', '', 1, -40)" =>
+        "its usage of";
+    a_fold_that_loses_money: "ada", "DELETE FROM entry_groups; INSERT INTO entry_sums VALUES (20000, 'GET /ok', '', 2, -20)" =>
+        "sum up to 80";
     an_aggregate_of_another_usage: "aggregate", "UPDATE all_usage SET calls = 3" => "another usage";
-    a_payment_that_moved_without_leaving: "cyd", "DELETE FROM entries WHERE kind = 'moved'" => "25 moved, and its entries";
+    a_payment_that_moved_without_leaving: "cyd", "DELETE FROM keyed_entries WHERE kind = 'moved'" => "25 moved, and its entries";
     a_payment_that_grew_on_its_way: "bob", "UPDATE moved_in SET moved = 26" => "moved here less 5";
     a_payment_that_arrived_otherwise: "cyd", "UPDATE payments SET moved = 24" => "24 moved";
     a_payment_that_moved_from_nowhere: "ada", "INSERT INTO moved_in VALUES ('{e}', 'bob', 0, 0, 0)" => "does not say so";
-    an_entry_of_no_move: "ada", "INSERT INTO entries VALUES ('moved:{e}', 1, 'moved', -1, 59, NULL)" =>
+    an_entry_of_no_move: "ada", "INSERT INTO keyed_entries (key, at, kind, amount, balance) VALUES ('moved:{e}', 1, 'moved', -1, 59)" =>
         "a payment that never moved";
-    a_move_without_a_key: "bob", "UPDATE entries SET key = 'moved:x' WHERE amount = 25" => "no key of a moved";
+    a_move_without_a_key: "bob", "UPDATE keyed_entries SET key = 'moved:x' WHERE amount = 25" => "no key of a moved";
     more_taken_than_moved: "bob", "UPDATE moved_in SET taken = 26" => "26 are taken";
     a_card_of_no_state: "bob", "UPDATE cards SET state = 'lent'" => "is lent";
     a_card_by_a_disowned_payment: "bob", "INSERT INTO disowned VALUES ('{b}')" => "that was disowned";
@@ -423,11 +446,11 @@ fn a_folded_day_is_as_good_as_its_captures() {
     disk.run(
         "ada",
         &format!(
-            "DELETE FROM entries WHERE key = '{{2}}'; DELETE FROM idempotency; DELETE FROM answers;
-            UPDATE entries SET kind = 'fold', key = 'fold:{DAY}:GET /ok', detail = '2 × GET /ok', amount = -40,
-                balance = 60 WHERE key = '{{1}}';
-            INSERT INTO entries VALUES ('{{7}}', {0}, 'capture', -20, 40, 'GET /ok'),
-                ('credit:{{e}}', {0}, 'credit', 20, 60, 'pi_e');
+            "DELETE FROM entry_groups; DELETE FROM idempotency; DELETE FROM answers;
+            INSERT INTO entry_sums VALUES ({DAY}, 'GET /ok', 'first', 2, -40);
+            INSERT INTO entry_groups VALUES ({0} * 1024, 40, '[[\"capture\",\"GET /ok\",null]]', '[[\"~7~\",20,9,0,0]]');
+            INSERT INTO keyed_entries VALUES ({0} * 1024 + 1, 'credit:{{e}}', {0}, 'credit', 20, 60, 'pi_e', 0);
+            UPDATE users SET ledger = '[1, {NEVER}, ' || ({0} * 1024) || ']';
             INSERT INTO payments (key, payment_intent, amount, taken, frozen, paid) VALUES ('{{e}}', 'pi_e', 20, 0, 0, 20);",
             (DAY + 1) * DAY_MS
         ),
@@ -448,7 +471,7 @@ fn what_is_under_way_is_unfinished_and_no_violation() {
         ("aggregate", "UPDATE unclaimed SET key = '{a}' WHERE key = '{d}'", "credited and unclaimed"),
         ("aggregate", "UPDATE unclaimed SET assigned_to = 'ada' WHERE key = '{d}'", "assigned and not credited"),
         ("aggregate", "UPDATE unclaimed SET done = 0 WHERE key = '{c}'", "not yet done with"),
-        ("aggregate", "INSERT INTO users VALUES ('eve', 1, 0, 0, 0, '[]', '[]', 1)", "no object is it"),
+        ("aggregate", "INSERT INTO users VALUES ('eve', 1, 0, 0, 0, '[]', '[]', 1, '')", "no object is it"),
         (
             "shard",
             "INSERT INTO outgoing VALUES ('disown:s', 'user-ada', x'01')",
@@ -460,7 +483,7 @@ fn what_is_under_way_is_unfinished_and_no_violation() {
         ("shard", "DELETE FROM owners", "the directory has it at nobody"),
         (
             "ada",
-            "INSERT INTO entries VALUES ('handover:to:k', 1728000000006, 'handover', -10, 50, 'bob why');
+            "INSERT INTO keyed_entries (place, key, at, kind, amount, balance, detail) VALUES (1728000000006 * 1024, 'handover:to:k', 1728000000006, 'handover', -10, 50, 'bob why');
             UPDATE users SET balance = 50, revision = 6",
             "bob has yet to take what k handed over",
         ),
@@ -502,7 +525,7 @@ fn what_was_being_written_when_the_worker_was_killed_is_rolled_back() {
     // More than fits the cache, so that some of it is in the file already.
     writing
         .execute_batch(
-            "PRAGMA cache_size = 1; BEGIN; UPDATE entries SET amount = 7; CREATE TABLE more AS WITH RECURSIVE
+            "PRAGMA cache_size = 1; BEGIN; UPDATE keyed_entries SET amount = 7; CREATE TABLE more AS WITH RECURSIVE
              n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000) SELECT i, hex(randomblob(500)) FROM n;",
         )
         .unwrap();

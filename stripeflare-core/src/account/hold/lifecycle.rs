@@ -1,6 +1,6 @@
-use crate::account::hold::{DELIVERY_MS, Ending, Hold, HoldId, MAX_HOLDS, Outcome, Report, Settled};
+use crate::account::hold::{DELIVERY_MS, Ending, Hold, HoldId, MAX_HOLD_MS, MAX_HOLDS, Outcome, Report, Settled};
 use crate::account::refusal::{NotReserved, Short};
-use crate::account::tokens::TokenId;
+use crate::account::tokens::Spender;
 use crate::account::wallet::Wallet;
 use crate::clock::Millis;
 use crate::error::WalletError;
@@ -15,8 +15,8 @@ impl Wallet<'_> {
         self.account.holds.iter().filter(|hold| hold.expires_at > self.now)
     }
 
-    /// What streams reported whose holds have expired, and the tokens with a cap that they count against.
-    pub(crate) fn expired_reports(&self) -> impl Iterator<Item = (&HoldId, &Report, Option<&TokenId>)> {
+    /// What streams reported whose holds have expired, and the tokens that they are charged to.
+    pub(crate) fn expired_reports(&self) -> impl Iterator<Item = (&HoldId, &Report, Option<&Spender>)> {
         let expired = self.account.holds.iter().filter(|hold| hold.expires_at <= self.now);
         expired.filter_map(|hold| Some((&hold.id, hold.reported.as_ref()?, hold.token.as_ref())))
     }
@@ -48,7 +48,7 @@ impl Wallet<'_> {
             return Ok(false);
         };
         assert!(report.amount <= hold.amount, "a stream costs at most what was held");
-        hold.expires_at = hold.expires_at.max(expiry(now, seconds));
+        hold.expires_at = hold.expires_at.max(expiry(id, now, seconds));
         if hold.reported.as_ref().is_none_or(|known| known.amount < report.amount) {
             hold.reported = Some(report.clone());
         }
@@ -84,8 +84,8 @@ impl Wallet<'_> {
         if available < least {
             return Ok(Err(Short::Insufficient { balance: self.spendable()?, available }.into()));
         }
-        let (amount, expires_at) = (under_caps.min(available), expiry(self.now, seconds));
-        let token = self.capped_token();
+        let (amount, expires_at) = (under_caps.min(available), expiry(id, self.now, seconds));
+        let token = self.spender();
         self.account.holds.push(Hold { id: id.clone(), amount, expires_at, token, reported: None });
         self.changed = true;
         Ok(Ok(amount))
@@ -125,6 +125,8 @@ impl Wallet<'_> {
                 self.close(&ending.hold);
                 Ok(if now { Settled::Captured } else { Settled::AlreadyCaptured })
             }
+            // Nobody can say any more whether it was captured.
+            (Outcome::Capture { .. }, None) if self.now - ending.hold.began() >= MAX_HOLD_MS => Ok(Settled::Gone),
             (Outcome::Capture { amount, detail }, None) => {
                 if self.amount_of(ending.hold.as_str())?.is_some() {
                     return Ok(Settled::AlreadyCaptured);
@@ -151,9 +153,10 @@ impl Wallet<'_> {
         hold: &HoldId,
         amount: Cents,
         detail: &str,
-        token: Option<&TokenId>,
+        token: Option<&Spender>,
     ) -> Result<bool, WalletError> {
-        let now = self.enter("capture", hold.as_str(), -amount, Some(detail))?;
+        let id = token.map(|token| token.id.clone());
+        let now = self.enter("capture", hold.as_str(), -amount, Some(detail), id)?;
         if now {
             self.count_spent(token, amount)?;
         }
@@ -166,8 +169,8 @@ impl Wallet<'_> {
     }
 }
 
-fn expiry(now: Millis, seconds: u32) -> Millis {
-    now + Millis::from(seconds) * 1_000 + DELIVERY_MS
+fn expiry(id: &HoldId, now: Millis, seconds: u32) -> Millis {
+    (now + Millis::from(seconds) * 1_000 + DELIVERY_MS).min(id.began() + MAX_HOLD_MS)
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-use crate::account::tokens::TokenId;
-use crate::clock::Millis;
+use crate::account::tokens::Spender;
+use crate::clock::{DAY_MS, Millis};
 use crate::identity::random;
 use crate::money::{Cents, units};
 mod lifecycle;
@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 
 /// How long after its hold's time a capture may still be on its way: longer than a worker may try to deliver it.
 pub const DELIVERY_MS: Millis = 30_000;
+
+/// How long after its call began a hold may end: its entry is looked for among the newest alone.
+pub(super) const MAX_HOLD_MS: Millis = DAY_MS;
 
 /// Names one hold, and the entry that its capture becomes. Chosen by whoever asks for the hold, never used again.
 ///
@@ -25,6 +28,11 @@ impl HoldId {
 
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The time it begins with.
+    pub(crate) fn began(&self) -> Millis {
+        self.0.get(..12).and_then(|time| Millis::from_str_radix(time, 16).ok()).unwrap_or_default()
     }
 }
 
@@ -42,8 +50,8 @@ pub struct Hold {
     pub amount: Cents,
     /// From this moment on the hold counts as released; with a report, as captured at that.
     pub expires_at: Millis,
-    /// The token with a cap that it counts against.
-    pub token: Option<TokenId>,
+    /// The token that it is charged to.
+    pub token: Option<Spender>,
     /// Of a streamed answer, once its hold was renewed.
     pub reported: Option<Report>,
 }
@@ -66,7 +74,7 @@ pub struct Ending {
     /// The caller's idempotency key, if it sent one.
     pub key: Option<String>,
     /// As in its [`Hold`], for when that is gone.
-    pub token: Option<TokenId>,
+    pub token: Option<Spender>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,15 +1,15 @@
 use crate::account::refusal::Short;
-use crate::account::tokens::{Cap, Caps, TokenId, TokenInfo};
+use crate::account::tokens::{Cap, Caps, Spender, TokenInfo};
 use crate::account::wallet::Wallet;
 use crate::error::WalletError;
 use crate::money::Cents;
 use crate::sql::{SqlError, Value};
 
 impl Wallet<'_> {
-    /// The caller's token, if what it spends is counted.
-    pub fn capped_token(&self) -> Option<TokenId> {
+    /// The caller's token; we spend without one.
+    pub fn spender(&self) -> Option<Spender> {
         let token = &self.caller.as_ref()?.token;
-        (token.caps != Caps::default()).then(|| token.id.clone())
+        Some(Spender { id: token.id.clone(), capped: token.caps != Caps::default() })
     }
 
     /// How much of an amount the caps of the caller's token leave, if that is `least` or more; what it has held counts as
@@ -20,9 +20,9 @@ impl Wallet<'_> {
     }
 
     /// Whether a hold's token may still spend so much, now that the hold is gone. One that has ended was let in before.
-    pub(crate) fn may_spend_late(&self, token: Option<&TokenId>, amount: Cents) -> Result<bool, WalletError> {
-        let Some(token) = token else { return Ok(true) };
-        let known = self.stored("WHERE id = ?", &[token.as_str().into()])?.pop();
+    pub(crate) fn may_spend_late(&self, token: Option<&Spender>, amount: Cents) -> Result<bool, WalletError> {
+        let Some(token) = token.filter(|token| token.capped) else { return Ok(true) };
+        let known = self.stored("WHERE id = ?", &[token.id.as_str().into()])?.pop();
         known.map_or(Ok(true), |stored| Ok(self.under_caps_of(&stored.token, amount, amount)?.is_ok()))
     }
 
@@ -32,7 +32,8 @@ impl Wallet<'_> {
         amount: Cents,
         least: Cents,
     ) -> Result<Result<Cents, Short>, WalletError> {
-        let mut mine = self.open_holds().filter(|hold| hold.token.as_ref() == Some(&token.id));
+        let mut mine =
+            self.open_holds().filter(|hold| hold.token.as_ref().is_some_and(|spender| spender.id == token.id));
         let held = mine.try_fold(Cents::ZERO, |sum, hold| sum.checked_add(hold.amount)).ok_or(WalletError::Overflow)?;
         let caps = [(Cap::Day, token.caps.day, token.spent_day), (Cap::Total, token.caps.total, token.spent_total)];
         let mut most = amount;
@@ -48,15 +49,15 @@ impl Wallet<'_> {
     }
 
     /// Counts what a token with a cap has spent; one that has ended meanwhile counts nothing.
-    pub(crate) fn count_spent(&self, token: Option<&TokenId>, amount: Cents) -> Result<(), SqlError> {
-        let Some(token) = token else { return Ok(()) };
+    pub(crate) fn count_spent(&self, token: Option<&Spender>, amount: Cents) -> Result<(), SqlError> {
+        let Some(token) = token.filter(|token| token.capped) else { return Ok(()) };
         let (today, units, most): (Value, Value, Value) =
             (self.today().into(), amount.units().into(), Cents::MAX.units().into());
         self.sql.run(
             "UPDATE tokens SET spent_day = MIN(IIF(spent_day_date >= ?, spent_day, 0) + ?, ?),
              spent_day_date = MAX(spent_day_date, ?),
              spent_total = MIN(spent_total + ?, ?) WHERE id = ?",
-            &[today.clone(), units.clone(), most.clone(), today, units, most, token.as_str().into()],
+            &[today.clone(), units.clone(), most.clone(), today, units, most, token.id.as_str().into()],
         )?;
         Ok(())
     }

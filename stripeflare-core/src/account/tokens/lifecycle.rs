@@ -198,7 +198,7 @@ mod tests {
     use crate::account::payment::Credit;
     use crate::account::refusal::{NotCharged, NotReserved, Short};
     use crate::account::row::AccountRow;
-    use crate::account::tokens::{Cap, Caps, Denied};
+    use crate::account::tokens::{Cap, Caps, Denied, Spender};
     use crate::clock::{DAY_MS, Millis};
     use crate::identity::{Proof, Token};
     use crate::schema::{Schema, migrate};
@@ -275,7 +275,12 @@ mod tests {
     }
 
     fn ending(hold: &HoldId, outcome: Outcome, token: Option<&str>) -> Ending {
-        Ending { hold: hold.clone(), outcome, key: None, token: token.map(|name| TokenId(format!("id-{name}"))) }
+        Ending {
+            hold: hold.clone(),
+            outcome,
+            key: None,
+            token: token.map(|name| Spender { id: TokenId(format!("id-{name}")), capped: true }),
+        }
     }
 
     fn capture(cents: i64) -> Outcome {

@@ -48,6 +48,14 @@ impl From<String> for TokenId {
     }
 }
 
+/// The token that something is charged to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spender {
+    pub id: TokenId,
+    /// What it spends is counted.
+    pub capped: bool,
+}
+
 /// Why a token does not open its account, or not for this.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Denied {

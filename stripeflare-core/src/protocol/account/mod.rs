@@ -4,9 +4,10 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::account::{
-    AccountRow, CardRow, Charge, Charged, Claim, Credit, Denied, Ending, HandedOver, Handover, HoldId, IdempotencyKey,
-    KeptAnswer, LastToken, Line, MovedPayment, NewToken, NotCharged, NotClosed, NotHandedOver, NotReserved, Outcome,
-    Place, Report, Reversal, Rotated, Settled, TokenId, TokenInfo, TooManyTokens, Update, Wallet,
+    AccountRow, CardRow, Charge, Charged, Claim, Credit, Denied, Ending, Folded, HandedOver, Handover, HoldId,
+    IdempotencyKey, KeptAnswer, LastToken, Line, MovedPayment, NewToken, NotCharged, NotClosed, NotHandedOver,
+    NotReserved, Outcome, Place, Report, Reversal, Rotated, Settled, Spender, TokenId, TokenInfo, TooManyTokens,
+    Update, Wallet,
 };
 use crate::clock::Millis;
 use crate::error::WalletError;
@@ -262,8 +263,8 @@ pub struct Reserved {
     /// Balance less open holds, this one among them.
     #[serde(with = "units")]
     pub available: Cents,
-    /// The token with a cap that the hold counts against.
-    pub token: Option<TokenId>,
+    /// The token that the hold is charged to.
+    pub token: Option<Spender>,
     /// What the caller's key is called in the account.
     pub key: Option<String>,
     pub row: Option<AccountRow>,
@@ -289,7 +290,7 @@ impl Handler for Reserve {
         if let Some(key) = &key {
             wallet.name(key, &self.hold)?;
         }
-        let (available, token) = (wallet.available()?, wallet.capped_token());
+        let (available, token) = (wallet.available()?, wallet.spender());
         let row = if self.row { Some(wallet.show()?) } else { None };
         Ok(Ok(Reserved { held, available, token, key: key.map(|key| key.key), row }))
     }
@@ -491,7 +492,7 @@ pub struct Lines {
 }
 
 impl Handler for Lines {
-    type Reply = Vec<Line>;
+    type Reply = Result<Vec<Line>, Folded>;
     const RIGHT: Right = Right::Manage;
 
     fn run(&self, wallet: &mut Wallet<'_>, _object: &dyn Object) -> Result<Self::Reply, WalletError> {

@@ -8,6 +8,7 @@ CREATE TABLE users (
         frozen INTEGER NOT NULL DEFAULT 0,
         holds BLOB NOT NULL DEFAULT x'0100',
         usage BLOB NOT NULL DEFAULT x'0100',
+        ledger BLOB NOT NULL DEFAULT x'01000000',
         kept_bytes INTEGER NOT NULL DEFAULT 0,
         name TEXT,
         email TEXT,
@@ -26,15 +27,45 @@ CREATE TABLE outgoing (
         tried_at INTEGER NOT NULL DEFAULT 0,
         next_at INTEGER NOT NULL DEFAULT 0
     ) WITHOUT ROWID;
-CREATE TABLE entries (
+CREATE TABLE keyed_entries (
         key TEXT PRIMARY KEY,
+        place INTEGER NOT NULL,
         at INTEGER NOT NULL,
         kind TEXT NOT NULL,
         amount INTEGER NOT NULL,
         balance INTEGER NOT NULL,
-        detail TEXT
+        detail TEXT,
+        token TEXT,
+        folds INTEGER NOT NULL
     ) WITHOUT ROWID;
-CREATE INDEX entries_at ON entries (at) WHERE key > 'charge:1';
+CREATE INDEX keyed_entries_place ON keyed_entries (folds, place);
+CREATE TABLE entry_groups (
+        place INTEGER PRIMARY KEY,
+        balance INTEGER NOT NULL,
+        heads TEXT NOT NULL,
+        lines TEXT NOT NULL
+    );
+CREATE TABLE entry_sums (
+        day INTEGER NOT NULL,
+        label TEXT NOT NULL,
+        token TEXT NOT NULL,
+        calls INTEGER NOT NULL,
+        amount INTEGER NOT NULL,
+        PRIMARY KEY (day, label, token)
+    ) WITHOUT ROWID;
+CREATE VIEW grouped_entries (place, number, key, at, kind, amount, detail, token) AS SELECT place, line.key,
+        IIF(heads ->> ('$[' || (value ->> 4) || '][0]') = 'charge', 'charge:', '') ||
+            printf('%012x', place / 1024 - (value ->> 2)) || (value ->> 0),
+        place / 1024 - (value ->> 3), heads ->> ('$[' || (value ->> 4) || '][0]'), -(value ->> 1),
+        heads ->> ('$[' || (value ->> 4) || '][1]'), heads ->> ('$[' || (value ->> 4) || '][2]')
+        FROM entry_groups, json_each(lines) AS line;
+CREATE VIEW entries (key, at, kind, amount, balance, detail, token, calls, place, number) AS
+        SELECT key, at, kind, amount, balance, detail, token, IIF(kind = 'charge', 1, NULL), place, 0 FROM keyed_entries
+        UNION ALL SELECT key, at, kind, amount, balance - COALESCE(SUM(amount) OVER (PARTITION BY place ORDER BY number
+            ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING), 0), detail, token, 1, place, number
+            FROM grouped_entries JOIN entry_groups USING (place)
+        UNION ALL SELECT 'fold:' || day || ':' || label || ':' || token, day * 86400000, 'fold', amount, NULL, label,
+            NULLIF(token, ''), calls, day * 86400000 * 1024, -1 FROM entry_sums;
 CREATE TABLE tokens (
         id TEXT PRIMARY KEY,
         hash TEXT,

@@ -8,6 +8,7 @@ CREATE TABLE users (
         frozen INTEGER NOT NULL DEFAULT 0,
         holds BLOB NOT NULL DEFAULT x'0100',
         usage BLOB NOT NULL DEFAULT x'0100',
+        ledger BLOB NOT NULL DEFAULT x'01000000',
         kept_bytes INTEGER NOT NULL DEFAULT 0,
         name TEXT,
         email TEXT,

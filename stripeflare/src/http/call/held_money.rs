@@ -2,7 +2,7 @@ use std::cell::Cell;
 
 use axum::response::Response;
 use http::StatusCode;
-use stripeflare_core::account::{Ending, HoldId, KeptAnswer, Outcome, Report, Settled, TokenId};
+use stripeflare_core::account::{Ending, HoldId, KeptAnswer, Outcome, Report, Settled, Spender};
 use stripeflare_core::clock::{Millis, now};
 use stripeflare_core::identity::AccountId;
 use stripeflare_core::money::Cents;
@@ -28,8 +28,8 @@ pub(super) struct HeldMoney {
     pub(super) id: HoldId,
     /// The caller's idempotency key, as the account calls it.
     pub(super) key: Option<String>,
-    /// What the hold counts against.
-    pub(super) token: Option<TokenId>,
+    /// What it is charged to.
+    pub(super) token: Option<Spender>,
     /// If the handler asked for one.
     pub(super) meter: Option<Meter>,
     /// When the hold was taken or renewed.

@@ -102,10 +102,13 @@ fn statement(body: &mut String, lines: &[Line], next: Option<Place>, unit: &str)
          <th scope=\"col\" class=\"number\">Amount, in {unit}</th><th scope=\"col\" class=\"number\">Balance</th></tr></thead><tbody>",
     );
     for line in lines {
-        let at = moment_text(line.at);
-        let shown = at[..19].replace('T', " ");
-        let what = what_for(line).unwrap_or(&line.kind);
-        let (what, amount, balance) = (Escaped(what), line.amount, line.balance);
+        // What folded is of a whole day, after which there was no one balance.
+        let (at, calls) = (moment_text(line.at), line.calls.filter(|_| line.balance.is_none()));
+        let shown = at[..if calls.is_some() { 10 } else { 19 }].replace('T', " ");
+        let count = calls.map(|calls| format!("{calls} × ")).unwrap_or_default();
+        let what = format!("{count}{}", what_for(line).unwrap_or(&line.kind));
+        let balance = line.balance.map(|balance| balance.to_string()).unwrap_or_default();
+        let (what, amount) = (Escaped(&what), line.amount);
         let _ = write!(
             body,
             "<tr><td><time datetime=\"{at}\">{shown}</time></td><td>{what}</td><td class=\"number\">{amount}</td><td class=\"number\">{balance}</td></tr>"

@@ -77,7 +77,7 @@ pub(crate) const BUILT_IN: &[BuiltIn] = &[
         "closes the account: with money left only with `?forfeit=true`"),
     #[cfg(feature = "tokens")]
     route(GET, "/me/entries", Who::Manages, |request, _| Box::pin(answered(super::statement::entries(request))),
-        "the statement, the newest line first: `{entries: [{id, at, kind, amount, balance, label}], next}`; \
+        "the statement, the newest line first: `{entries: [{id, at, kind, amount, balance, label, token, calls}], next}`; \
          `?limit=`, `?before=` as in `next`, CSV with `?format=csv`"),
     route(GET, "/topup", Who::Anybody, |request, _| Box::pin(super::topup(request)),
         "redirects to the payment page of the caller's account: link here from your pages"),

@@ -1,6 +1,6 @@
 //! `GET /me/entries`: the statement, as JSON or CSV.
 
-use std::fmt::Write;
+use std::fmt::{Display, Write};
 
 use axum::Json;
 use axum::extract::Request;
@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::{ACCEPT, CONTENT_DISPOSITION, CONTENT_TYPE, LINK};
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
-use stripeflare_core::account::{Line, MAX_PAGE, Place};
+use stripeflare_core::account::{Folded, Line, MAX_PAGE, Place, TokenId};
 use stripeflare_core::identity::Token;
 use stripeflare_core::money::Cents;
 use stripeflare_core::protocol::account::Lines;
@@ -28,8 +28,13 @@ struct Entry<'a> {
     at: String,
     kind: &'a str,
     amount: Cents,
-    balance: Cents,
+    /// Of what folded into one there is none.
+    balance: Option<Cents>,
     label: Option<&'a str>,
+    /// The id of the token that it was charged to.
+    token: Option<&'a str>,
+    /// How many charges it is.
+    calls: Option<i64>,
 }
 
 impl<'a> Entry<'a> {
@@ -41,6 +46,8 @@ impl<'a> Entry<'a> {
             amount: line.amount,
             balance: line.balance,
             label: what_for(line),
+            token: line.token.as_ref().map(TokenId::as_str),
+            calls: line.calls,
         }
     }
 }
@@ -93,13 +100,17 @@ impl Inner {
     ) -> Result<(Vec<Line>, Option<Place>), Response> {
         // One more tells whether there is a next page.
         let count = limit + 1;
-        let mut lines = match token {
-            None => Vec::new(),
-            Some(token) => self.ask(token, Lines { before, count }).await?.unwrap_or_default(),
+        let read = match token {
+            None => None,
+            Some(token) => self.ask(token, Lines { before, count }).await?,
         };
+        let mut lines = read.unwrap_or(Ok(Vec::new())).map_err(|Folded| {
+            let message = "The rest of this statement was folded into sums meanwhile. Begin again without `before`.";
+            Answer::new(StatusCode::GONE, "statement_folded", message)
+        })?;
         let more = lines.len() > limit;
         lines.truncate(limit);
-        let next = lines.last().filter(|_| more).map(Line::place);
+        let next = lines.last().filter(|_| more).map(|line| line.place.clone());
         Ok((lines, next))
     }
 }
@@ -136,11 +147,13 @@ pub(super) async fn entries(request: Request) -> Result<Response, Response> {
 }
 
 fn csv(lines: &[Line]) -> String {
-    let mut text = String::from("id,at,kind,amount,balance,label\r\n");
+    let mut text = String::from("id,at,kind,amount,balance,label,token,calls\r\n");
     for line in lines {
-        let Entry { id, at, kind, amount, balance, label } = Entry::of(line);
-        let (id, label) = (cell(id), cell(label.unwrap_or_default()));
-        let _ = write!(text, "{id},{at},{kind},{amount},{balance},{label}\r\n");
+        let Entry { id, at, kind, amount, balance, label, token, calls } = Entry::of(line);
+        let (id, label, token) = (cell(id), cell(label.unwrap_or_default()), token.unwrap_or_default());
+        let number = |number: Option<&dyn Display>| number.map(ToString::to_string).unwrap_or_default();
+        let (balance, calls) = (number(balance.as_ref().map(|it| it as _)), number(calls.as_ref().map(|it| it as _)));
+        let _ = write!(text, "{id},{at},{kind},{amount},{balance},{label},{token},{calls}\r\n");
     }
     text
 }

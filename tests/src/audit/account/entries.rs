@@ -1,9 +1,9 @@
 //! The ledger: keys, signs, the history of balances, what was folded.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::{Account, Entry, folded, is_hex};
+use super::{Account, Entry, is_hex};
 use crate::audit::{DAY_MS, MAX_UNITS};
 
 /// Begin the keys of what a closed account handed over, and of where it went.
@@ -23,6 +23,11 @@ impl<'a> Handover<'a> {
         Some(Self { name, other: detail.split(' ').next()?, amount: entry.amount.abs() })
     }
 }
+
+/// So long nothing folds: endings that come again look for their entries.
+const YOUNG_MS: i64 = 2 * DAY_MS;
+/// Places in a millisecond.
+const PLACES: i64 = 1_024;
 
 impl Account {
     /// What it handed over, and what was handed over to it.
@@ -56,32 +61,70 @@ impl Account {
                 wrong.push(format!("the {kind} {key} is of {amount}"));
             }
         }
+        self.check_places(wrong);
         self.check_folded(wrong);
-        // Folding leaves no history of the days that it folded: what they came to is where the rest begins.
-        let days = self.entries.iter().filter_map(folded).map(|(day, ..)| day);
-        let last_folded = days.max().unwrap_or(i64::MIN);
-        let (old, rest): (Vec<&Entry>, Vec<&Entry>) =
-            self.entries.iter().partition(|entry| entry.at.div_euclid(DAY_MS) <= last_folded);
-        let start = old.iter().fold(0_i64, |sum, entry| sum.saturating_add(entry.amount));
-        if let Some(what) = broken_chain(&rest, start, self.balance) {
-            wrong.push(what);
+        self.check_history(wrong);
+    }
+
+    /// Where entries lie: each has a place of its own or its group's, and is found by the time in its key.
+    fn check_places(&self, wrong: &mut Vec<String>) {
+        let mut keyed = BTreeSet::new();
+        for entry in self.entries.iter().filter(|entry| entry.kind != "fold") {
+            let Entry { key, place, .. } = entry;
+            if *place > self.ledger.last {
+                wrong.push(format!("{key} lies at {place}, and the last entry at {}", self.ledger.last));
+            }
+            let id = key.strip_prefix("charge:").unwrap_or(key);
+            if is_hex(id, 32) {
+                if i64::from_str_radix(&id[..12], 16).is_ok_and(|began| began > place / PLACES) {
+                    wrong.push(format!("{key} lies where nobody looks for it"));
+                }
+            } else if !keyed.insert(place) {
+                wrong.push(format!("two entries lie at {place}"));
+            }
+        }
+        if let Some(entry) = self.entries.iter().find(|entry| is_hex(&entry.key, 32) && keyed.contains(&entry.place)) {
+            wrong.push(format!("two entries lie at {}", entry.place));
+        }
+        let lines = self.entries.iter().filter(|entry| entry.folds).count();
+        if i64::try_from(lines) != Ok(self.ledger.lines) {
+            wrong.push(format!("{lines} of its entries are to fold, and its row says {}", self.ledger.lines));
         }
     }
 
-    /// Captures are kept for 90 days; then those of one day and route are one entry, which says how many they were.
+    /// What calls cost is kept one by one for a while; then it is one sum a day, label and token.
     fn check_folded(&self, wrong: &mut Vec<String>) {
-        let today = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_millis() as i64) / DAY_MS;
-        for entry in self.entries.iter().filter(|entry| entry.kind == "fold") {
-            let Some((day, route, calls)) = folded(entry) else {
-                wrong.push(format!("{} does not say what it folds", entry.key));
-                continue;
-            };
-            if entry.key != format!("fold:{day}:{route}") || entry.at.div_euclid(DAY_MS) != day || calls < 1 {
-                wrong.push(format!("{} folds {calls} calls of {route} on day {day}", entry.key));
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_millis() as i64);
+        for entry in &self.entries {
+            let Entry { key, at, calls, .. } = entry;
+            if entry.folds && entry.place < self.ledger.folded {
+                wrong.push(format!("{key} is there, and its time is folded"));
             }
-            if day >= today - 90 {
-                wrong.push(format!("{} is folded too early", entry.key));
+            if entry.kind == "fold" && *calls < 1 {
+                wrong.push(format!("{key} is of {calls} calls"));
             }
+            if entry.kind == "fold" && at + DAY_MS + YOUNG_MS > now {
+                wrong.push(format!("{key} is folded too early"));
+            }
+        }
+    }
+
+    /// Each entry leads from one balance to the next. Folding leaves no history of what it folded: what that came to, and what
+    /// was entered meanwhile, is where the rest begins.
+    fn check_history(&self, wrong: &mut Vec<String>) {
+        let (old, rest): (Vec<_>, Vec<_>) =
+            self.entries.iter().partition(|entry| entry.kind == "fold" || entry.place < self.ledger.folded);
+        let mut balance = old.iter().fold(0_i64, |sum, entry| sum.saturating_add(entry.amount));
+        for entry in rest {
+            balance = balance.saturating_add(entry.amount);
+            if entry.balance != Some(balance) {
+                let said = entry.balance.unwrap_or_default();
+                wrong.push(format!("its balances are no history: after {} it was {said}, not {balance}", entry.key));
+                return;
+            }
+        }
+        if balance != self.balance {
+            wrong.push(format!("its balances are no history: they end with {balance}, and it is {}", self.balance));
         }
     }
 }
@@ -112,29 +155,4 @@ fn is_key(kind: &str, key: &str) -> bool {
             }),
         _ => false,
     }
-}
-
-/// Each entry leads from one balance to the next, so all of them are one walk from the start to the balance that is there.
-/// Times do not say in which order, within a millisecond; but such a walk exists or it does not: every balance must be
-/// left as often as it is come to, and all must hang together.
-fn broken_chain(entries: &[&Entry], start: i64, balance: i64) -> Option<String> {
-    let mut left = BTreeMap::from([(start, -1)]);
-    *left.entry(balance).or_default() += 1;
-    let mut neighbours: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
-    for entry in entries {
-        let before = entry.balance.saturating_sub(entry.amount);
-        *left.entry(before).or_default() += 1;
-        *left.entry(entry.balance).or_default() -= 1;
-        neighbours.entry(before).or_default().push(entry.balance);
-        neighbours.entry(entry.balance).or_default().push(before);
-    }
-    if let Some((at, _)) = left.iter().find(|(_, times)| **times != 0) {
-        return Some(format!("its entries' balances are no history: it breaks at {at}"));
-    }
-    let (mut reached, mut next) = (BTreeSet::from([start]), vec![start]);
-    while let Some(at) = next.pop() {
-        next.extend(neighbours.get(&at).into_iter().flatten().filter(|to| reached.insert(**to)));
-    }
-    let lost = neighbours.keys().find(|at| !reached.contains(at))?;
-    Some(format!("its entries' balances are no history: nothing leads to {lost}"))
 }

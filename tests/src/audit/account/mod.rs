@@ -24,7 +24,9 @@ pub(super) struct Account {
     pub(super) sent_revision: i64,
     pub(super) holds: Vec<Hold>,
     pub(super) usage: Usage,
+    /// In the order they were written in.
     pub(super) entries: Vec<Entry>,
+    pub(super) ledger: Ledger,
     pub(super) payments: Vec<Payment>,
     /// What was paid for each payment, with tax and shipping.
     paid: BTreeMap<String, i64>,
@@ -59,11 +61,27 @@ pub(super) struct Hold {
 
 pub(super) struct Entry {
     pub(super) key: String,
+    place: i64,
     at: i64,
     pub(super) kind: String,
     pub(super) amount: i64,
-    balance: i64,
+    /// What folded has none.
+    balance: Option<i64>,
     detail: Option<String>,
+    /// How many charges it is.
+    calls: i64,
+    /// It is to fold one day.
+    folds: bool,
+}
+
+/// What the row says of its entries.
+pub(super) struct Ledger {
+    /// How many are to fold.
+    lines: i64,
+    /// The last place.
+    last: i64,
+    /// Before this place all that fold did.
+    folded: i64,
 }
 
 #[derive(Clone, PartialEq)]
@@ -165,7 +183,8 @@ impl Account {
     fn check_bounds(&self, wrong: &mut Vec<String>) {
         let users = [("balance", self.balance), ("frozen", self.frozen)].into_iter();
         let holds = self.holds.iter().map(|hold| ("a hold", hold.amount));
-        let entries = self.entries.iter().flat_map(|entry| [("an entry", entry.amount), ("an entry", entry.balance)]);
+        let amounts = |entry: &Entry| [("an entry", entry.amount), ("an entry", entry.balance.unwrap_or_default())];
+        let entries = self.entries.iter().flat_map(amounts);
         let payments = self.payments.iter().map(|payment| ("a payment", payment.amount));
         let reversals = self.reversals.iter().flat_map(|it| [("a reversal", it.amount), ("a reversal", it.taken)]);
         for (what, amount) in users.chain(holds).chain(entries).chain(payments).chain(reversals) {
@@ -194,28 +213,15 @@ impl Account {
         for entry in self.entries.iter().filter(|entry| is_spent(entry)) {
             let route = entry.detail.clone().unwrap_or_default();
             let figures = usage.entry(named(entry.at.div_euclid(DAY_MS), route)).or_default();
-            figures.0 += 1;
-            figures.1 -= entry.amount;
-        }
-        for entry in &self.entries {
-            let Some((day, route, calls)) = folded(entry) else { continue };
-            let figures = usage.entry(named(day, route)).or_default();
-            figures.0 += calls;
+            figures.0 += entry.calls;
             figures.1 -= entry.amount;
         }
         usage
     }
 }
 
-/// Day, route and calls of an entry that stands for many captures.
-fn folded(entry: &Entry) -> Option<(i64, String, i64)> {
-    let (day, _) = entry.key.strip_prefix("fold:").filter(|_| entry.kind == "fold")?.split_once(':')?;
-    let (calls, route) = entry.detail.as_ref()?.split_once(" × ")?;
-    Some((day.parse().ok()?, route.to_owned(), calls.parse().ok()?))
-}
-
 fn is_spent(entry: &Entry) -> bool {
-    matches!(entry.kind.as_str(), "capture" | "charge")
+    matches!(entry.kind.as_str(), "capture" | "charge" | "fold")
 }
 
 fn is_hex(text: &str, length: usize) -> bool {

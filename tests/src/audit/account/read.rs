@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, Row};
 
-use super::{Account, Card, Columns, Entry, Hold, IdempotencyKey, Move, MovedIn, Payment, Reversal, Token};
+use super::{Account, Card, Columns, Entry, Hold, IdempotencyKey, Ledger, Move, MovedIn, Payment, Reversal, Token};
+use crate::audit::DAY_MS;
 use crate::audit::files::rows;
 use crate::stored::Stored;
 
@@ -23,7 +24,7 @@ impl Payment {
 
 fn hold(stored: &mut Stored<'_>) -> Option<Hold> {
     let (id, amount, expires_at) = (stored.text()?, stored.number()?, stored.number()?);
-    let _token = stored.optional(Stored::text)?;
+    let _token = stored.optional(|token| Some((token.text()?, token.count()?)))?;
     let report = stored.optional(|report| Some((report.number()?, report.text()?)))?;
     Some(Hold { id, amount, expires_at, reported: report.map(|(amount, _)| amount) })
 }
@@ -32,9 +33,38 @@ fn usage(stored: &mut Stored<'_>) -> Option<((i64, String), (i64, i64))> {
     Some(((stored.number()?, stored.text()?), (stored.count()?.try_into().ok()?, stored.number()?)))
 }
 
+fn ledger(stored: &mut Stored<'_>) -> Option<Ledger> {
+    Some(Ledger { lines: stored.number()?, last: stored.number()?, folded: stored.number()? })
+}
+
+/// The entries of one row that has several, and the balance after the last of them.
+fn group(place: i64, balance: i64, heads: &str, lines: &str) -> Option<Vec<Entry>> {
+    let moment = place / 1_024;
+    let heads: Vec<(String, String, Option<String>)> = serde_json::from_str(heads).ok()?;
+    let lines: Vec<(String, i64, i64, i64, usize)> = serde_json::from_str(lines).ok()?;
+    let mut after = balance.checked_add(lines.iter().map(|line| line.1).sum())?;
+    let entries = lines.into_iter().map(|(end, cost, began, charged, head)| {
+        let (kind, label, _) = heads.get(head)?.clone();
+        let prefix = if kind == "charge" { "charge:" } else { "" };
+        after -= cost;
+        Some(Entry {
+            key: format!("{prefix}{:012x}{end}", moment - began),
+            place,
+            at: moment - charged,
+            kind,
+            amount: -cost,
+            balance: Some(after),
+            detail: Some(label),
+            calls: 1,
+            folds: true,
+        })
+    });
+    entries.collect()
+}
+
 /// The application's columns of each row.
 pub(in crate::audit) fn columns(sql: &Connection) -> rusqlite::Result<BTreeMap<String, Columns>> {
-    const WALLETS: [&str; 18] = [
+    const WALLETS: [&str; 19] = [
         "account_id",
         "registered_at",
         "updated_at",
@@ -51,6 +81,7 @@ pub(in crate::audit) fn columns(sql: &Connection) -> rusqlite::Result<BTreeMap<S
         "locked",
         "closed",
         "kept_bytes",
+        "ledger",
         "is_full",
         "recent_updates",
     ];
@@ -68,12 +99,15 @@ impl Account {
     /// The account, and what of it could not be read.
     pub(in crate::audit) fn read(sql: &Connection) -> rusqlite::Result<(Self, Vec<String>)> {
         let mut unreadable = Vec::new();
-        let select = "SELECT account_id, balance, frozen, revision, sent_revision, holds, usage FROM users";
+        let select = "SELECT account_id, balance, frozen, revision, sent_revision, holds, usage, ledger FROM users";
         let users = rows(sql, select, |row| {
             let (holds, counted): (Vec<u8>, Vec<u8>) = (row.get(5)?, row.get(6)?);
             let holds = Stored::whole(&holds, |stored| stored.list(hold));
             let counted = Stored::whole(&counted, |stored| stored.list(usage));
-            for (what, wrong) in [("holds", holds.is_none()), ("usage", counted.is_none())] {
+            let ledger = Stored::whole(&row.get::<_, Vec<u8>>(7)?, ledger);
+            for (what, wrong) in
+                [("holds", holds.is_none()), ("usage", counted.is_none()), ("ledger", ledger.is_none())]
+            {
                 if wrong {
                     unreadable.push(format!("its {what} cannot be read"));
                 }
@@ -87,6 +121,7 @@ impl Account {
                 holds: holds.unwrap_or_default(),
                 usage: counted.unwrap_or_default().into_iter().collect(),
                 entries: Vec::new(),
+                ledger: ledger.unwrap_or(Ledger { lines: 0, last: i64::MAX, folded: 0 }),
                 payments: Vec::new(),
                 paid: BTreeMap::new(),
                 reversals: Vec::new(),
@@ -105,16 +140,46 @@ impl Account {
             unreadable.push(format!("an account's object has {} accounts", users.len()));
         }
         let mut account = users.into_iter().next().ok_or(rusqlite::Error::QueryReturnedNoRows)?;
-        account.entries = rows(sql, "SELECT key, at, kind, amount, balance, detail FROM entries", |row| {
+        let select = "SELECT key, place, at, kind, amount, balance, detail, folds FROM keyed_entries";
+        account.entries = rows(sql, select, |row| {
+            let kind: String = row.get(3)?;
             Ok(Entry {
                 key: row.get(0)?,
-                at: row.get(1)?,
-                kind: row.get(2)?,
-                amount: row.get(3)?,
-                balance: row.get(4)?,
-                detail: row.get(5)?,
+                place: row.get(1)?,
+                at: row.get(2)?,
+                calls: i64::from(kind == "charge"),
+                kind,
+                amount: row.get(4)?,
+                balance: Some(row.get(5)?),
+                detail: row.get(6)?,
+                folds: row.get(7)?,
             })
         })?;
+        let select = "SELECT place, balance, heads, lines FROM entry_groups";
+        for group in rows(sql, select, |row| {
+            let (heads, lines): (String, String) = (row.get(2)?, row.get(3)?);
+            Ok(group(row.get(0)?, row.get(1)?, &heads, &lines).ok_or(row.get::<_, i64>(0)?))
+        })? {
+            match group {
+                Ok(entries) => account.entries.extend(entries),
+                Err(place) => unreadable.push(format!("its entries of {place} cannot be read")),
+            }
+        }
+        account.entries.extend(rows(sql, "SELECT day, label, token, calls, amount FROM entry_sums", |row| {
+            let (day, label, token): (i64, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            Ok(Entry {
+                key: format!("fold:{day}:{label}:{token}"),
+                place: day * DAY_MS * 1_024,
+                at: day * DAY_MS,
+                kind: "fold".into(),
+                amount: row.get(4)?,
+                balance: None,
+                detail: Some(label),
+                calls: row.get(3)?,
+                folds: false,
+            })
+        })?);
+        account.entries.sort_by_key(|entry| entry.place);
         account.payments = rows(sql, "SELECT key, payment_intent, amount, taken, frozen FROM payments", Payment::read)?;
         let paid = rows(sql, "SELECT key, paid FROM payments", |row| Ok((row.get(0)?, row.get(1)?)))?;
         account.paid = paid.into_iter().collect();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Account, Entry, Token, is_hex, is_spent};
+use super::{Account, Token, is_hex, is_spent};
 
 /// Tokens an account may have.
 const MAX_TOKENS: usize = 100;
@@ -33,8 +33,8 @@ impl Account {
                 wrong.push(format!("the token {id} has spent {spent_day} of {spent_total} in a day"));
             }
         }
-        let spends = |entry: &&Entry| is_spent(entry) || entry.kind == "fold";
-        let charged: i64 = self.entries.iter().filter(spends).map(|entry| -entry.amount).sum();
+        let spends = self.entries.iter().filter(|entry| is_spent(entry));
+        let charged: i64 = spends.map(|entry| -entry.amount).sum();
         let spent: i64 = self.tokens.iter().map(|token| token.spent_total).sum();
         if spent > charged {
             wrong.push(format!("its tokens have spent {spent} of {charged} charged"));

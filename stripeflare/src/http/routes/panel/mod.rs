@@ -67,7 +67,12 @@ const OPERATORS: &[Shown] = &[
 
 const OWNERS: &[Shown] = &[
     Shown { name: "account", from: "users", order: "1", money: &["balance", "frozen"] },
-    Shown { name: "entries", from: "entries", order: "at DESC, key DESC", money: &["amount", "balance"] },
+    Shown {
+        name: "entries",
+        from: "entries",
+        order: "place DESC, number DESC, key DESC",
+        money: &["amount", "balance"],
+    },
     Shown { name: "payments", from: "payments", order: "at DESC, key", money: &["amount", "taken", "frozen"] },
     Shown {
         name: "tokens",
@@ -86,7 +91,8 @@ const WALLET: [&str; 8] =
 const OWN_PAYMENTS: &str = "(SELECT key, payment_intent, amount, taken, frozen, at, to_account, moved FROM payments)";
 
 /// What is of no use to anybody but the object itself.
-const HIDDEN: [&str; 6] = ["updated_at", "revision", "sent_revision", "holds", "usage", "kept_bytes"];
+const HIDDEN: [&str; 9] =
+    ["updated_at", "revision", "sent_revision", "holds", "usage", "ledger", "kept_bytes", "place", "number"];
 
 /// What to show of which table, as the address says.
 #[derive(Default, Deserialize)]
