@@ -196,10 +196,9 @@ async fn a_dispute_used_to_freeze_a_rival() -> Result<()> {
     let world = World::start().await?;
     let rival = world.customer(500).await?;
     let session = pay(&world, &PayRequest::new(50, &rival.reference)).await?;
-    let intent = world.stripe.object("payment_intent", session["payment_intent"].as_str().unwrap()).unwrap();
-    let charge = intent["latest_charge"].as_str().unwrap();
+    let charge = world.charge_of(&session);
     for _ in 0..3 {
-        let dispute = world.stripe.open_dispute(&DisputeRequest::new(charge))?;
+        let dispute = world.stripe.open_dispute(&DisputeRequest::new(&charge))?;
         world.stripe.wait_idle(DEADLINE).await?;
         assert_eq!(available(&world, &rival).await, "500", "no more is frozen than the attacker paid");
         let id = dispute["id"].as_str().unwrap();
@@ -268,8 +267,7 @@ async fn live(world: &World, secrets: &mut Secrets, switches: bool) -> Result<(V
         let request = world.request(Method::POST, "/stripe-webhook").header("stripe-signature", "t=1,v1=00");
         answers.push(("a forged webhook".to_owned(), world.send(request.body(body.to_owned())).await));
     }
-    let intent = world.stripe.object("payment_intent", session["payment_intent"].as_str().unwrap()).unwrap();
-    world.stripe.open_dispute(&DisputeRequest::new(intent["latest_charge"].as_str().unwrap()))?;
+    world.stripe.open_dispute(&DisputeRequest::new(&world.charge_of(&session)))?;
     let unclaimed = pay(world, &PayRequest { client_reference_id: None, ..PayRequest::new(700, "") }).await?;
     secrets.add("a session id of nobody", unclaimed["id"].as_str().unwrap());
 
@@ -305,7 +303,7 @@ async fn live(world: &World, secrets: &mut Secrets, switches: bool) -> Result<(V
         Some(token) => secrets.add_token("a last token", token),
         None => answers.push(("logged out everywhere".to_owned(), last)),
     }
-    Ok((answers, intent["id"].as_str().unwrap().to_owned()))
+    Ok((answers, session["payment_intent"].as_str().unwrap().to_owned()))
 }
 
 #[tokio::test]
@@ -451,10 +449,9 @@ async fn card_squatting_and_its_undoing() -> Result<()> {
         assert_eq!((thief.balance(&world).await, owner.balance(&world).await), (500.0, 700.0));
 
         // The owner tells the bank.
-        let intent = world.stripe.object("payment_intent", stolen["payment_intent"].as_str().unwrap()).unwrap();
-        let charge = intent["latest_charge"].as_str().unwrap();
+        let charge = world.charge_of(&stolen);
         let dispute =
-            world.stripe.open_dispute(&DisputeRequest { reason: reason.to_owned(), ..DisputeRequest::new(charge) })?;
+            world.stripe.open_dispute(&DisputeRequest { reason: reason.to_owned(), ..DisputeRequest::new(&charge) })?;
         if lost {
             let id = dispute["id"].as_str().unwrap();
             world.stripe.withdraw_disputed(id)?;
@@ -958,10 +955,9 @@ async fn the_attackers_account_is_the_older_one() -> Result<()> {
 
 /// The payer disputes a payment, and the bank agrees.
 async fn lose(world: &World, session: &Value, reason: &str) -> Result<()> {
-    let intent = world.stripe.object("payment_intent", session["payment_intent"].as_str().unwrap()).unwrap();
-    let charge = intent["latest_charge"].as_str().unwrap();
+    let charge = world.charge_of(&session);
     let dispute =
-        world.stripe.open_dispute(&DisputeRequest { reason: reason.to_owned(), ..DisputeRequest::new(charge) })?;
+        world.stripe.open_dispute(&DisputeRequest { reason: reason.to_owned(), ..DisputeRequest::new(&charge) })?;
     let id = dispute["id"].as_str().unwrap();
     world.stripe.withdraw_disputed(id)?;
     world.stripe.close_dispute(id, DisputeEnd::Lost)?;

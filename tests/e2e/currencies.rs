@@ -27,13 +27,12 @@ async fn payments_prices_refunds_and_disputes_count_alike_in_each_currency() -> 
         assert_eq!(world.balance(&customer).await, units(900), "{currency}");
         assert_eq!(world.get(&customer, "/me").await.json()["currency"], json!(currency));
 
-        let intent = world.stripe.object("payment_intent", session["payment_intent"].as_str().unwrap()).unwrap();
-        let charge = intent["latest_charge"].as_str().unwrap();
-        world.stripe.refund(charge, Some(200 * unit), RefundStatus::Succeeded)?;
+        let charge = world.charge_of(&session);
+        world.stripe.refund(&charge, Some(200 * unit), RefundStatus::Succeeded)?;
         world.stripe.wait_idle(DEADLINE).await?;
         assert_eq!(world.balance(&customer).await, units(700), "{currency}");
         let dispute =
-            world.stripe.open_dispute(&DisputeRequest { amount: Some(300 * unit), ..DisputeRequest::new(charge) })?;
+            world.stripe.open_dispute(&DisputeRequest { amount: Some(300 * unit), ..DisputeRequest::new(&charge) })?;
         let id = dispute["id"].as_str().unwrap();
         world.stripe.withdraw_disputed(id)?;
         world.stripe.wait_idle(DEADLINE).await?;
@@ -90,30 +89,20 @@ async fn test_money_and_money_of_another_currency_are_never_taken_for_this() -> 
     let mut world = World::start().await?;
     let customer = world.customer(100_000).await?;
     audit_at_rest(world.disk(), DEADLINE).await?;
-    let usual = world.workerd.options_mut().vars.clone();
-    let deploy = async |world: &mut World, changes: &[(&str, &str)]| {
-        world.workerd.kill9().await?;
-        let vars = &mut world.workerd.options_mut().vars;
-        usual.clone_into(vars);
-        vars.extend(changes.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-        vars.retain(|_, value| !value.is_empty());
-        world.workerd.restart().await
-    };
-
     let live = [
         ("STRIPE_SECRET", "sk_live_0"),
         ("STRIPE_PUBLISHABLE_KEY", "pk_live_0"),
         ("STRIPE_API_BASE", ""),
         ("STRIPE_PAYMENT_LINK", "https://buy.stripe.com/0"),
     ];
-    deploy(&mut world, &live).await?;
+    world.deploy_with(&live).await?;
     let me = world.get(&customer, "/me").await.json();
     assert_eq!((&me["balance"], &me["registered"]), (&json!(0), &json!(false)));
     let reference = me["client_reference_id"].as_str().unwrap();
     assert!(reference.len() == customer.reference.len() && reference != customer.reference);
     assert_eq!(world.get(&customer, "/ok").await.status, 402, "a live call is not paid with test money");
 
-    deploy(&mut world, &[("STRIPE_CURRENCY", "jpy")]).await?;
+    world.deploy_with(&[("STRIPE_CURRENCY", "jpy")]).await?;
     for path in ["/me", "/ok", "/topup"] {
         let reply = world.get(&customer, path).await;
         assert!(
@@ -128,7 +117,7 @@ async fn test_money_and_money_of_another_currency_are_never_taken_for_this() -> 
     let panel = world.send(panel.basic_auth("admin-readonly", Some("a secret that only these tests ever use"))).await;
     assert_eq!(panel.status, 500, "{panel:?}");
 
-    deploy(&mut world, &[]).await?;
+    world.deploy_with(&[]).await?;
     assert_eq!(world.get(&customer, "/ok").await.header("x-balance"), "99999");
     let found = audit_at_rest(world.disk(), DEADLINE).await?;
     assert!(found.is_clean(), "{found}");

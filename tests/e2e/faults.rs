@@ -18,8 +18,6 @@ use tests::dice::{Dice, seed, variable};
 use tests::traffic::{CONNECTIONS, Means, Outcome, Told, Traffic, known};
 use tests::{Customer, DEADLINE, World};
 
-use crate::reversals::charge;
-
 const KILLS: u64 = 20;
 const CUSTOMERS: usize = 8;
 /// During each round of the kill test.
@@ -121,7 +119,7 @@ async fn twenty_crashes_lose_no_cent_and_invent_none() -> Result<()> {
             let cents = 100 + i64::try_from(dice.below(400))?;
             let session = world.stripe.pay(&PayRequest::new(cents, &customers[customer].reference)).await?;
             paid[customer] += cents;
-            untouched.push((customer, charge(&world, &session), cents));
+            untouched.push((customer, world.charge_of(&session), cents));
             if dice.below(2) == 0 {
                 let any = usize::try_from(dice.below(untouched.len() as u64))?;
                 let (customer, charge, cents) = untouched.swap_remove(any);

@@ -241,10 +241,9 @@ async fn a_dispute_takes_back_what_moved_and_ends_the_login() -> Result<()> {
     balance(&world, &owner, 800.0).await;
     rest(&world).await?;
 
-    let intent = world.stripe.object("payment_intent", session["payment_intent"].as_str().unwrap()).unwrap();
-    let charge = intent["latest_charge"].as_str().unwrap();
+    let charge = world.charge_of(&session);
     let dispute =
-        world.stripe.open_dispute(&DisputeRequest { reason: "fraudulent".into(), ..DisputeRequest::new(charge) })?;
+        world.stripe.open_dispute(&DisputeRequest { reason: "fraudulent".into(), ..DisputeRequest::new(&charge) })?;
     world.stripe.wait_idle(DEADLINE).await?;
     rest(&world).await?;
     let gone = world.send(world.request(Method::GET, "/me").bearer_auth(thief.token())).await;

@@ -215,13 +215,7 @@ async fn without_its_id_the_payment_link_is_known_by_its_address() -> Result<()>
     let customer = world.newcomer().await;
     world.stripe.set_api_fault(Some(ApiFault::Broken));
     world.stripe.pay(&PayRequest::new(300, &customer.reference)).await?;
-    let refused = |world: &World| world.stripe.deliveries().iter().any(|delivery| delivery.tries.contains(&Ok(503)));
-    tokio::time::timeout(DEADLINE, async {
-        while !refused(&world) {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await?;
+    world.webhook_is_refused().await;
     assert_eq!(world.balance(&customer).await, 0.0, "whose link it is, is not known yet");
     world.stripe.set_api_fault(None);
     world.stripe.wait_idle(DEADLINE).await?;
@@ -246,14 +240,6 @@ async fn a_payment_link_that_is_not_the_one_meant_is_said_and_costs_nobody_anyth
     let options = StandInOptions { delivery, redirect_wait: Duration::ZERO, ..StandInOptions::default() };
     let mut world = World::with(options, &[]).await?;
     let customer = world.customer(100).await?;
-    let usual = world.workerd.options_mut().vars.clone();
-    let deploy = async |world: &mut World, changes: &[(&str, &str)]| {
-        world.workerd.kill9().await?;
-        let vars = &mut world.workerd.options_mut().vars;
-        usual.clone_into(vars);
-        vars.extend(changes.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-        world.workerd.restart().await
-    };
     let other = world.stripe.add_payment_link("usd", None);
     let euros = world.stripe.add_payment_link("eur", None);
     let text = |link: &Value, field: &str| link[field].as_str().unwrap().to_owned();
@@ -266,7 +252,7 @@ async fn a_payment_link_that_is_not_the_one_meant_is_said_and_costs_nobody_anyth
         (&[("STRIPE_PAYMENT_LINK_ID", "plink_unheard_of")], "STRIPE_PAYMENT_LINK_ID"),
     ];
     for (changes, variable) in cases {
-        deploy(&mut world, changes).await?;
+        world.deploy_with(changes).await?;
         let topup = world.get(&customer, "/topup").await;
         assert!(topup.status == 503 && topup.body.contains(variable), "{topup:?}");
         assert_eq!(world.get(&customer, "/ok").await.status, 200, "a balance is not asked where it came from");
@@ -274,15 +260,9 @@ async fn a_payment_link_that_is_not_the_one_meant_is_said_and_costs_nobody_anyth
     }
     // Money that comes while it is so waits at Stripe.
     world.stripe.pay(&PayRequest::new(60, &customer.reference)).await?;
-    let refused = |world: &World| world.stripe.deliveries().iter().any(|delivery| delivery.tries.contains(&Ok(503)));
-    tokio::time::timeout(DEADLINE, async {
-        while !refused(&world) {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await?;
-    let slash = format!("{}/", usual["STRIPE_PAYMENT_LINK"]);
-    deploy(&mut world, &[("STRIPE_PAYMENT_LINK", &slash)]).await?;
+    world.webhook_is_refused().await;
+    let slash = format!("{}/", world.stripe.payment_link_url());
+    world.deploy_with(&[("STRIPE_PAYMENT_LINK", &slash)]).await?;
     let topup = world.get(&customer, "/topup").await;
     assert_eq!((topup.status, topup.header("location").contains("/?")), (303, false), "{topup:?}");
     world.stripe.wait_idle(DEADLINE).await?;

@@ -57,11 +57,7 @@ async fn the_statement_is_complete_in_pages_of_any_size_and_as_csv() -> Result<(
     let world = World::start().await?;
     let customer = world.newcomer().await;
     let session = world.pay(&customer, 500).await?;
-    let intent = session["payment_intent"].as_str().unwrap_or_default();
-    let charge = world.stripe.object("payment_intent", intent).unwrap_or_default()["latest_charge"]
-        .as_str()
-        .unwrap_or_default()
-        .to_owned();
+    let charge = world.charge_of(&session);
     for _ in 0..4 {
         world.get(&customer, "/ok").await;
         world.get(&customer, "/dynamic?cents=2").await;
@@ -120,6 +116,9 @@ async fn the_statement_is_complete_in_pages_of_any_size_and_as_csv() -> Result<(
         assert_eq!((somebody.status, somebody.json()), (200, json!({"entries": [], "next": null})));
     }
     let everything = world.get(&customer, "/me/entries").await.body;
-    assert!(!everything.contains(intent) && !everything.contains("cs_"), "Stripe's ids are nobody's business");
+    assert!(
+        !everything.contains(session["payment_intent"].as_str().unwrap()) && !everything.contains("cs_"),
+        "Stripe's ids are nobody's business"
+    );
     Ok(())
 }

@@ -347,9 +347,8 @@ async fn a_dispute_over_fraud_or_lost_undoes_what_its_payment_claimed() -> Resul
         let session = petra.pay(&world, 500, Pay::visa()).await?;
         world.stripe.wait_idle(DEADLINE).await?;
         assert!(is_redirect(&petra.come_back(&world, &session).await));
-        let intent = world.stripe.object("payment_intent", session["payment_intent"].as_str().unwrap()).unwrap();
-        let charge = intent["latest_charge"].as_str().unwrap();
-        let dispute = DisputeRequest { reason: reason.into(), ..DisputeRequest::new(charge) };
+        let charge = world.charge_of(&session);
+        let dispute = DisputeRequest { reason: reason.into(), ..DisputeRequest::new(&charge) };
         let dispute = world.stripe.open_dispute(&dispute)?;
         if lost {
             world.stripe.close_dispute(dispute["id"].as_str().unwrap(), DisputeEnd::Lost)?;

@@ -24,12 +24,6 @@ fn shuffled(seed: u64) -> StandInOptions {
     StandInOptions { delivery, webhook_events: vec!["*".into()], ..StandInOptions::default() }
 }
 
-/// The charge behind a session.
-pub(crate) fn charge(world: &World, session: &Value) -> String {
-    let intent = world.stripe.object("payment_intent", session["payment_intent"].as_str().unwrap()).unwrap();
-    intent["latest_charge"].as_str().unwrap().to_owned()
-}
-
 async fn balance(world: &World, customer: &Customer) -> f64 {
     world.stripe.wait_idle(DEADLINE).await.unwrap();
     world.balance(customer).await
@@ -43,7 +37,7 @@ async fn a_refund_is_taken_back_once_and_never_more_than_was_credited() -> Resul
         let request = PayRequest { tax: 200, ..PayRequest::new(1_000, &customer.reference) };
         let session = world.stripe.pay(&request).await?;
         assert_eq!(balance(&world, &customer).await, 1_000.0);
-        let charge = charge(&world, &session);
+        let charge = world.charge_of(&session);
         world.stripe.refund(&charge, Some(300), RefundStatus::Succeeded)?;
         assert_eq!(balance(&world, &customer).await, 750.0, "300 of 1,200 are 250 of 1,000");
         world.get(&customer, "/ok").await;
@@ -64,7 +58,7 @@ async fn a_refund_that_failed_or_was_canceled_is_given_back_for_good() -> Result
         let world = World::with(shuffled(seed), &[]).await?;
         let customer = world.newcomer().await;
         let session = world.pay(&customer, 1_000).await?;
-        let refund = world.stripe.refund(&charge(&world, &session), Some(400), RefundStatus::Pending)?;
+        let refund = world.stripe.refund(&world.charge_of(&session), Some(400), RefundStatus::Pending)?;
         let id = refund["id"].as_str().unwrap();
         if seed != 3 {
             assert_eq!(balance(&world, &customer).await, 600.0, "money on its way is gone");
@@ -84,7 +78,7 @@ async fn a_dispute_freezes_takes_and_gives_back() -> Result<()> {
         let world = World::with(shuffled(seed), &[]).await?;
         let customer = world.newcomer().await;
         let session = world.pay(&customer, 1_000).await?;
-        let charge = charge(&world, &session);
+        let charge = world.charge_of(&session);
         let request = DisputeRequest { amount: Some(995), inquiry: true, ..DisputeRequest::new(&charge) };
         let dispute = world.stripe.open_dispute(&request)?;
         let id = dispute["id"].as_str().unwrap();
@@ -112,7 +106,7 @@ async fn a_dispute_takes_what_moved_whatever_its_status_says() -> Result<()> {
         let customer = world.newcomer().await;
         let request = PayRequest { tax: 10, ..PayRequest::new(52, &customer.reference) };
         let session = world.stripe.pay(&request).await?;
-        let charge = charge(&world, &session);
+        let charge = world.charge_of(&session);
         let dispute =
             world.stripe.open_dispute(&DisputeRequest { amount: Some(32), ..DisputeRequest::new(&charge) })?;
         let id = dispute["id"].as_str().unwrap();
@@ -128,7 +122,7 @@ async fn a_dispute_takes_what_moved_whatever_its_status_says() -> Result<()> {
         assert_eq!(balance(&world, &customer).await, 25.0);
 
         let prevented = world.pay(&customer, 100).await?;
-        let charge = self::charge(&world, &prevented);
+        let charge = world.charge_of(&prevented);
         let dispute = world.stripe.open_dispute(&DisputeRequest::new(&charge))?;
         assert_eq!(balance(&world, &customer).await, 125.0);
         assert_eq!(world.get(&customer, "/ok").await.header("x-balance"), "24", "what is disputed is held");
@@ -146,7 +140,7 @@ async fn a_dispute_that_comes_to_nothing_sets_its_money_free() -> Result<()> {
     let world = World::with(shuffled(4), &[]).await?;
     let customer = world.newcomer().await;
     let session = world.pay(&customer, 50).await?;
-    let inquiry = DisputeRequest { inquiry: true, ..DisputeRequest::new(charge(&world, &session)) };
+    let inquiry = DisputeRequest { inquiry: true, ..DisputeRequest::new(world.charge_of(&session)) };
     let dispute = world.stripe.open_dispute(&inquiry)?;
     assert_eq!((balance(&world, &customer).await, world.get(&customer, "/ok").await.status), (50.0, 402));
     world.stripe.close_dispute(dispute["id"].as_str().unwrap(), DisputeEnd::WarningClosed)?;
@@ -160,7 +154,7 @@ async fn refunds_and_disputes_together_take_no_more_than_the_credit() -> Result<
     let world = World::with(shuffled(5), &[]).await?;
     let customer = world.newcomer().await;
     let session = world.pay(&customer, 1_000).await?;
-    let charge = charge(&world, &session);
+    let charge = world.charge_of(&session);
     let refund = world.stripe.refund(&charge, Some(600), RefundStatus::Pending)?;
     let dispute = world.stripe.open_dispute(&DisputeRequest::new(&charge))?;
     world.stripe.withdraw_disputed(dispute["id"].as_str().unwrap())?;
@@ -178,7 +172,7 @@ async fn a_refund_that_comes_before_its_payment_waits_for_it() -> Result<()> {
     let world = World::with(options, &[]).await?;
     let customer = world.newcomer().await;
     let session = world.pay(&customer, 1_000).await?;
-    world.stripe.refund(&charge(&world, &session), Some(250), RefundStatus::Succeeded)?;
+    world.stripe.refund(&world.charge_of(&session), Some(250), RefundStatus::Succeeded)?;
     assert_eq!(balance(&world, &customer).await, 0.0, "the payment itself is not known yet");
     assert!(world.stripe.deliveries().iter().all(|delivery| delivery.tries == [Ok(200)]));
 
@@ -211,7 +205,7 @@ async fn what_went_back_of_unclaimed_money_is_seen_and_cannot_be_assigned() -> R
     for (amount, back) in [(1_000, 400), (500, 500)] {
         let request = PayRequest { client_reference_id: None, ..PayRequest::new(amount, "") };
         let session = world.stripe.pay(&request).await?;
-        world.stripe.refund(&charge(&world, &session), Some(back), RefundStatus::Succeeded)?;
+        world.stripe.refund(&world.charge_of(&session), Some(back), RefundStatus::Succeeded)?;
     }
     // The refunds before their payments, and after them, and before them again.
     let mut events = world.stripe.events();
@@ -249,7 +243,7 @@ async fn reversals_of_what_is_not_ours_change_nothing() -> Result<()> {
     let world = World::with(shuffled(6), &[]).await?;
     let customer = world.newcomer().await;
     let session = world.pay(&customer, 1_000).await?;
-    let refund = world.stripe.refund(&charge(&world, &session), Some(100), RefundStatus::Succeeded)?;
+    let refund = world.stripe.refund(&world.charge_of(&session), Some(100), RefundStatus::Succeeded)?;
     assert_eq!(balance(&world, &customer).await, 900.0);
     let other = |change: Value| {
         let mut refund = refund.clone();
@@ -275,7 +269,7 @@ async fn a_payment_and_its_refund_that_could_not_be_carried_arrive_by_themselves
     let mut events = Vec::new();
     for (cents, refunded) in [(100, 40), (1_000, 250)] {
         let session = world.pay(&customer, cents).await?;
-        world.stripe.refund(&charge(&world, &session), Some(refunded), RefundStatus::Succeeded)?;
+        world.stripe.refund(&world.charge_of(&session), Some(refunded), RefundStatus::Succeeded)?;
         let is_it = |event: &Value| event["data"]["object"]["id"] == session["id"];
         events.extend(world.stripe.events().into_iter().filter(is_it));
     }

@@ -466,10 +466,7 @@ async fn an_old_reference_secret_still_credits_and_no_token_depends_on_it() -> R
     let mut world = World::start().await?;
     let (customer, early) = (world.customer(100).await?, world.newcomer().await);
     let vars = [("DB_SECRET", "another secret that only these tests use"), ("DB_SECRET_PREVIOUS", OLD)];
-    for (name, value) in vars {
-        world.workerd.options_mut().vars.insert(name.into(), value.into());
-    }
-    world.workerd.restart().await?;
+    world.deploy_with(&vars).await?;
     assert_eq!(world.balance(&customer).await, 100.0, "its token is what it was");
     let reference = world.get(&customer, "/me").await.json()["client_reference_id"].clone();
     assert_ne!(reference, json!(customer.reference));

@@ -7,7 +7,6 @@ use cargo_stripeflare::stripe::{
     ApiFault, DisputeEnd, DisputeRequest, Method as Pay, PayRequest, RefundStatus, StandInOptions,
 };
 use reqwest::Method;
-use serde_json::Value;
 use tests::audit::{Audit, audit_at_rest};
 use tests::{Customer, DEADLINE, Reply, World};
 
@@ -51,11 +50,6 @@ async fn at_rest(world: &World) -> Result<Audit> {
     Ok(found)
 }
 
-fn charge(world: &World, session: &Value) -> String {
-    let intent = world.stripe.object("payment_intent", session["payment_intent"].as_str().unwrap()).unwrap();
-    intent["latest_charge"].as_str().unwrap().to_owned()
-}
-
 /// Every event so far arrives now.
 async fn webhooks_arrive(world: &World) {
     for event in world.stripe.events() {
@@ -73,15 +67,15 @@ async fn what_no_webhook_told_is_credited_once_less_what_went_back() -> Result<(
 
     let (ada, bob, eve) = (world.newcomer().await, world.newcomer().await, world.newcomer().await);
     let first = world.stripe.pay(&PayRequest::new(1_000, &ada.reference)).await?;
-    world.stripe.refund(&charge(&world, &first), Some(300), RefundStatus::Succeeded)?;
-    world.stripe.refund(&charge(&world, &first), Some(50), RefundStatus::Pending)?;
+    world.stripe.refund(&world.charge_of(&first), Some(300), RefundStatus::Succeeded)?;
+    world.stripe.refund(&world.charge_of(&first), Some(50), RefundStatus::Pending)?;
     let second = world.stripe.pay(&PayRequest::new(500, &bob.reference)).await?;
-    let failed = world.stripe.refund(&charge(&world, &second), Some(200), RefundStatus::Pending)?;
+    let failed = world.stripe.refund(&world.charge_of(&second), Some(200), RefundStatus::Pending)?;
     world.stripe.update_refund(failed["id"].as_str().unwrap(), RefundStatus::Failed)?;
-    let inquiry = DisputeRequest { amount: Some(100), inquiry: true, ..DisputeRequest::new(charge(&world, &second)) };
+    let inquiry = DisputeRequest { amount: Some(100), inquiry: true, ..DisputeRequest::new(world.charge_of(&second)) };
     world.stripe.open_dispute(&inquiry)?;
     let third = world.stripe.pay(&PayRequest::new(600, &eve.reference)).await?;
-    let dispute = world.stripe.open_dispute(&DisputeRequest::new(charge(&world, &third)))?;
+    let dispute = world.stripe.open_dispute(&DisputeRequest::new(world.charge_of(&third)))?;
     world.stripe.withdraw_disputed(dispute["id"].as_str().unwrap())?;
     let nobody = PayRequest { client_reference_id: None, ..PayRequest::new(700, "") };
     world.stripe.pay(&nobody).await?;
@@ -129,9 +123,7 @@ async fn a_sweep_credits_nothing_that_earlier_data_had() -> Result<()> {
     // As after a change of the version: no data, and references that read otherwise.
     world.workerd.kill9().await?;
     std::fs::read_dir(world.workerd.objects_dir())?.try_for_each(|file| std::fs::remove_file(file?.path()))?;
-    let vars = &mut world.workerd.options_mut().vars;
-    vars.insert("DB_SECRET".into(), "another secret of these tests, as long as it must be".into());
-    world.workerd.restart().await?;
+    world.deploy_with(&[("DB_SECRET", "another secret of these tests, as long as it must be")]).await?;
     assert_eq!(figures(&sweep(&world).await), [2, 0, 0, 0]);
     assert_eq!(figures(&sweep(&world).await), [2, 0, 0, 0]);
     let found = at_rest(&world).await?;
@@ -151,21 +143,16 @@ async fn a_sweep_credits_nothing_that_earlier_data_had() -> Result<()> {
 async fn money_that_nobody_was_credited_for_is_judged_again_by_todays_variables() -> Result<()> {
     let mut world = World::with(silent(), &[]).await?;
     let customer = world.newcomer().await;
-    let usual = world.workerd.options_mut().vars.clone();
     let other = world.stripe.add_payment_link("usd", None);
-    let vars = &mut world.workerd.options_mut().vars;
-    for (name, field) in [("STRIPE_PAYMENT_LINK", "url"), ("STRIPE_PAYMENT_LINK_ID", "id")] {
-        vars.insert(name.into(), other[field].as_str().unwrap().into());
-    }
-    world.workerd.restart().await?;
+    let of_other = |field: &str| other[field].as_str().unwrap();
+    world.deploy_with(&[("STRIPE_PAYMENT_LINK", of_other("url")), ("STRIPE_PAYMENT_LINK_ID", of_other("id"))]).await?;
     let session = world.stripe.pay(&PayRequest::new(1_000, &customer.reference)).await?;
-    world.stripe.refund(&charge(&world, &session), Some(300), RefundStatus::Succeeded)?;
+    world.stripe.refund(&world.charge_of(&session), Some(300), RefundStatus::Succeeded)?;
     world.stripe.pay(&PayRequest { client_reference_id: Some("nobody".into()), ..PayRequest::new(700, "") }).await?;
     webhooks_arrive(&world).await;
     assert_eq!((at_rest(&world).await?.unclaimed.len(), world.balance(&customer).await), (2, 0.0));
 
-    usual.clone_into(&mut world.workerd.options_mut().vars);
-    world.workerd.restart().await?;
+    world.deploy_with(&[]).await?;
     for credited in [1, 0] {
         assert_eq!(figures(&sweep(&world).await)[1..3], [credited, 0]);
         assert_eq!(world.balance(&customer).await, 700.0);
@@ -184,8 +171,8 @@ async fn refunds_and_disputes_that_no_webhook_told_are_found() -> Result<()> {
     webhooks_arrive(&world).await;
     assert_eq!(world.balance(&customer).await, 1_500.0);
     at_rest(&world).await?;
-    let refund = world.stripe.refund(&charge(&world, &first), Some(300), RefundStatus::Pending)?;
-    let inquiry = DisputeRequest { inquiry: true, ..DisputeRequest::new(charge(&world, &second)) };
+    let refund = world.stripe.refund(&world.charge_of(&first), Some(300), RefundStatus::Pending)?;
+    let inquiry = DisputeRequest { inquiry: true, ..DisputeRequest::new(world.charge_of(&second)) };
     let inquiry = world.stripe.open_dispute(&inquiry)?;
     let frozen = async || Ok::<_, anyhow::Error>(at_rest(&world).await?.accounts[customer.account()].frozen);
 
@@ -209,7 +196,7 @@ async fn what_is_open_is_asked_about_until_it_ends() -> Result<()> {
     let mut world = World::with(silent(), &[]).await?;
     let customer = world.newcomer().await;
     let session = world.stripe.pay(&PayRequest::new(500, &customer.reference)).await?;
-    let dispute = world.stripe.open_dispute(&DisputeRequest::new(charge(&world, &session)))?;
+    let dispute = world.stripe.open_dispute(&DisputeRequest::new(world.charge_of(&session)))?;
     world.stripe.withdraw_disputed(dispute["id"].as_str().unwrap())?;
     webhooks_arrive(&world).await;
     assert_eq!(world.balance(&customer).await, 0.0);
@@ -264,7 +251,7 @@ async fn a_sweep_without_the_links_id_finds_it_and_survives_trouble_at_stripe() 
     world.stripe.add_payment_link("usd", None);
     let customer = world.newcomer().await;
     let session = world.stripe.pay(&PayRequest::new(300, &customer.reference)).await?;
-    world.stripe.refund(&charge(&world, &session), Some(100), RefundStatus::Succeeded)?;
+    world.stripe.refund(&world.charge_of(&session), Some(100), RefundStatus::Succeeded)?;
     for fault in [ApiFault::Broken, ApiFault::RateLimited, ApiFault::Garbage, ApiFault::Disconnect] {
         world.stripe.set_api_fault(Some(fault));
         assert_eq!(sweep(&world).await.status, 500, "{fault:?}");
@@ -296,7 +283,7 @@ async fn an_account_in_trouble_is_credited_later_and_keeps_no_other_waiting() ->
     let run = sweep(&world).await;
     assert_eq!((figures(&run), run.body.contains("complete: true")), ([3, 1, 0, 1], true), "{run:?}");
     assert_eq!((world.balance(&ada).await, world.balance(&bob).await), (100.0, 300.0));
-    world.stripe.refund(&charge(&world, &session), Some(200), RefundStatus::Succeeded)?;
+    world.stripe.refund(&world.charge_of(&session), Some(200), RefundStatus::Succeeded)?;
     assert_eq!(figures(&sweep(&world).await)[3], 2, "its refund finds no credit yet");
     intruder.execute_batch("DROP TRIGGER fails")?;
     drop(intruder);

@@ -87,12 +87,7 @@ async fn after_a_rollback_newer_tables_are_left_alone_and_nothing_is_lost() -> R
         "{log}"
     );
     let session = world.stripe.pay(&PayRequest::new(70, &customer.reference)).await?;
-    let refused = async {
-        while !world.stripe.deliveries().iter().any(|delivery| delivery.tries.contains(&Ok(503))) {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(DEADLINE, refused).await.expect("Stripe is told that nothing is stored");
+    world.webhook_is_refused().await;
 
     run(&mut world, &next, &next).await?;
     let event = world.stripe.events().into_iter().find(|event| event["data"]["object"]["id"] == session["id"]);

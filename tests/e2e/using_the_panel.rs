@@ -259,12 +259,8 @@ async fn unclaimed_money_is_assigned_once() -> Result<()> {
     at_rest(&world).await?;
 
     // A refund finds the account, and the webhook that comes late another account's money, not twice.
-    let intent = world.stripe.object("payment_intent", session["payment_intent"].as_str().unwrap()).unwrap();
-    world.stripe.refund(
-        intent["latest_charge"].as_str().unwrap(),
-        Some(300),
-        cargo_stripeflare::stripe::RefundStatus::Succeeded,
-    )?;
+    let succeeded = cargo_stripeflare::stripe::RefundStatus::Succeeded;
+    world.stripe.refund(&world.charge_of(&session), Some(300), succeeded)?;
     world.stripe.wait_idle(DEADLINE).await?;
     assert_eq!(world.balance(&ada).await, 700.0);
     let event = world.stripe.events().into_iter().find(|event| event["data"]["object"]["id"] == session["id"]).unwrap();
@@ -389,9 +385,7 @@ async fn money_of_a_closed_account_is_seen_and_handed_over_or_refunded() -> Resu
     }
     assert_eq!(ask("a", ada.account(), &bob.reference, "99", "asked by mail").await.0, 409);
     // Back to whoever paid, as far as it was that payment.
-    let intent = world.stripe.object("payment_intent", late["payment_intent"].as_str().unwrap()).unwrap();
-    let charge = intent["latest_charge"].as_str().unwrap();
-    world.stripe.refund(charge, None, cargo_stripeflare::stripe::RefundStatus::Succeeded)?;
+    world.stripe.refund(&world.charge_of(&late), None, cargo_stripeflare::stripe::RefundStatus::Succeeded)?;
     world.stripe.wait_idle(DEADLINE).await?;
     at_rest(&world).await?;
     assert_eq!(closed().await[0]["balance"], "400");

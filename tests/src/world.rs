@@ -53,6 +53,8 @@ pub struct World {
     pub stripe: StandIn,
     client: Client,
     disk: TempDir,
+    /// The variables that it began with.
+    usual: BTreeMap<String, String>,
 }
 
 /// An answer, read to its end.
@@ -106,6 +108,13 @@ impl Customer {
     pub fn account(&self) -> &str {
         self.token.split('.').next().unwrap_or_default()
     }
+}
+
+fn changed(vars: &BTreeMap<String, String>, changes: &[(&str, &str)]) -> BTreeMap<String, String> {
+    let mut vars = vars.clone();
+    vars.extend(changes.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+    vars.retain(|_, value| !value.is_empty());
+    vars
 }
 
 fn client() -> Result<Client> {
@@ -178,17 +187,12 @@ impl World {
         options.vars = stripe.vars();
         options.vars.remove("SKIP_LOGIN");
         options.vars.insert("DB_SECRET".into(), DB_SECRET.into());
-        for (name, value) in vars {
-            if value.is_empty() {
-                options.vars.remove(*name);
-            } else {
-                options.vars.insert((*name).into(), (*value).into());
-            }
-        }
+        options.vars = changed(&options.vars, vars);
         set(&mut options)?;
+        let usual = options.vars.clone();
         let workerd = Workerd::start(options).await?;
         stripe.set_webhook_url(&format!("{}/stripe-webhook", workerd.url()));
-        Ok(Self { workerd, stripe, client: client()?, disk })
+        Ok(Self { workerd, stripe, client: client()?, disk, usual })
     }
 
     /// Deploys another worker of this repository on the same disk: the one that ran is killed, whatever it was doing.
@@ -198,6 +202,15 @@ impl World {
     pub async fn deploy(&mut self, worker: &'static str) -> Result<()> {
         let dir = tokio::task::spawn_blocking(move || built(worker)).await??;
         self.workerd.options_mut().script = Script::Built(dir);
+        self.workerd.restart().await
+    }
+
+    /// Deploys the worker again with changes to its usual variables; an empty one is removed.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub async fn deploy_with(&mut self, vars: &[(&str, &str)]) -> Result<()> {
+        self.workerd.options_mut().vars = changed(&self.usual, vars);
         self.workerd.restart().await
     }
 
@@ -306,6 +319,31 @@ impl World {
             }
         };
         tokio::time::timeout(DEADLINE, wait).await.expect("every hold ends");
+    }
+
+    /// Waits until Stripe was told that what it reported is not stored.
+    ///
+    /// # Panics
+    /// When it is not told.
+    pub async fn webhook_is_refused(&self) {
+        let refused = || self.stripe.deliveries().iter().any(|delivery| delivery.tries.contains(&Ok(503)));
+        let wait = async {
+            while !refused() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(DEADLINE, wait).await.expect("a webhook is refused");
+    }
+
+    /// The charge of a session that was paid.
+    ///
+    /// # Panics
+    /// When there is none.
+    #[must_use]
+    pub fn charge_of(&self, session: &Value) -> String {
+        let intent = session["payment_intent"].as_str().expect("a payment");
+        let intent = self.stripe.object("payment_intent", intent).expect("a payment at Stripe");
+        intent["latest_charge"].as_str().expect("a charge").to_owned()
     }
 
     fn open_holds(&self, customer: &Customer) -> u64 {

@@ -6,6 +6,7 @@ mod cards;
 mod charge;
 mod closing;
 mod columns;
+mod descent;
 mod fold;
 mod handover;
 mod hold;
@@ -18,7 +19,6 @@ mod payment;
 mod pending;
 mod refusal;
 mod reversal;
-mod revoking;
 mod row;
 #[cfg(test)]
 pub(crate) mod scene;

@@ -1,6 +1,6 @@
 use super::{FIRST, OLD_MS};
+use crate::account::descent::Ending;
 use crate::account::refusal::{LastToken, Rotated, TooManyTokens};
-use crate::account::revoking::Ending;
 use crate::account::tokens::{Caller, MAX_TOKENS, NewToken, TokenId, TokenInfo};
 use crate::account::wallet::Wallet;
 use crate::error::WalletError;

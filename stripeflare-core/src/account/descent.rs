@@ -1,4 +1,4 @@
-//! What hangs on what. Revoking a token, giving up a card or ending a login ends what came from it, down to the last: tokens
+//! What came from what, and so hangs on it. Revoking a token, giving up a card or ending a login ends what came from it, down to the last: tokens
 //! made with a token, cards claimed with it, logins that it approved; logins by a card; the token that a login gave. Logging
 //! out, a token's time and making room for others end nothing else.
 
