@@ -267,7 +267,7 @@ async fn live(world: &World, secrets: &mut Secrets, switches: bool) -> Result<(V
         let request = world.request(Method::POST, "/stripe-webhook").header("stripe-signature", "t=1,v1=00");
         answers.push(("a forged webhook".to_owned(), world.send(request.body(body.to_owned())).await));
     }
-    world.stripe.open_dispute(&DisputeRequest::new(&world.charge_of(&session)))?;
+    world.stripe.open_dispute(&DisputeRequest::new(world.charge_of(&session)))?;
     let unclaimed = pay(world, &PayRequest { client_reference_id: None, ..PayRequest::new(700, "") }).await?;
     secrets.add("a session id of nobody", unclaimed["id"].as_str().unwrap());
 
@@ -955,7 +955,7 @@ async fn the_attackers_account_is_the_older_one() -> Result<()> {
 
 /// The payer disputes a payment, and the bank agrees.
 async fn lose(world: &World, session: &Value, reason: &str) -> Result<()> {
-    let charge = world.charge_of(&session);
+    let charge = world.charge_of(session);
     let dispute =
         world.stripe.open_dispute(&DisputeRequest { reason: reason.to_owned(), ..DisputeRequest::new(&charge) })?;
     let id = dispute["id"].as_str().unwrap();
@@ -988,6 +988,30 @@ async fn a_stolen_card_that_pays_uses_spends_and_is_disputed() -> Result<()> {
         assert_eq!(world.balance(&own).await, -100.0, "what was spent is missing where it was spent");
         let gone = world.send(world.request(Method::GET, "/me").bearer_auth(thief.token())).await;
         assert_eq!(gone.status, 401, "the login has ended: {gone:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_stolen_card_whose_payment_the_operator_refunds_as_fraudulent() -> Result<()> {
+    let world = at_once().await?;
+    let (mut owner, mut thief) = (Visitor::arrive(&world).await, Visitor::arrive(&world).await);
+    owner.log_in(&world, 500, Pay::visa()).await?;
+    let asked = thief.log_in(&world, 300, Pay::visa()).await?;
+    let paid = world.stripe.events().into_iter().rev().find(|event| event["type"] == "checkout.session.completed");
+    let charge = world.charge_of(&paid.unwrap()["data"]["object"]);
+    let ready = thief.press(&world, &asked, "use").await?;
+    thief.press(&world, &ready, "switch").await?;
+    for (cents, reason, status, left) in [(100, "requested_by_customer", 200, 700.0), (200, "fraudulent", 401, 500.0)] {
+        let refund = world.client().post(format!("{}/v1/refunds", world.stripe.api_base()));
+        let refund = refund.bearer_auth(&world.stripe.vars()["STRIPE_SECRET"]);
+        let refund = refund.header("content-type", "application/x-www-form-urlencoded");
+        let refund = world.send(refund.body(format!("charge={charge}&amount={cents}&reason={reason}"))).await;
+        assert_eq!(refund.status, 200, "{refund:?}");
+        world.stripe.wait_idle(DEADLINE).await?;
+        audit_at_rest(world.disk(), DEADLINE).await?;
+        let seen = world.send(world.request(Method::GET, "/me").bearer_auth(thief.token())).await;
+        assert_eq!((seen.status, owner.balance(&world).await), (status, left), "{reason}");
     }
     Ok(())
 }

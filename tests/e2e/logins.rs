@@ -163,7 +163,7 @@ async fn what_lasts_takes_a_bearer_or_a_form_of_ours() -> Result<()> {
     }
     let mint = script(Method::POST, "/tokens").body(r#"{"label": "lasting", "manage": true}"#);
     assert_eq!(world.send(mint).await.status, 403);
-    for button in ["approve-login", "refuse-login", "lock", "make"] {
+    for button in ["approve-login", "refuse-login", "lock", "unlock", "make"] {
         let form =
             format!("do={button}&id={id}&label=lasting&rights=manage&until=9999999999999&seal={}", "0".repeat(64));
         let press = script(Method::POST, "/account").header("content-type", "application/x-www-form-urlencoded");

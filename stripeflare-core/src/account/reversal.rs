@@ -26,7 +26,7 @@ pub struct Reversal {
     pub moves: u32,
     /// When Stripe said so, in seconds.
     pub at: i64,
-    /// Whoever paid had no right to: a dispute over fraud, or one that was lost. What the payment claimed is no longer claimed.
+    /// Whoever paid had no right to: a dispute or refund over fraud, or a dispute that was lost. What the payment claimed is no longer claimed.
     pub disowned: bool,
 }
 

@@ -20,6 +20,7 @@ pub struct Refund {
     amount: i64,
     currency: String,
     status: Option<String>,
+    reason: Option<String>,
     payment_intent: Option<Id>,
     charge: Option<Id>,
 }
@@ -42,7 +43,8 @@ impl Refund {
             closed: matches!(self.status.as_deref(), Some("succeeded" | "failed" | "canceled")),
             moves: came_back.into(),
             at,
-            disowned: false,
+            // So the operator says whose card it was not, before the bank does.
+            disowned: self.reason.as_deref() == Some("fraudulent"),
         };
         ReversalFact {
             reversal,
@@ -210,6 +212,15 @@ mod tests {
         assert!(disowned("fraudulent", "needs_response") && disowned("fraudulent", "won"));
         assert!(disowned("product_not_received", "lost"));
         assert!(!disowned("product_not_received", "needs_response") && !disowned("duplicate", "won"));
+    }
+
+    #[test]
+    fn a_refund_over_fraud_disowns_its_payment() {
+        for (reason, disowns) in [(r#""fraudulent""#, true), (r#""requested_by_customer""#, false), ("null", false)] {
+            let json = format!(r#"{{"id":"re_1","amount":1,"currency":"usd","status":"succeeded","reason":{reason}}}"#);
+            let fact = serde_json::from_str::<Refund>(&json).unwrap().fact(7);
+            assert_eq!(fact.reversal.disowned, disowns, "{reason}");
+        }
     }
 
     #[test]
