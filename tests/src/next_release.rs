@@ -22,14 +22,13 @@ const SOURCES: [&str; 11] = [
     "tests/worker",
 ];
 
+/// What is a package of that.
+const MEMBERS: &str =
+    r#""stripeflare", "stripeflare-core", "stripeflare-macros", "stripeflare-schema", "tests/worker""#;
+
 /// In which file, what stands there, and what stands there in the next release.
-const CHANGES: [(&str, &str, &str); 6] = [
-    // Other workers of this repository are not built with it, and it is called otherwise.
-    (
-        "Cargo.toml",
-        "    \"cargo-stripeflare\",\n    \"examples/extended-user\",\n    \"examples/quickstart\",\n    \"tests\",\n    \"tests/bare\",\n    \"tests/columns/*\",\n    \"tests/without-features\",\n",
-        "",
-    ),
+const CHANGES: [(&str, &str, &str); 5] = [
+    // The worker is called otherwise.
     ("tests/worker/Cargo.toml", "name = \"test-worker\"", "name = \"next-release\""),
     // Its messages have another form, and it still has words for those of this release.
     (
@@ -131,7 +130,9 @@ fn copy_changed(root: &Path, copy: &Path, path: &Path) -> Result<()> {
 }
 
 fn changed(path: &Path, content: Vec<u8>) -> Result<Vec<u8>> {
-    let this = concat!(env!("CARGO_PKG_VERSION"), "\"");
+    if path == Path::new("Cargo.toml") {
+        return workspace(&String::from_utf8(content)?).map(String::into_bytes);
+    }
     let changes: Vec<_> = CHANGES.iter().filter(|(file, ..)| Path::new(file) == path).collect();
     if changes.is_empty() {
         return Ok(content);
@@ -141,13 +142,17 @@ fn changed(path: &Path, content: Vec<u8>) -> Result<Vec<u8>> {
         anyhow::ensure!(text.matches(here).count() == 1, "{file} does not say once: {here}");
         text = text.replace(here, there);
     }
-    if path == Path::new("Cargo.toml") {
-        // Of another version, or cargo takes what it compiled for one of the two for the other.
-        anyhow::ensure!(text.contains(this), "Cargo.toml says no version {this}");
-        text = text.replace(this, "99.0.0\"");
-    }
     if path.ends_with("tables.rs") {
         text.push_str(NEXT_TABLES);
     }
     Ok(text.into_bytes())
+}
+
+/// The workspace of that: of another version, or cargo takes what it compiled for one of the two for the other.
+fn workspace(manifest: &str) -> Result<String> {
+    let this = concat!(env!("CARGO_PKG_VERSION"), "\"");
+    let (before, rest) = manifest.split_once("members = [").context("a workspace")?;
+    let (_, after) = rest.split_once(']').context("its members")?;
+    anyhow::ensure!(after.contains(this), "Cargo.toml says no version {this}");
+    Ok(format!("{before}members = [{MEMBERS}]{after}").replace(this, "99.0.0\""))
 }
