@@ -280,6 +280,10 @@ async fn an_arrival_is_a_persons_navigation_and_two_of_one_browser_are_no_contes
     for _ in 0..3 {
         assert!(is_redirect(&petra.come_back(&world, &session).await), "reload, back, two tabs");
     }
+    // An old browser that does not say so counts as a person's, of whom nothing is asked.
+    let cookies = petra.request(&world, Method::GET, &path).build()?.headers()["cookie"].clone();
+    thanks(&world.send(world.request(Method::GET, &path).header("cookie", cookies)).await);
+    assert!(is_redirect(&petra.come_back(&world, &session).await), "and it is no contest");
     // Another token in the same browser is the same browser.
     let asked = world.stripe.api_requests().len();
     let mut other = petra.clone();
