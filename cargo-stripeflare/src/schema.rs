@@ -10,16 +10,15 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use stripeflare_schema::lock::{FILE, Lock, Version};
-use stripeflare_schema::{SECTION, Schema, read_dump};
+use stripeflare_schema::{Dump, SECTION, Schema, USERS, read_dump};
 
 use crate::build;
 use crate::project::Project;
 
-/// A worker's columns and what is recorded of them.
+/// A worker's columns and tables, and what is recorded of them.
 #[derive(Debug)]
 pub struct Found {
-    user: &'static str,
-    schema: Schema,
+    dump: Dump,
     lock: Lock,
     path: PathBuf,
 }
@@ -44,68 +43,84 @@ impl Found {
     fn in_wasm(wasm: &[u8], dir: &Path) -> Result<Self> {
         let dump = section(wasm, SECTION).context("no WebAssembly")?;
         let dump = dump.context("this worker has no `#[stripeflare::main]` that would say what its columns are")?;
-        let (user, schema) = read_dump(dump)?;
         let path = dir.join(FILE);
-        Ok(Self { user, schema, lock: read_lock(&path)?, path })
+        Ok(Self { dump: read_dump(dump)?, lock: read_lock(&path)?, path })
+    }
+
+    /// The columns of users, then the application's own tables.
+    fn schemas(&self) -> impl Iterator<Item = &Schema> {
+        std::iter::once(&self.dump.schema).chain(&self.dump.tables)
+    }
+
+    fn recorded(&self, schema: &Schema) -> u32 {
+        self.lock.history(schema.table).map_or(0, stripeflare_schema::lock::History::last)
     }
 
     /// Whether every version is recorded.
     pub(crate) fn is_recorded(&self) -> bool {
-        self.lock.last() >= self.schema.version()
+        self.schemas().all(|schema| self.recorded(schema) >= schema.version())
     }
 
     /// Records the versions that are new, and says which.
     ///
     /// # Errors
-    /// When the file cannot be written, or there are no columns.
+    /// When the file cannot be written, or there is nothing to record.
     pub fn lock(&self) -> Result<String> {
-        if self.schema.version() == 0 {
-            bail!("this worker has no columns of its own: there is nothing to record");
+        if self.schemas().all(|schema| schema.version() == 0) {
+            bail!("this worker has no columns and no tables of its own: there is nothing to record");
         }
-        let mut lock = self.lock.clone();
-        let count = lock.record(self.user, &self.schema);
-        if count == 0 {
-            return Ok(format!("{FILE} has all versions up to {} already.\n", lock.last()));
+        let mut lock = Lock { user: self.dump.user.to_owned(), ..self.lock.clone() };
+        let mut text = String::new();
+        for schema in self.schemas() {
+            let (before, count) = (self.recorded(schema), lock.history_mut(schema.table).record(schema));
+            let versions = match count {
+                0 => continue,
+                1 => format!("version {}", before + 1),
+                _ => format!("versions {} to {}", before + 1, schema.version()),
+            };
+            let what = if schema.table == USERS { self.dump.user } else { schema.table };
+            let _ = writeln!(text, "Recorded {versions} of `{what}` in {}.", self.path.display());
+        }
+        if text.is_empty() {
+            return Ok(format!("{FILE} has all versions already.\n"));
         }
         fs::write(&self.path, lock.render()).with_context(|| format!("cannot write {}", self.path.display()))?;
-        let versions = match count {
-            1 => format!("version {}", lock.last()),
-            _ => format!("versions {} to {}", self.lock.last() + 1, lock.last()),
-        };
-        Ok(format!("Recorded {versions} of `{}` in {}. Commit it with the release.\n", self.user, self.path.display()))
+        Ok(text + "Commit it with the release.\n")
     }
 
     /// The SQL of every version.
     #[must_use]
     pub fn sql(&self) -> String {
-        match self.schema.version() {
-            0 => "This worker has no columns of its own.\n".to_owned(),
-            last => self.versions(1, last),
+        match self.versions(|_| 0) {
+            text if text.is_empty() => "This worker has no columns and no tables of its own.\n".to_owned(),
+            text => text,
         }
     }
 
     /// The SQL of the versions that are not recorded.
     #[must_use]
     pub fn diff(&self) -> String {
-        let (recorded, last) = (self.lock.last(), self.schema.version());
-        match recorded {
-            _ if recorded >= last => format!("Nothing new: {FILE} has all versions up to {last}.\n"),
-            _ => self.versions(recorded + 1, last),
+        match self.versions(|schema| self.recorded(schema)) {
+            text if text.is_empty() => format!("Nothing new: {FILE} has all versions.\n"),
+            text => text,
         }
     }
 
-    fn versions(&self, first: u32, last: u32) -> String {
+    /// The versions after some.
+    fn versions(&self, after: impl Fn(&Schema) -> u32) -> String {
         let mut text = String::new();
-        for version in first..=last {
-            let recorded = match self.lock.version(version) {
-                Some(recorded) if *recorded == Version::of(&self.schema, version) => " (recorded)",
-                // A column of it was renamed or dropped later.
-                Some(_) => " (recorded), as a new database runs it",
-                None => "",
-            };
-            let _ = writeln!(text, "-- version {version}{recorded}");
-            for statement in self.schema.statements(version, false, None) {
-                let _ = writeln!(text, "{statement};");
+        for schema in self.schemas() {
+            for version in after(schema) + 1..=schema.version() {
+                let recorded = match self.lock.history(schema.table).and_then(|history| history.version(version)) {
+                    Some(recorded) if *recorded == Version::of(schema, version) => " (recorded)",
+                    // A column of it was renamed or dropped later.
+                    Some(_) => " (recorded), as a new database runs it",
+                    None => "",
+                };
+                let _ = writeln!(text, "-- {}, version {version}{recorded}", schema.table);
+                for statement in schema.statements(version, false, None) {
+                    let _ = writeln!(text, "{statement};");
+                }
             }
         }
         text
@@ -152,11 +167,13 @@ fn number(bytes: &[u8]) -> Option<(usize, &[u8])> {
 
 #[cfg(test)]
 mod tests {
+    use stripeflare_schema::lock::History;
     use stripeflare_schema::{ColumnDef, ColumnType, dump, dump_length};
 
     use super::*;
 
     const SCHEMA: Schema = Schema {
+        table: USERS,
         columns: &[
             ColumnDef::new("tier", ColumnType::Text, false),
             ColumnDef::new("points", ColumnType::Integer, true).since(2),
@@ -166,22 +183,29 @@ mod tests {
         steps: &[],
     };
 
+    const NOTE: Schema =
+        Schema { table: "note", columns: &[ColumnDef::new("id", ColumnType::Integer, false).key()], ..SCHEMA };
+
+    fn worker() -> Dump {
+        Dump { user: "User", schema: SCHEMA, tables: vec![NOTE] }
+    }
+
     fn found(lock: Lock, dir: &Path) -> Found {
-        Found { user: "User", schema: SCHEMA, lock, path: dir.join(FILE) }
+        Found { dump: worker(), lock, path: dir.join(FILE) }
     }
 
     #[test]
     fn a_section_is_found_among_others() {
-        const LENGTH: usize = dump_length("User", &SCHEMA);
+        const LENGTH: usize = dump_length("User", &SCHEMA, &[NOTE]);
         let mut wasm = b"\0asm\x01\0\0\0".to_vec();
         wasm.extend(b"\x01\x04\x01\x60\0\0");
-        for (name, content) in [("other", vec![7; 200]), (SECTION, dump::<LENGTH>("User", &SCHEMA).to_vec())] {
+        for (name, content) in [("other", vec![7; 200]), (SECTION, dump::<LENGTH>("User", &SCHEMA, &[NOTE]).to_vec())] {
             let length = 1 + name.len() + content.len();
             wasm.extend([0, (length & 0x7f) as u8 | 0x80, (length >> 7) as u8, name.len() as u8]);
             wasm.extend(name.bytes());
             wasm.extend(content);
         }
-        assert_eq!(read_dump(section(&wasm, SECTION).unwrap().unwrap()).unwrap(), ("User", SCHEMA));
+        assert_eq!(read_dump(section(&wasm, SECTION).unwrap().unwrap()).unwrap(), worker());
         assert_eq!(section(&wasm, "third"), Some(None));
         assert_eq!(section(&wasm[..wasm.len() - 1], SECTION), None, "cut off");
         assert_eq!(section(b"#!/bin/sh", SECTION), None);
@@ -191,13 +215,19 @@ mod tests {
     fn versions_are_recorded_once() {
         let dir = tempfile::tempdir().unwrap();
         assert_eq!(found(Lock::default(), dir.path()).diff(), found(Lock::default(), dir.path()).sql());
-        assert!(found(Lock::default(), dir.path()).lock().unwrap().starts_with("Recorded versions 1 to 2 of `User`"));
+        let said = found(Lock::default(), dir.path()).lock().unwrap();
+        assert!(
+            said.starts_with("Recorded versions 1 to 2 of `User`") && said.contains("version 1 of `note`"),
+            "{said}"
+        );
         let lock = read_lock(&dir.path().join(FILE)).unwrap();
-        assert_eq!(lock.last(), 2);
-        assert!(found(lock.clone(), dir.path()).lock().unwrap().contains("has all versions up to 2"));
+        assert_eq!(lock.versions.last(), 2);
+        assert!(found(lock.clone(), dir.path()).lock().unwrap().contains("has all versions"));
         assert!(found(lock.clone(), dir.path()).diff().starts_with("Nothing new"));
-        let first = Lock { versions: lock.versions[..1].to_vec(), ..lock };
+        let first = Lock { versions: History(lock.versions.0[..1].to_vec()), ..lock.clone() };
         let diff = found(first, dir.path()).diff();
-        assert_eq!(diff, "-- version 2\nALTER TABLE users ADD COLUMN \"points\" INTEGER;\n");
+        assert_eq!(diff, "-- users, version 2\nALTER TABLE users ADD COLUMN \"points\" INTEGER;\n");
+        let diff = found(Lock { tables: Vec::new(), ..lock }, dir.path()).diff();
+        assert!(diff.starts_with("-- note, version 1\nCREATE TABLE \"note\""), "{diff}");
     }
 }

@@ -26,6 +26,25 @@ impl From<i64> for Value {
     }
 }
 
+impl From<bool> for Value {
+    fn from(truth: bool) -> Self {
+        Self::Integer(i64::from(truth))
+    }
+}
+
+impl From<f64> for Value {
+    fn from(real: f64) -> Self {
+        Self::Real(real)
+    }
+}
+
+impl From<Cents> for Value {
+    /// Ten-thousandths of a cent, as columns have it.
+    fn from(amount: Cents) -> Self {
+        Self::Integer(amount.units())
+    }
+}
+
 impl From<&str> for Value {
     fn from(text: &str) -> Self {
         Self::Text(text.to_owned())

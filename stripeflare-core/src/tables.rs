@@ -198,6 +198,14 @@ const ACCOUNT: &[&str] = &[
         failures INTEGER NOT NULL DEFAULT 0,
         next_at INTEGER NOT NULL DEFAULT 0
     ) WITHOUT ROWID",
+    // What was done to the application's own data: the keys of most begin with their time, and an index has the others.
+    "CREATE TABLE operations (
+        id TEXT PRIMARY KEY,
+        expires_at INTEGER NOT NULL,
+        asked TEXT NOT NULL,
+        result BLOB NOT NULL
+    ) WITHOUT ROWID",
+    "CREATE INDEX operations_expires_at ON operations (expires_at) WHERE id > 'key:'",
     "CREATE TABLE disowned (payment TEXT PRIMARY KEY) WITHOUT ROWID",
 ];
 

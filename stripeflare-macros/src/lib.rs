@@ -7,16 +7,17 @@
 
 use proc_macro::{Span, TokenStream};
 
+use crate::columns::Kind;
 use crate::handler::{Attribute, Method};
 
 mod args;
 mod column_enum;
+mod columns;
 mod errors;
 mod handler;
 mod main_fn;
 mod paths;
 mod place;
-mod user;
 
 #[cfg(test)]
 mod testing;
@@ -58,7 +59,12 @@ pub fn main(arguments: TokenStream, item: TokenStream) -> TokenStream {
 
 #[proc_macro_derive(StripeUser, attributes(column, stripe_user))]
 pub fn stripe_user(item: TokenStream) -> TokenStream {
-    user::expand(item.into()).into_tokens().into()
+    columns::expand(Kind::User, item.into()).into_tokens().into()
+}
+
+#[proc_macro_derive(StripeTable, attributes(column, stripe_table))]
+pub fn stripe_table(item: TokenStream) -> TokenStream {
+    columns::expand(Kind::Table, item.into()).into_tokens().into()
 }
 
 #[proc_macro_derive(ColumnEnum, attributes(column))]

@@ -1,9 +1,9 @@
-//! A schema as text, written when the worker is compiled and read by the tool: only the compiler knows what the columns'
-//! types are. It is a section of the WebAssembly file that is never loaded.
+//! Schemas as text, written when the worker is compiled and read by the tool: only the compiler knows what the columns'
+//! types are. They are a section of the WebAssembly file that is never loaded.
 
 use std::fmt;
 
-use crate::{ColumnDef, ColumnType, DefaultValue, Dropped, IndexDef, Schema, Shown, Step};
+use crate::{ColumnDef, ColumnType, DefaultValue, Dropped, IndexDef, Schema, Shown, Step, USERS};
 
 /// The name of the section.
 pub const SECTION: &str = "stripeflare.schema";
@@ -88,6 +88,7 @@ impl<const N: usize> Writer<N> {
             .flag(column.unique)
             .number(column.since as u64)
             .flag(column.public)
+            .flag(column.key)
             .field(old)
             .default(column.default)
             .byte(LINE)
@@ -103,8 +104,14 @@ impl<const N: usize> Writer<N> {
         writer.byte(LINE)
     }
 
-    const fn user(self, name: &str) -> Self {
-        self.field("user").field(name).byte(LINE)
+    const fn all(self, user: &str, schema: &Schema, tables: &[Schema]) -> Self {
+        let mut writer = self.field("user").field(user).byte(LINE).schema(schema);
+        let mut at = 0;
+        while at < tables.len() {
+            writer = writer.field("table").field(tables[at].table).byte(LINE).schema(&tables[at]);
+            at += 1;
+        }
+        writer
     }
 
     const fn schema(self, schema: &Schema) -> Self {
@@ -135,16 +142,16 @@ impl<const N: usize> Writer<N> {
     }
 }
 
-/// The length of a schema as text.
+/// The length of schemas as text.
 #[must_use]
-pub const fn dump_length(user: &str, schema: &Schema) -> usize {
-    Writer { bytes: [], length: 0 }.user(user).schema(schema).length
+pub const fn dump_length(user: &str, schema: &Schema, tables: &[Schema]) -> usize {
+    Writer { bytes: [], length: 0 }.all(user, schema, tables).length
 }
 
-/// The schema of a user type as text; `N` is its [`dump_length`].
+/// The schema of a user type, and those of an application's tables, as text; `N` is its [`dump_length`].
 #[must_use]
-pub const fn dump<const N: usize>(user: &str, schema: &Schema) -> [u8; N] {
-    let writer = Writer { bytes: [0; N], length: 0 }.user(user).schema(schema);
+pub const fn dump<const N: usize>(user: &str, schema: &Schema, tables: &[Schema]) -> [u8; N] {
+    let writer = Writer { bytes: [0; N], length: 0 }.all(user, schema, tables);
     assert!(writer.length == N);
     writer.bytes
 }
@@ -161,31 +168,69 @@ impl fmt::Display for DumpError {
 
 impl std::error::Error for DumpError {}
 
-/// Reads what [`dump`] wrote: the name of the user type and its schema, which lives as long as the program.
+/// What a worker says of its tables. All of it lives as long as the program.
+#[derive(Debug, PartialEq)]
+pub struct Dump {
+    /// The name of the user type.
+    pub user: &'static str,
+    /// Its columns.
+    pub schema: Schema,
+    /// The application's own tables.
+    pub tables: Vec<Schema>,
+}
+
+/// Reads what [`dump`] wrote.
 ///
 /// # Errors
 /// When the text is none of this version.
-pub fn read_dump(bytes: &[u8]) -> Result<(&'static str, Schema), DumpError> {
+pub fn read_dump(bytes: &[u8]) -> Result<Dump, DumpError> {
     let text: &'static str = Box::leak(std::str::from_utf8(bytes).map_err(|_| DumpError)?.to_owned().into_boxed_str());
     let mut user = None;
-    let (mut columns, mut dropped, mut indexes, mut steps) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let mut schemas = Vec::new();
+    let mut read = Read::of(USERS);
     for line in text.split_terminator(char::from(LINE)) {
         let mut fields = Fields(line.split_terminator(char::from(FIELD)));
         match fields.text()? {
             "user" => user = Some(fields.text()?),
-            "column" => columns.push(fields.column()?),
-            "dropped" => dropped.push(Dropped { name: fields.text()?, since: fields.number()? }),
+            "table" => schemas.push(std::mem::replace(&mut read, Read::of(fields.text()?)).schema()),
+            "column" => read.columns.push(fields.column()?),
+            "dropped" => read.dropped.push(Dropped { name: fields.text()?, since: fields.number()? }),
             "index" => {
                 let since = fields.number()?;
-                indexes.push(IndexDef { since, columns: Vec::from_iter(fields.0).leak() });
+                read.indexes.push(IndexDef { since, columns: Vec::from_iter(fields.0).leak() });
             }
-            "step" => steps.push(Step { version: fields.number()?, sql: fields.text()? }),
+            "step" => read.steps.push(Step { version: fields.number()?, sql: fields.text()? }),
             _ => return Err(DumpError),
         }
     }
-    let schema =
-        Schema { columns: columns.leak(), dropped: dropped.leak(), indexes: indexes.leak(), steps: steps.leak() };
-    Ok((user.ok_or(DumpError)?, schema))
+    schemas.push(read.schema());
+    Ok(Dump { user: user.ok_or(DumpError)?, schema: schemas.remove(0), tables: schemas })
+}
+
+/// A schema as far as it was read.
+#[derive(Default)]
+struct Read {
+    table: &'static str,
+    columns: Vec<ColumnDef>,
+    dropped: Vec<Dropped>,
+    indexes: Vec<IndexDef>,
+    steps: Vec<Step>,
+}
+
+impl Read {
+    fn of(table: &'static str) -> Self {
+        Self { table, ..Self::default() }
+    }
+
+    fn schema(self) -> Schema {
+        Schema {
+            table: self.table,
+            columns: self.columns.leak(),
+            dropped: self.dropped.leak(),
+            indexes: self.indexes.leak(),
+            steps: self.steps.leak(),
+        }
+    }
 }
 
 struct Fields(std::str::SplitTerminator<'static, char>);
@@ -226,6 +271,7 @@ impl Fields {
             unique: self.flag()?,
             since: self.number()?,
             public: self.flag()?,
+            key: self.flag()?,
             renamed_from: Some(self.text()?).filter(|old| !old.is_empty()),
             default: match self.text()? {
                 "none" => None,
@@ -246,6 +292,7 @@ mod tests {
     #[test]
     fn a_schema_is_read_as_it_was_written() {
         const SCHEMA: Schema = Schema {
+            table: USERS,
             columns: &[
                 ColumnDef::new("tier", ColumnType::Text, false).default(DefaultValue::Text("it's\t\"free\"\n")).index(),
                 ColumnDef::new("points", ColumnType::Integer, false).default(DefaultValue::Integer(i64::MIN)).since(2),
@@ -258,9 +305,17 @@ mod tests {
             indexes: &[IndexDef::new(&["tier", "points"], 2)],
             steps: &[Step::new(2, "UPDATE users\nSET points = 1")],
         };
-        const LENGTH: usize = dump_length("User", &SCHEMA);
-        const DUMP: [u8; LENGTH] = dump("User", &SCHEMA);
-        assert_eq!(read_dump(&DUMP).unwrap(), ("User", SCHEMA));
+        const NOTE: Schema = Schema {
+            table: "note",
+            columns: &[ColumnDef::new("id", ColumnType::Integer, false).key()],
+            dropped: &[],
+            indexes: &[],
+            steps: &[],
+        };
+        const TABLES: &[Schema] = &[NOTE, Schema { table: "other", ..SCHEMA }];
+        const LENGTH: usize = dump_length("User", &SCHEMA, TABLES);
+        const DUMP: [u8; LENGTH] = dump("User", &SCHEMA, TABLES);
+        assert_eq!(read_dump(&DUMP).unwrap(), Dump { user: "User", schema: SCHEMA, tables: TABLES.to_vec() });
         assert!(read_dump(b"nonsense").is_err());
         assert!(read_dump(b"\xff").is_err());
     }

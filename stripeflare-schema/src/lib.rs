@@ -10,6 +10,7 @@ mod text;
 #[cfg(feature = "wrangler")]
 pub mod wrangler;
 
+pub use dump::Dump;
 pub use dump::DumpError;
 pub use dump::SECTION;
 pub use dump::dump;
@@ -23,6 +24,7 @@ pub use model::IndexDef;
 pub use model::Schema;
 pub use model::Shown;
 pub use model::Step;
+pub use model::USERS;
 pub use sql::Present;
 pub use sql::quoted;
 pub use text::is_invisible;
@@ -59,3 +61,27 @@ pub const RESERVED_NAMES: &[&str] = &[
     "closed",
     "version",
 ];
+
+/// Names that no table of an application may have: those of an account. Tables that later releases add begin with
+/// [`RESERVED_PREFIX`].
+pub const RESERVED_TABLES: &[&str] = &[
+    "answers",
+    "cards",
+    "disowned",
+    "entry_groups",
+    "entry_sums",
+    "idempotency",
+    "keyed_entries",
+    "logins",
+    "meta",
+    "moved_in",
+    "operations",
+    "outgoing",
+    "payments",
+    "reversals",
+    "tokens",
+    "users",
+];
+
+/// Begins no name of an application's table.
+pub const RESERVED_PREFIX: &str = "wallet_";

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ColumnDef, Schema};
+use crate::{ColumnDef, Schema, USERS};
 
 /// The file's name, beside the worker's `Cargo.toml`.
 pub const FILE: &str = "stripeflare.schema.json";
@@ -13,8 +13,56 @@ pub const FILE: &str = "stripeflare.schema.json";
 pub struct Lock {
     /// The struct under `#[derive(StripeUser)]`.
     pub user: String,
-    /// From version 1 on, without gaps.
-    pub versions: Vec<Version>,
+    /// What its versions did.
+    pub versions: History,
+    /// The application's own tables.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tables: Vec<Table>,
+}
+
+/// One of the application's own tables.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Table {
+    /// Its name in SQL.
+    pub name: String,
+    /// What its versions did.
+    pub versions: History,
+}
+
+/// The versions of one table, from 1 on, without gaps.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct History(pub Vec<Version>);
+
+impl History {
+    /// The newest version that is recorded.
+    #[must_use]
+    pub fn last(&self) -> u32 {
+        self.0.last().map_or(0, |version| version.version)
+    }
+
+    /// What a version did, if it is recorded.
+    #[must_use]
+    pub fn version(&self, number: u32) -> Option<&Version> {
+        self.0.iter().find(|version| version.version == number)
+    }
+
+    /// Adds the versions of `schema` that are not recorded yet, and answers how many.
+    pub fn record(&mut self, schema: &Schema) -> usize {
+        let before = self.0.len();
+        self.0.extend((self.last() + 1..=schema.version()).map(|number| Version::of(schema, number)));
+        self.0.len() - before
+    }
+
+    fn check(&self) -> Result<(), String> {
+        for (place, version) in (1..).zip(&self.0) {
+            if version.version != place {
+                return Err(format!("version {} stands where version {place} belongs", version.version));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// What one version did.
@@ -61,6 +109,9 @@ pub struct Column {
     /// The name before, of a column that was renamed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub renamed_from: Option<String>,
+    /// Whether it finds a row.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub key: bool,
 }
 
 impl Lock {
@@ -70,11 +121,8 @@ impl Lock {
     /// When it is not such a file, or has a version too many or too few.
     pub fn parse(text: &str) -> Result<Self, String> {
         let lock: Self = serde_json::from_str(text).map_err(|error| error.to_string())?;
-        for (place, version) in (1..).zip(&lock.versions) {
-            if version.version != place {
-                return Err(format!("version {} stands where version {place} belongs", version.version));
-            }
-        }
+        lock.versions.check()?;
+        lock.tables.iter().try_for_each(|table| table.versions.check())?;
         Ok(lock)
     }
 
@@ -89,24 +137,25 @@ impl Lock {
         text
     }
 
-    /// The newest version that is recorded.
+    /// What is recorded of a table.
     #[must_use]
-    pub fn last(&self) -> u32 {
-        self.versions.last().map_or(0, |version| version.version)
+    pub fn history(&self, table: &str) -> Option<&History> {
+        if table == USERS {
+            return Some(&self.versions);
+        }
+        self.tables.iter().find(|recorded| recorded.name == table).map(|recorded| &recorded.versions)
     }
 
-    /// What a version did, if it is recorded.
-    #[must_use]
-    pub fn version(&self, number: u32) -> Option<&Version> {
-        self.versions.iter().find(|version| version.version == number)
-    }
-
-    /// Adds the versions of `schema` that are not recorded yet, and answers how many.
-    pub fn record(&mut self, user: &str, schema: &Schema) -> usize {
-        user.clone_into(&mut self.user);
-        let before = self.versions.len();
-        self.versions.extend((self.last() + 1..=schema.version()).map(|number| Version::of(schema, number)));
-        self.versions.len() - before
+    /// Where the versions of a table are recorded.
+    pub fn history_mut(&mut self, table: &str) -> &mut History {
+        if table == USERS {
+            return &mut self.versions;
+        }
+        let place = self.tables.iter().position(|recorded| recorded.name == table).unwrap_or_else(|| {
+            self.tables.push(Table { name: table.to_owned(), versions: History::default() });
+            self.tables.len() - 1
+        });
+        &mut self.tables[place].versions
     }
 }
 
@@ -144,6 +193,7 @@ impl Column {
             index: column.index,
             unique: column.unique,
             renamed_from: column.renamed_from.map(str::to_owned),
+            key: column.key,
         }
     }
 }
@@ -154,12 +204,14 @@ mod tests {
     use crate::{ColumnType, DefaultValue, Dropped, IndexDef, Step};
 
     const FIRST: Schema = Schema {
+        table: USERS,
         columns: &[ColumnDef::new("tier", ColumnType::Text, false).default(DefaultValue::Text("it's")).index()],
         dropped: &[],
         indexes: &[],
         steps: &[],
     };
     const SECOND: Schema = Schema {
+        table: USERS,
         columns: &[FIRST.columns[0], ColumnDef::new("sort", ColumnType::Real, true).since(2).renamed_from("kind")],
         dropped: &[Dropped::new("legacy", 3)],
         indexes: &[IndexDef::new(&["tier", "sort"], 2)],
@@ -169,18 +221,22 @@ mod tests {
     #[test]
     fn what_is_recorded_stays() {
         let mut lock = Lock::default();
-        assert_eq!(lock.record("User", &FIRST), 1);
-        let first = lock.versions[0].clone();
-        assert_eq!(lock.record("User", &SECOND), 2);
-        assert_eq!(lock.record("User", &SECOND), 0);
-        assert_eq!((lock.last(), &lock.versions[0]), (3, &first));
+        assert_eq!(lock.history_mut(USERS).record(&FIRST), 1);
+        let first = lock.versions.0[0].clone();
+        assert_eq!(lock.history_mut(USERS).record(&SECOND), 2);
+        assert_eq!(lock.history_mut(USERS).record(&SECOND), 0);
+        assert_eq!((lock.versions.last(), &lock.versions.0[0]), (3, &first));
+        let note = Schema { table: "note", ..FIRST };
+        assert_eq!(lock.history("note"), None);
+        assert_eq!((lock.history_mut("note").record(&note), lock.history_mut("note").record(&note)), (1, 0));
+        assert_eq!(lock.history("note").map(History::last), Some(1));
         assert_eq!(Lock::parse(&lock.render()).unwrap(), lock);
     }
 
     #[test]
     fn the_file_is_for_people_too() {
-        let mut lock = Lock::default();
-        lock.record("User", &SECOND);
+        let mut lock = Lock { user: "User".into(), ..Lock::default() };
+        lock.history_mut(USERS).record(&SECOND);
         let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(FILE);
         if std::env::var_os("UPDATE_GOLDEN").is_some() {
             std::fs::write(&file, lock.render()).unwrap();

@@ -93,6 +93,7 @@ pub struct ColumnDef {
     pub since: u32,
     pub public: bool,
     pub renamed_from: Option<&'static str>,
+    pub key: bool,
 }
 
 #[allow(missing_docs, reason = "called by the derive macro alone; each sets the field of its name")]
@@ -110,6 +111,7 @@ impl ColumnDef {
             since: 1,
             public: false,
             renamed_from: None,
+            key: false,
         }
     }
 
@@ -152,6 +154,12 @@ impl ColumnDef {
     #[must_use]
     pub const fn renamed_from(mut self, name: &'static str) -> Self {
         self.renamed_from = Some(name);
+        self
+    }
+
+    #[must_use]
+    pub const fn key(mut self) -> Self {
+        self.key = true;
         self
     }
 
@@ -215,10 +223,14 @@ impl Step {
     }
 }
 
-/// What a user type declares, without the type.
+/// The wallet's table, to which an application adds columns. All others are an application's own.
+pub const USERS: &str = "users";
+
+/// What a type declares of its table, without the type.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[allow(missing_docs, reason = "named after what they hold")]
 pub struct Schema {
+    pub table: &'static str,
     pub columns: &'static [ColumnDef],
     pub dropped: &'static [Dropped],
     pub indexes: &'static [IndexDef],
@@ -226,6 +238,12 @@ pub struct Schema {
 }
 
 impl Schema {
+    /// The column that finds a row; `users` has none.
+    #[must_use]
+    pub fn key(&self) -> Option<&ColumnDef> {
+        self.columns.iter().find(|column| column.key)
+    }
+
     /// The newest version that anything was declared for; 0 without any columns.
     #[must_use]
     pub const fn version(&self) -> u32 {

@@ -3,9 +3,10 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use stripeflare_schema::{ColumnDef, ColumnType, DefaultValue, Dropped, IndexDef, Present, Schema, Shown, Step};
+use stripeflare_schema::{ColumnDef, ColumnType, DefaultValue, Dropped, IndexDef, Present, Schema, Shown, Step, USERS};
 
 const HISTORY: Schema = Schema {
+    table: USERS,
     columns: &[
         ColumnDef::new("tier", ColumnType::Text, false).default(DefaultValue::Text("it's free")).index().public(),
         ColumnDef::new("order", ColumnType::Integer, false).default(DefaultValue::Integer(-3)),
@@ -22,6 +23,31 @@ const HISTORY: Schema = Schema {
     steps: &[Step::new(3, "UPDATE users SET tier = legacy WHERE legacy IS NOT NULL")],
 };
 
+const TABLES: [Schema; 2] = [
+    Schema {
+        table: "note",
+        columns: &[
+            ColumnDef::new("id", ColumnType::Integer, false).key(),
+            ColumnDef::new("text", ColumnType::Text, false),
+            ColumnDef::new("label", ColumnType::Text, true).index().since(2).renamed_from("tag"),
+            ColumnDef::new("pinned", ColumnType::Integer, false).default(DefaultValue::Bool(false)).since(2),
+        ],
+        dropped: &[Dropped::new("legacy", 2)],
+        indexes: &[IndexDef::new(&["pinned", "id"], 2)],
+        steps: &[Step::new(2, "UPDATE note SET text = legacy")],
+    },
+    Schema {
+        table: "setting",
+        columns: &[
+            ColumnDef::new("name", ColumnType::Text, false).key(),
+            ColumnDef::new("value", ColumnType::Real, false).index(),
+        ],
+        dropped: &[],
+        indexes: &[],
+        steps: &[],
+    },
+];
+
 #[test]
 fn sql_of_every_version() {
     let mut text = String::new();
@@ -29,6 +55,14 @@ fn sql_of_every_version() {
         for version in 1..=HISTORY.version() {
             let _ = writeln!(text, "-- {kind}, version {version}");
             for statement in HISTORY.statements(version, aggregate, None) {
+                let _ = writeln!(text, "{statement};");
+            }
+        }
+    }
+    for table in TABLES {
+        for version in 1..=table.version() {
+            let _ = writeln!(text, "-- {}, version {version}", table.table);
+            for statement in table.statements(version, false, None) {
                 let _ = writeln!(text, "{statement};");
             }
         }

@@ -3,6 +3,7 @@ use std::fmt;
 
 use axum::response::Response;
 use http::StatusCode;
+use stripeflare_core::account::TxError;
 
 /// Why a handler could not answer. The caller pays nothing for it.
 ///
@@ -38,6 +39,15 @@ impl Error {
     /// An error with a status and a text for the caller.
     pub fn new(status: StatusCode, message: impl Into<Cow<'static, str>>) -> Self {
         Self(Kind::Said(status, message.into()))
+    }
+
+    /// Why something was not done to an account's money or tables, if that is what went wrong.
+    #[must_use]
+    pub fn refusal(&self) -> Option<&TxError> {
+        match &self.0 {
+            Kind::Cause(cause) => cause.downcast_ref(),
+            _ => None,
+        }
     }
 }
 

@@ -5,6 +5,8 @@
 pub mod accounts {}
 
 /// Your own columns beside the wallet's.
+///
+/// [tables]: tables
 #[doc = include_str!("../docs/columns.md")]
 pub mod columns {}
 
@@ -43,3 +45,9 @@ pub mod testing {}
 /// Who may take what, and why attacks fail.
 #[doc = include_str!("../docs/security.md")]
 pub mod security {}
+
+/// Your own data in each account's database.
+///
+/// [columns]: columns
+#[doc = include_str!("../docs/tables.md")]
+pub mod tables {}

@@ -53,6 +53,8 @@ pub mod testing;
 
 pub use deployment::charge_user::ChargeOutcome;
 pub use deployment::charge_user::charge_user;
+pub use deployment::own::Rows;
+pub use deployment::own::Table;
 #[cfg(feature = "reconcile")]
 pub use deployment::reconcile::Reconciled;
 #[cfg(feature = "reconcile")]
@@ -71,6 +73,7 @@ pub use http::call::meter::Meter;
 pub use http::call::meter::MeterError;
 pub use http::call::price::Priced;
 pub use macros::ColumnEnum;
+pub use macros::StripeTable;
 pub use macros::StripeUser;
 pub use macros::delete;
 pub use macros::get;
@@ -80,6 +83,7 @@ pub use macros::post;
 pub use macros::priced;
 pub use macros::put;
 pub use stripeflare_core::account::Overdraft;
+pub use stripeflare_core::account::TxError;
 pub use stripeflare_core::identity::AccountId;
 pub use stripeflare_core::identity::ParseAccountIdError;
 pub use stripeflare_core::money::Cents;
@@ -89,9 +93,12 @@ pub use stripeflare_core::schema::Column;
 pub use stripeflare_core::schema::ColumnType;
 pub use stripeflare_core::schema::Field;
 pub use stripeflare_core::schema::Filter;
+pub use stripeflare_core::schema::NotIndexed;
 pub use stripeflare_core::schema::Operand;
 pub use stripeflare_core::schema::Order;
+pub use stripeflare_core::schema::StripeTable;
 pub use stripeflare_core::schema::StripeUser;
+pub use stripeflare_core::schema::TableKey;
 pub use stripeflare_core::schema::Timestamp;
 pub use stripeflare_core::sql::Value;
 
@@ -134,23 +141,24 @@ macro_rules! routes {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __entry {
-    ($version:literal, $build:ident, $app:ty, $section:literal) => {
+    ($version:literal, $build:ident, $app:ty, $section:literal, [$($table:path),*]) => {
         const _: () = {
             // On structs wasm-bindgen finds itself by this name alone, whatever its attribute says.
             use $crate::__private::wasm_bindgen;
             use $crate::__private as __p;
 
             // The one place that wants the user's type: whatever is wrong with it is said once.
-            const __ENTRY: __p::Entry = __p::Entry::of::<$app>($version, || $build().of_any_user());
+            const __TABLES: __p::Tables = &[$(__p::Schema::table::<$table>()),*];
+            const __ENTRY: __p::Entry = __p::Entry::of::<$app>($version, __TABLES, || $build().of_any_user());
 
             // For `cargo stripeflare schema`; it is never loaded.
             #[cfg(target_arch = "wasm32")]
             const _: () = {
                 type __User = <$app as __p::AppType>::User;
-                const __LENGTH: usize = __p::dump_length_of::<__User>();
+                const __LENGTH: usize = __p::dump_length_of::<__User>(__TABLES);
                 #[used]
                 #[unsafe(link_section = $section)]
-                static __SCHEMA: [u8; __LENGTH] = __p::dump_of::<__User, __LENGTH>();
+                static __SCHEMA: [u8; __LENGTH] = __p::dump_of::<__User, __LENGTH>(__TABLES);
             };
 
             #[wasm_bindgen::prelude::wasm_bindgen(js_name = "fetch", wasm_bindgen = $crate::__private::wasm_bindgen)]
@@ -219,8 +227,8 @@ pub mod prelude {
     pub use axum::response::{IntoResponse, Response};
 
     pub use crate::{
-        Account, App, Cents, ColumnEnum, Error, Meter, Overdraft, Priced, Result, StripeUser, Timestamp, cents, delete,
-        get, patch, post, priced, put, routes,
+        Account, App, Cents, ColumnEnum, Error, Meter, Overdraft, Priced, Result, StripeTable, StripeUser, Timestamp,
+        cents, delete, get, patch, post, priced, put, routes,
     };
 }
 
@@ -232,9 +240,9 @@ pub mod __private {
     pub use stripeflare_core::money::Cents;
     pub use stripeflare_core::protocol::Stats;
     pub use stripeflare_core::schema::{
-        Column, ColumnDef, ColumnError, ColumnReader, ColumnType, ColumnWriter, DefaultValue, Dropped, Field, IndexDef,
-        Shown, Step, StripeUser, check_recorded_type, check_recorded_user, column, column_with_default, dump_length_of,
-        dump_of,
+        Column, ColumnDef, ColumnError, ColumnReader, ColumnType, ColumnWriter, Columns, DefaultValue, Dropped, Field,
+        IndexDef, NotIndexed, Schema, Shown, Step, StripeTable, StripeUser, Tables, check_recorded_table,
+        check_recorded_type, check_recorded_user, column, column_with_default, dump_length_of, dump_of,
     };
     pub use stripeflare_core::sql::Value;
     pub use worker::Env;

@@ -158,7 +158,7 @@ pub use stripeflare_macros::priced;
 /// `wrangler.toml`, `wrangler.json` or `wrangler.jsonc`, if there is one, is checked for the binding `DORM_NAMESPACE` and for the class.
 ///
 /// `version = "2"` starts over with fresh data: it is part of every account's address. It is 1 to 32 letters, digits, `_`
-/// or `.`, and `"1"` if left out. `crate = path` names the `stripeflare` crate where a manifest renames it.
+/// or `.`, and `"1"` if left out. `tables(Note, Item)` lists your [tables](macro@StripeTable). `crate = path` names the `stripeflare` crate where a manifest renames it.
 pub use stripeflare_macros::main;
 
 /// Keeps the fields of a struct as columns beside the wallet's own.
@@ -211,6 +211,44 @@ pub use stripeflare_macros::main;
 ///
 /// `#[stripe_user(crate = path)]` names the `stripeflare` crate where a manifest renames it.
 pub use stripeflare_macros::StripeUser;
+
+/// Keeps a struct's values as rows of a table of your own, in each account's database.
+///
+/// ```no_run
+/// use stripeflare::prelude::*;
+///
+/// #[derive(StripeTable)]
+/// pub struct Note {
+///     #[column(key)]
+///     id: i64,
+///     #[column(index)]
+///     tag: String,
+///     text: String,
+/// }
+///
+/// #[post("/notes/{tag}")]
+/// async fn add(account: Account<()>, Path(tag): Path<String>, text: String) -> Result<String> {
+///     let id = account.table::<Note>().insert(&Note { id: 0, tag, text }).await?;
+///     Ok(format!("note {id}"))
+/// }
+///
+/// #[stripeflare::main(tables(Note))]
+/// fn app() -> App {
+///     App::new().routes(routes![add])
+/// }
+/// # fn main() {}
+/// ```
+///
+/// One field is the key: an `i64`, which SQLite gives to a row that is inserted with 0 and never gives again, or a `String` of
+/// yours. Columns, their keys `default`, `index`, `since`, `json` and `renamed_from`, the struct's `dropped`, `index` and
+/// `migration`, versions and the schema lock are those of [`StripeUser`](macro@StripeUser); each table counts its own versions.
+///
+/// In SQL the table is called as the struct in `snake_case`, or as `#[stripe_table(name = "note")]` says. The struct gets a
+/// constant of each field's name, as in `Note::tag.eq("work")`, for [`Table::find`](crate::Table::find); those of columns without
+/// an index find nothing.
+///
+/// `#[stripe_table(crate = path)]` names the `stripeflare` crate where a manifest renames it.
+pub use stripeflare_macros::StripeTable;
 
 /// Keeps an enum without fields as a text in a column.
 ///

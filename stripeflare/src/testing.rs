@@ -66,7 +66,7 @@ use stripeflare_core::identity::{AccountId, Token, random};
 use stripeflare_core::money::Cents;
 use stripeflare_core::protocol::Command;
 use stripeflare_core::protocol::account::Read;
-use stripeflare_core::schema::{ColumnReader, Schema, StripeUser};
+use stripeflare_core::schema::{ColumnReader, Schema, StripeUser, Tables};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::LocalSet;
 use tokio::time::Instant;
@@ -106,6 +106,7 @@ pub struct TestApp {
     built: Built,
     surroundings: Rc<Surroundings>,
     objects: Rc<Objects>,
+    tables: Tables,
 }
 
 impl TestApp {
@@ -125,10 +126,11 @@ impl TestApp {
         let variables = DEFAULTS.iter().chain(variables).map(|(name, value)| ((*name).into(), (*value).into()));
         let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime");
         let begun = (clock::system(), runtime.block_on(async { Instant::now() }));
-        let schema = Schema::of::<U>();
+        let schema = Schema::of::<U>().with(app.tables);
         Self {
             built: Built::of(app.of_any_user(), schema),
             surroundings: Rc::new(Surroundings { variables: variables.collect(), begun }),
+            tables: schema.tables,
             objects: Rc::new(Objects::new(VERSION, schema, env())),
             runtime,
         }
@@ -192,7 +194,7 @@ impl TestApp {
     fn block_on<T>(&self, about: &str, future: impl Future<Output = T>) -> T {
         enter(&self.surroundings);
         self.objects.enter();
-        run_as(VERSION);
+        run_as(VERSION, self.tables);
         ABOUT.set(Some(about.to_owned()));
         let local = LocalSet::new();
         let answer = local.block_on(&self.runtime, future);

@@ -19,6 +19,7 @@ mod logins;
 mod mirroring;
 mod objects;
 mod own_columns;
+mod own_tables;
 mod paying;
 mod reading_statements;
 mod repeating_calls;

@@ -13,8 +13,8 @@ impl Wallet<'_> {
         Ok(self.amount_of(&entry_key(key))?.is_some())
     }
 
-    /// Closes the account: its tokens and cards end, and what it knew of a person, its payers too, is forgotten, here and in
-    /// the aggregate. The ledger stays, what refunds and disputes need, and the money that is left, which pays for nothing from
+    /// Closes the account: its tokens and cards end, and what it knew of a person, its payers and the application's own rows
+    /// too, is forgotten, here and in the aggregate. The ledger stays, what refunds and disputes need, and the money that is left, which pays for nothing from
     /// then on: the operator gives it back or [hands it over](Wallet::hand_over).
     ///
     /// Checked in this order: that no calls run, that no money is left, unless its owner forfeits it.
@@ -39,6 +39,10 @@ impl Wallet<'_> {
         // The answers that it holds are the person's, too.
         self.sql.run("DELETE FROM idempotency", &[])?;
         self.sql.run("DELETE FROM answers", &[])?;
+        self.sql.run("DELETE FROM operations", &[])?;
+        for table in schema.tables {
+            self.sql.run(&format!("DELETE FROM {}", stripeflare_schema::quoted(table.table)), &[])?;
+        }
         self.account.kept_bytes = 0;
         self.account.hide_person();
         self.account.closed = true;

@@ -83,7 +83,8 @@ mod tests {
         let columns = &const {
             [ColumnDef::new("order", ColumnType::Integer, false), ColumnDef::new("nickname", ColumnType::Text, true)]
         };
-        stripeflare_schema::Schema { columns, dropped: &[], indexes: &[], steps: &[] }.into()
+        stripeflare_schema::Schema { table: stripeflare_schema::USERS, columns, dropped: &[], indexes: &[], steps: &[] }
+            .into()
     }
 
     fn counted(id: &str, old: i64) -> Update {

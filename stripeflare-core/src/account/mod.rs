@@ -15,6 +15,7 @@ mod ledger;
 pub(crate) mod line;
 mod logins;
 mod moved;
+mod own;
 mod payment;
 mod pending;
 mod refusal;
@@ -38,6 +39,7 @@ pub use idempotency::{Claim, IdempotencyKey, KeptAnswer};
 pub use line::{CALLERS_KEY, Folded, Line, ParsePlaceError, Place};
 pub use logins::{CardOwner, LoginRequest, LoginState, MAX_LOGINS, PendingLogin, TAKE_MS, Taken, letters};
 pub use moved::MovedPayment;
+pub use own::{Operation, TxError};
 pub use payment::{Credit, Payer};
 pub use refusal::{
     LastToken, NoLogin, NotBegun, NotCharged, NotClosed, NotHandedOver, NotReserved, Rotated, Short, TooManyTokens,

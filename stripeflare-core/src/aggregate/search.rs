@@ -132,7 +132,8 @@ mod tests {
         let columns = &const {
             [ColumnDef::new("points", ColumnType::Integer, true), ColumnDef::new("tier", ColumnType::Text, false)]
         };
-        stripeflare_schema::Schema { columns, dropped: &[], indexes: &[], steps: &[] }.into()
+        stripeflare_schema::Schema { table: stripeflare_schema::USERS, columns, dropped: &[], indexes: &[], steps: &[] }
+            .into()
     }
 
     type Person = (AccountId, Option<i64>, &'static str);

@@ -11,15 +11,15 @@ use crate::account::{
     AccountRow, Cap, Caps, Card, CardOwner, CardRow, Change, Charge, Charged, Claim, Credit, Ending, Folded,
     HandedOver, Handover, Hold, HoldId, Homecoming, HomecomingOutcome, IdempotencyKey, KeptAnswer, Kind, LastToken,
     Line, LoginRequest, MovedPayment, NewToken, NoLogin, NotBegun, NotCharged, NotClosed, NotHandedOver, NotReserved,
-    Outcome, Overdraft, Payer, PendingLogin, Report, Reversal, Rotated, SentPayment, Settled, Short, Snapshot, Spender,
-    State, Taken, TokenId, TokenInfo, TooManyTokens, Update, Usage,
+    Operation, Outcome, Overdraft, Payer, PendingLogin, Report, Reversal, Rotated, SentPayment, Settled, Short,
+    Snapshot, Spender, State, Taken, TokenId, TokenInfo, TooManyTokens, Update, Usage,
 };
 use crate::aggregate::{Assignment, Due, Page, Query, Unclaimed};
 use crate::directory::{Arrival, Note, Owner};
 use crate::identity::AccountId;
 use crate::money::Cents;
 use crate::read_only_sql::Table;
-use crate::schema::OrderBy;
+use crate::schema::{OrderBy, Statement};
 use crate::sql::Value;
 
 /// One command, and what is answered to one of its name.
@@ -73,6 +73,14 @@ fn text(text: &str) -> String {
 
 pub(super) fn hold() -> HoldId {
     serde_json::from_str("\"01a3185c500000112233445566778899\"").unwrap()
+}
+
+fn operation() -> Operation {
+    serde_json::from_str("\"0123456789ab00112233445566778899\"").unwrap()
+}
+
+fn statement() -> Statement {
+    Statement { table: text("note"), layout: 7, sql: text("DELETE FROM note WHERE id = ?"), parameters: vec![1.into()] }
 }
 
 fn token() -> TokenId {
@@ -373,6 +381,14 @@ sampled! {
         Ok(table()),
         Err(text("no such table")),
     ];
+    ChangeRow: [ChangeRow { operation: operation(), statement: statement() }] => [
+        Ok(vec![vec![1.into()]]),
+        Err(Full),
+    ];
+    ReadBySql: [
+        ReadBySql { sql: text("SELECT ?"), parameters: vec!["a".into()], most: 9, table: None },
+        ReadBySql { sql: text("SELECT 1"), parameters: Vec::new(), most: 9, table: Some((text("note"), 7)) },
+    ] => [Ok(table()), Err(text("no such table"))];
     ReadStats: [ReadStats] => [Stats { commands: 300, rows_written: 70_000 }];
 
     ClaimCard: [ClaimCard { id: text("card"), account: id(), claim: 7 }] => [None, Some(id())];

@@ -102,6 +102,7 @@ fn before_anybody_paid_nothing_is_written() {
                     AccountCommand::Settle(_)
                         | AccountCommand::Read(_)
                         | AccountCommand::ReadStats(_)
+                        | AccountCommand::ReadBySql(_)
                         | AccountCommand::MovedPayment(_)
                         | AccountCommand::Disown(_)
                 )

@@ -16,19 +16,36 @@ pub fn migrate(sql: &dyn Sql, role: Role, schema: &Schema) -> Result<(), SqlErro
         }
         record(sql, "tables", index + 1)?;
     }
-    if !role.has_users() {
-        return Ok(());
+    if role.has_users() {
+        bring_up(sql, role, schema, "columns", "columns of `StripeUser`")?;
     }
-    let had_columns = recorded(sql, "columns")?;
-    refuse_newer("columns of `StripeUser`", had_columns, schema.version() as usize)?;
-    for version in had_columns + 1..=schema.version() as usize {
-        let present = present(sql)?;
+    if role == Role::Account {
+        for table in schema.tables {
+            let name = table.table;
+            bring_up(sql, role, table, &format!("table {name}"), &format!("table `{name}`"))?;
+        }
+    }
+    Ok(())
+}
+
+/// Brings one table to the newest version of its columns.
+fn bring_up(
+    sql: &dyn Sql,
+    role: Role,
+    schema: &stripeflare_schema::Schema,
+    remembered_as: &str,
+    what: &str,
+) -> Result<(), SqlError> {
+    let had = recorded(sql, remembered_as)?;
+    refuse_newer(what, had, schema.version() as usize)?;
+    for version in had + 1..=schema.version() as usize {
+        let present = present(sql, schema.table)?;
         for statement in schema.statements(version as u32, role == Role::Aggregate, Some(&present)) {
             sql.run(&statement, &[]).map_err(|SqlError(cause)| {
-                SqlError(format!("migrating to version {version} of the columns failed at `{statement}`: {cause}"))
+                SqlError(format!("migrating to version {version} of the {what} failed at `{statement}`: {cause}"))
             })?;
         }
-        record(sql, "columns", version)?;
+        record(sql, remembered_as, version)?;
     }
     Ok(())
 }
@@ -81,9 +98,9 @@ pub fn remember(sql: &dyn Sql, what: &str, value: i64) -> Result<(), SqlError> {
     Ok(())
 }
 
-fn present(sql: &dyn Sql) -> Result<Present, SqlError> {
-    let columns = sql.run("SELECT name FROM pragma_table_info('users')", &[])?;
-    let indexes = "SELECT list.name, info.name FROM pragma_index_list('users') list, pragma_index_info(list.name) info
+fn present(sql: &dyn Sql, table: &str) -> Result<Present, SqlError> {
+    let columns = sql.run("SELECT name FROM pragma_table_info(?)", &[table.into()])?;
+    let indexes = "SELECT list.name, info.name FROM pragma_index_list(?) list, pragma_index_info(list.name) info
          WHERE list.origin = 'c' AND info.name IS NOT NULL";
     let index = |row| {
         let mut row = Reader::new(row);
@@ -91,13 +108,13 @@ fn present(sql: &dyn Sql) -> Result<Present, SqlError> {
     };
     Ok(Present {
         columns: read_all(columns, |row| Reader::new(row).text())?,
-        indexes: read_all(sql.run(indexes, &[])?, index)?,
+        indexes: read_all(sql.run(indexes, &[table.into()])?, index)?,
     })
 }
 
 #[cfg(test)]
 mod tests {
-    use stripeflare_schema::{ColumnDef, ColumnType, DefaultValue, Dropped, IndexDef, Step};
+    use stripeflare_schema::{ColumnDef, ColumnType, DefaultValue, Dropped, IndexDef, Step, USERS};
 
     use super::*;
     use crate::sql::Value;
@@ -114,20 +131,23 @@ mod tests {
 
     const COPY: Step = Step::new(2, "UPDATE users SET nickname = legacy");
     const VERSIONS: [stripeflare_schema::Schema; 4] = [
-        stripeflare_schema::Schema { columns: &[], dropped: &[], indexes: &[], steps: &[] },
+        stripeflare_schema::Schema { table: USERS, columns: &[], dropped: &[], indexes: &[], steps: &[] },
         stripeflare_schema::Schema {
+            table: USERS,
             columns: &[TIER, ORDER, LEGACY, KIND],
             dropped: &[],
             indexes: &[IndexDef::new(&["legacy", "kind"], 1)],
             steps: &[],
         },
         stripeflare_schema::Schema {
+            table: USERS,
             columns: &[TIER, ORDER, LEGACY, SORT, NICKNAME],
             dropped: &[],
             indexes: &[IndexDef::new(&["legacy", "sort"], 1), IndexDef::new(&["tier", "sort"], 2)],
             steps: &[COPY],
         },
         stripeflare_schema::Schema {
+            table: USERS,
             columns: &[TIER, ORDER, SORT, NICKNAME, HANDLE],
             dropped: &[Dropped::new("legacy", 3)],
             indexes: &[IndexDef::new(&["tier", "sort"], 2)],
@@ -217,7 +237,13 @@ mod tests {
     #[test]
     fn what_is_dropped_or_renamed_need_not_have_been_there() {
         let sql = database();
-        let first = stripeflare_schema::Schema { columns: &[TIER, ORDER], dropped: &[], indexes: &[], steps: &[] };
+        let first = stripeflare_schema::Schema {
+            table: USERS,
+            columns: &[TIER, ORDER],
+            dropped: &[],
+            indexes: &[],
+            steps: &[],
+        };
         migrate(&sql, Role::Account, &first.into()).unwrap();
         let last = stripeflare_schema::Schema { steps: &[], ..VERSIONS[3] };
         migrate(&sql, Role::Account, &last.into()).unwrap();
@@ -266,11 +292,93 @@ mod tests {
     fn no_column_of_an_application_can_be_called_like_one_of_the_wallet() {
         let sql = database();
         migrate(&sql, Role::Account, &version(0)).unwrap();
-        for column in present(&sql).unwrap().columns {
+        for column in present(&sql, USERS).unwrap().columns {
             assert!(
                 stripeflare_schema::RESERVED_NAMES.contains(&column.as_str()),
                 "add `{column}` to RESERVED_NAMES in stripeflare-schema"
             );
         }
+    }
+
+    #[test]
+    fn no_table_of_an_application_can_be_called_like_one_of_an_account() {
+        let sql = database();
+        migrate(&sql, Role::Account, &version(0)).unwrap();
+        for row in sql.run("SELECT name FROM sqlite_master WHERE type = 'table'", &[]).unwrap() {
+            let name = Reader::new(row).text().unwrap();
+            assert!(
+                stripeflare_schema::RESERVED_TABLES.contains(&name.as_str())
+                    || name.starts_with(stripeflare_schema::RESERVED_PREFIX),
+                "add `{name}` to RESERVED_TABLES in stripeflare-schema"
+            );
+        }
+    }
+
+    const NOTE: [stripeflare_schema::Schema; 2] = [
+        stripeflare_schema::Schema {
+            table: "note",
+            columns: &[
+                ColumnDef::new("id", ColumnType::Integer, false).key(),
+                ColumnDef::new("tag", ColumnType::Text, false).index(),
+                ColumnDef::new("legacy", ColumnType::Text, true),
+            ],
+            dropped: &[],
+            indexes: &[],
+            steps: &[],
+        },
+        stripeflare_schema::Schema {
+            table: "note",
+            columns: &[
+                ColumnDef::new("id", ColumnType::Integer, false).key(),
+                ColumnDef::new("label", ColumnType::Text, false).index().since(2).renamed_from("tag"),
+                ColumnDef::new("pinned", ColumnType::Integer, false).since(2),
+            ],
+            dropped: &[Dropped::new("legacy", 2)],
+            indexes: &[IndexDef::new(&["pinned", "id"], 2)],
+            steps: &[Step::new(2, "UPDATE note SET label = label || '!'")],
+        },
+    ];
+
+    #[test]
+    fn a_table_of_an_application_has_versions_of_its_own() {
+        let with = |number: usize| version(1).with(std::slice::from_ref(&NOTE[number]));
+        let definition = |sql: &dyn Sql| {
+            let rows = sql.run("SELECT name, type FROM pragma_table_info('note') ORDER BY name", &[]).unwrap();
+            let indexes = sql.run("SELECT name, 'index' FROM pragma_index_list('note') ORDER BY name", &[]).unwrap();
+            [rows, indexes].concat()
+        };
+        let fresh = database();
+        migrate(&fresh, Role::Account, &with(1)).unwrap();
+        for first in [None, Some(version(1)), Some(with(0))] {
+            let sql = database();
+            if let Some(first) = first {
+                migrate(&sql, Role::Account, &first).unwrap();
+                if !first.tables.is_empty() {
+                    sql.run("INSERT INTO note (tag, legacy) VALUES ('a', 'b')", &[]).unwrap();
+                }
+            }
+            for _ in 0..2 {
+                migrate(&sql, Role::Account, &with(1)).unwrap();
+            }
+            assert_eq!(definition(&sql), definition(&fresh));
+            for row in sql.run("SELECT id, label, pinned FROM note", &[]).unwrap() {
+                assert_eq!(row, [Value::Integer(1), "a!".into(), Value::Integer(0)]);
+            }
+            let error = migrate(&sql, Role::Account, &with(0)).unwrap_err().to_string();
+            assert!(error.contains("version 2 of the table `note`"), "{error}");
+        }
+        let aggregate = database();
+        migrate(&aggregate, Role::Aggregate, &with(1)).unwrap();
+        assert!(definition(&aggregate).is_empty(), "they are in accounts alone");
+    }
+
+    #[test]
+    fn a_number_that_a_table_gave_is_not_given_again() {
+        let sql = database();
+        migrate(&sql, Role::Account, &version(0).with(&NOTE[..1])).unwrap();
+        let insert = || sql.run("INSERT INTO note (tag) VALUES ('a') RETURNING id", &[]).unwrap().remove(0);
+        assert_eq!(insert(), [Value::Integer(1)]);
+        sql.run("DELETE FROM note", &[]).unwrap();
+        assert_eq!(insert(), [Value::Integer(2)]);
     }
 }

@@ -26,8 +26,8 @@ fn expand_in(directory: Option<std::path::PathBuf>, arguments: TokenStream, item
     };
     let entry = validate::validate(&raw, &mut errors);
     // A file that cannot be read is reported by the struct that it is about.
-    let lock = directory.as_deref().and_then(crate::user::lock::find);
-    let recorded = lock.as_ref().and_then(|found| found.lock.as_ref().ok()).map(|lock| lock.user.clone());
+    let lock = directory.as_deref().and_then(crate::columns::lock::find);
+    let recorded = lock.as_ref().and_then(|found| found.lock.as_ref().ok()).cloned();
     let configuration = directory.and_then(|directory| wrangler::find(&directory));
     if let Some(configuration) = &configuration {
         let span = raw.function.sig.ident.span();
@@ -36,7 +36,7 @@ fn expand_in(directory: Option<std::path::PathBuf>, arguments: TokenStream, item
         }
     }
     let tokens = match entry {
-        Some(entry) if errors.is_empty() => expand::expand(&entry, recorded.as_deref()),
+        Some(entry) if errors.is_empty() => expand::expand(&entry, recorded.as_ref()),
         _ => expand::fallback(&raw),
     };
     // With a receiver this is most likely in an `impl` block, where the constant could not stand.

@@ -63,7 +63,9 @@ impl Drop for Directory {
 
 #[test]
 fn entry_point() {
-    assert_golden("entry_point", expand_in(None, quote!(version = "2"), app()));
+    assert_golden("entry_point", expand_in(None, quote!(version = "2", tables(Note, shop::Item)), app()));
+    assert_eq!(main(quote!(tables = Note), app()), ["write `tables(Note, Item)`"]);
+    assert_eq!(main(quote!(tables("note")), app()), ["write names in the list, as in `tables(Note, Item)`"]);
 }
 
 #[test]
@@ -108,7 +110,7 @@ fn versions() {
     assert_eq!(main(quote!("2"), app()), ["an argument needs its key, as in `version = \"2\"`"]);
     assert_eq!(
         main(quote!(verison = "2"), app()),
-        ["unknown key `verison`; did you mean `version`? (known here: `version`, `crate`)"]
+        ["unknown key `verison`; did you mean `version`? (known here: `version`, `tables`, `crate`)"]
     );
 }
 

@@ -29,6 +29,9 @@ impl User {
 #[automatically_derived]
 impl ::stripeflare::__private::StripeUser for User {
     const NAME: &'static str = "User";
+}
+#[automatically_derived]
+impl ::stripeflare::__private::Columns for User {
     const COLUMNS: &'static [::stripeflare::__private::ColumnDef] = &[
         ::stripeflare::__private::column_with_default::<
             String,

@@ -14,6 +14,9 @@ impl User {
 #[automatically_derived]
 impl renamed::stripeflare::__private::StripeUser for User {
     const NAME: &'static str = "User";
+}
+#[automatically_derived]
+impl renamed::stripeflare::__private::Columns for User {
     const COLUMNS: &'static [renamed::stripeflare::__private::ColumnDef] = &[
         renamed::stripeflare::__private::column::<String>("tier"),
         renamed::stripeflare::__private::column::<i64>("points"),

@@ -1,6 +1,9 @@
 #[automatically_derived]
 impl ::stripeflare::__private::StripeUser for User {
     const NAME: &'static str = "User";
+}
+#[automatically_derived]
+impl ::stripeflare::__private::Columns for User {
     const COLUMNS: &'static [::stripeflare::__private::ColumnDef] = &[];
     fn read(
         __row: &mut ::stripeflare::__private::ColumnReader<'_>,

@@ -44,3 +44,17 @@ DROP INDEX IF EXISTS "users_legacy";
 ALTER TABLE users DROP COLUMN "legacy";
 CREATE INDEX IF NOT EXISTS "users_sort" ON users ("sort");
 CREATE INDEX IF NOT EXISTS "users_order+factor" ON users ("order", "factor");
+-- note, version 1
+CREATE TABLE "note" ("id" INTEGER PRIMARY KEY AUTOINCREMENT, "text" TEXT NOT NULL DEFAULT '', "tag" TEXT, "legacy");
+-- note, version 2
+DROP INDEX IF EXISTS "note_tag";
+ALTER TABLE "note" RENAME COLUMN "tag" TO "label";
+ALTER TABLE "note" ADD COLUMN "pinned" INTEGER NOT NULL DEFAULT 0;
+UPDATE note SET text = legacy;
+DROP INDEX IF EXISTS "note_legacy";
+ALTER TABLE "note" DROP COLUMN "legacy";
+CREATE INDEX IF NOT EXISTS "note_label" ON "note" ("label");
+CREATE INDEX IF NOT EXISTS "note_pinned+id" ON "note" ("pinned", "id");
+-- setting, version 1
+CREATE TABLE "setting" ("name" TEXT PRIMARY KEY, "value" REAL NOT NULL DEFAULT 0.0) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS "setting_value" ON "setting" ("value");

@@ -51,7 +51,8 @@ impl Sender<'_, AccountId> {
         read(&self.ask_with_endings(command.into()).await?)
     }
 
-    async fn ask_with_endings(self, command: AnyCommand) -> Result<Vec<u8>, ObjectError> {
+    /// Answers the reply's bytes.
+    pub(crate) async fn ask_with_endings(self, command: AnyCommand) -> Result<Vec<u8>, ObjectError> {
         let account = self.to;
         let carried = take(account);
         let holds: Vec<HoldId> = carried.iter().map(|ending| ending.hold.clone()).collect();

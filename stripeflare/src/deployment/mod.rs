@@ -2,12 +2,14 @@
 
 use stripeflare_core::protocol::account::ReadStats;
 use stripeflare_core::protocol::{Command, Shard, Stats};
+use stripeflare_core::schema::Tables;
 
 use crate::error::Result;
 use crate::js;
 pub(crate) mod charge_user;
 pub(crate) mod config;
 pub(crate) mod deliveries;
+pub(crate) mod own;
 pub(crate) mod payment_link;
 pub(crate) mod payments;
 #[cfg(feature = "reconcile")]
@@ -70,16 +72,23 @@ impl Deployment {
 }
 
 thread_local!(static VERSION: Cell<&'static str> = const { Cell::new("1") });
+thread_local!(static TABLES: Cell<Tables> = const { Cell::new(&[]) });
 
 /// The version that [`run_as`] remembers.
 pub(crate) fn version() -> &'static str {
     VERSION.get()
 }
 
-/// Remembers the version of `#[stripeflare::main]`, for functions that see the environment alone.
-pub(crate) fn run_as(version: &'static str) {
+/// The tables that `#[stripeflare::main]` lists.
+pub(crate) fn tables() -> Tables {
+    TABLES.get()
+}
+
+/// Remembers what `#[stripeflare::main]` says, for functions that see the environment alone.
+pub(crate) fn run_as(version: &'static str, tables: Tables) {
     js::set_clock();
     VERSION.set(version);
+    TABLES.set(tables);
 }
 
 /// What an account's object did since it woke up, for tests.

@@ -8,7 +8,7 @@ use axum::Router;
 use axum::extract::Request;
 use axum::middleware::map_request;
 use serde::de::DeserializeOwned;
-use stripeflare_core::schema::Schema;
+use stripeflare_core::schema::{Schema, Tables};
 use worker::{Env, MessageBatch, ScheduledEvent};
 
 use crate::error::Error;
@@ -22,6 +22,8 @@ pub struct App<U = ()> {
     pub(crate) router: Router,
     pub(crate) scheduled: Option<Job<ScheduledEvent>>,
     pub(crate) queue: Option<Job<worker::worker_sys::MessageBatch>>,
+    /// For tests: the worker's objects have the macro's own list.
+    pub(crate) tables: Tables,
     user: PhantomData<fn() -> U>,
 }
 
@@ -47,7 +49,7 @@ impl<U> App<U> {
     /// An application with the built-in routes alone.
     #[must_use]
     pub fn new() -> Self {
-        Self { router: Router::new(), scheduled: None, queue: None, user: PhantomData }
+        Self { router: Router::new(), scheduled: None, queue: None, tables: &[], user: PhantomData }
     }
 
     /// Adds the handlers that `routes![]` lists.
@@ -93,10 +95,18 @@ impl<U> App<U> {
         self
     }
 
+    /// What `#[stripeflare::main]` lists.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn declared(self, tables: Tables) -> Self {
+        Self { tables, ..self }
+    }
+
     #[doc(hidden)]
     #[must_use]
     pub fn of_any_user(self) -> App {
-        App { router: self.router, scheduled: self.scheduled, queue: self.queue, user: PhantomData }
+        let Self { router, scheduled, queue, tables, .. } = self;
+        App { router, scheduled, queue, tables, user: PhantomData }
     }
 }
 

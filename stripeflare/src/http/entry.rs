@@ -8,7 +8,7 @@ use ::http::{HeaderValue, StatusCode};
 use axum::extract::Request;
 use axum::response::Response;
 use js_sys::Promise;
-use stripeflare_core::schema::Schema;
+use stripeflare_core::schema::{Schema, Tables, check_tables};
 use tower_service::Service;
 use wasm_bindgen::JsValue;
 use worker::Env;
@@ -34,8 +34,9 @@ pub struct Entry {
 impl Entry {
     /// The entry point that returns `A`.
     #[must_use]
-    pub const fn of<A: AppType>(version: &'static str, build: fn() -> App) -> Self {
-        Self { version, schema: Schema::of::<A::User>(), build }
+    pub const fn of<A: AppType>(version: &'static str, tables: Tables, build: fn() -> App) -> Self {
+        check_tables(tables);
+        Self { version, schema: Schema::of::<A::User>().with(tables), build }
     }
 
     /// One of its Durable Objects.
@@ -45,7 +46,7 @@ impl Entry {
     }
 
     fn built(&self) -> Rc<Built> {
-        crate::deployment::run_as(self.version);
+        crate::deployment::run_as(self.version, self.schema.tables);
         Built::get(self.schema, self.build)
     }
 }

@@ -108,7 +108,7 @@ impl Storage {
             .map_err(|exception| sql_error(&exception))?;
         let (table, rows_written) = read_table(&mut Values(&answer)).ok_or_else(unreadable)?;
         if rows_written > 0 {
-            return Err(SqlError("this panel reads, and the statement would write".into()));
+            return Err(SqlError("this only reads, and the statement would write".into()));
         }
         Ok(table)
     }

@@ -1,6 +1,7 @@
 //! The worker that the tests and benchmarks run: one route per thing that can happen.
 
 mod columns;
+mod tables;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -17,6 +18,7 @@ use stripeflare::worker::{self, Delay, Env, WebSocketPair};
 use stripeflare::{ChargeOutcome, Meter as Renamed, SendWrapper, charge_user};
 
 use crate::columns::User;
+use crate::tables::{Note, Setting};
 
 /// A JSON body of any kind.
 #[derive(Serialize, Deserialize)]
@@ -488,7 +490,7 @@ fn plain_router() -> Router {
         )
 }
 
-#[stripeflare::main]
+#[stripeflare::main(tables(Note, Setting))]
 fn app() -> App<User> {
     App::new()
         .routes(routes![
@@ -535,5 +537,6 @@ fn app() -> App<User> {
             meter_without_price
         ])
         .routes(columns::routes())
+        .routes(tables::routes())
         .merge(plain_router())
 }

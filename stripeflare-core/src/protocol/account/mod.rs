@@ -21,11 +21,14 @@ use crate::sql::Value;
 use crate::tables::Role;
 
 mod logins;
+mod own;
 
 pub use logins::{
     BeginLogin, CameHome, ComeHome, DecideLogin, Disown, FindCardOwner, FreeCard, HeadFor, Lock, MovePayment,
     PendingLogins, ReadLogin, TakeLogin,
 };
+
+pub use own::{ChangeRow, Full, ReadBySql};
 
 commands! {
     /// To an account.
@@ -69,6 +72,8 @@ commands! {
     ReadStats,
     Handover,
     HandedOver,
+    ChangeRow,
+    ReadBySql,
 }
 
 /// What an account answers, and does for it.

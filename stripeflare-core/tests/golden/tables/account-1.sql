@@ -157,4 +157,11 @@ CREATE TABLE cards (
         failures INTEGER NOT NULL DEFAULT 0,
         next_at INTEGER NOT NULL DEFAULT 0
     ) WITHOUT ROWID;
+CREATE TABLE operations (
+        id TEXT PRIMARY KEY,
+        expires_at INTEGER NOT NULL,
+        asked TEXT NOT NULL,
+        result BLOB NOT NULL
+    ) WITHOUT ROWID;
+CREATE INDEX operations_expires_at ON operations (expires_at) WHERE id > 'key:';
 CREATE TABLE disowned (payment TEXT PRIMARY KEY) WITHOUT ROWID;

@@ -53,6 +53,10 @@ impl<U> Account<U> {
         self.0.row.get().expect("in a priced handler the account is there when the handler runs, not in an extractor")
     }
 
+    pub(super) fn context(&self) -> &Context {
+        &self.0.context
+    }
+
     /// The account's id.
     #[must_use]
     pub fn id(&self) -> &AccountId {

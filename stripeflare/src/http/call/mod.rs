@@ -8,6 +8,7 @@ mod held_money;
 pub(crate) mod idempotency;
 mod inside;
 pub(crate) mod meter;
+mod own;
 pub(crate) mod price;
 mod refused;
 mod sendable;

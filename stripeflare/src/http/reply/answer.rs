@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_LENGTH, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
+use stripeflare_core::account::TxError;
 
 use crate::error::{self, Error, Misconfigured};
 use crate::http::reply::html::{Escaped, page};
@@ -117,9 +118,27 @@ impl IntoResponse for Error {
             }
             error::Kind::Refused(response) => *response,
             error::Kind::Cause(cause) if cause.is::<MultipartError>() => wrong_body(&*cause),
+            error::Kind::Cause(cause) => match cause.downcast::<TxError>() {
+                Ok(refused) => not_done(*refused).into(),
+                Err(cause) => Answer::internal(Error(error::Kind::Cause(cause))).into(),
+            },
             kind => Answer::internal(Error(kind)).into(),
         }
     }
+}
+
+/// What was not done to an account's money or tables.
+fn not_done(refused: TxError) -> Answer {
+    let (status, error) = match &refused {
+        TxError::InsufficientFunds { .. } => (StatusCode::PAYMENT_REQUIRED, "payment_required"),
+        TxError::TokenCap { .. } => (StatusCode::PAYMENT_REQUIRED, "token_cap"),
+        TxError::AccountFull => (StatusCode::INSUFFICIENT_STORAGE, "account_full"),
+        TxError::Exists(_) => (StatusCode::CONFLICT, "exists"),
+        TxError::Value(_) => (StatusCode::UNPROCESSABLE_ENTITY, "column_value"),
+        TxError::KeyReused => (StatusCode::CONFLICT, "key_reused"),
+        _ => return Answer::internal(refused),
+    };
+    Answer::new(status, error, refused.to_string())
 }
 
 /// What a handler read of a body that breaks off, is too large, or was never what it said.

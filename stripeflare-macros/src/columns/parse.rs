@@ -1,56 +1,78 @@
 //! Reads the fields and the attributes on them and on the struct.
 
 use proc_macro2::{Span, TokenStream};
+use stripeflare_schema::USERS;
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
-use syn::{Data, DeriveInput, Expr, Field, Fields, Ident};
+use syn::{Data, DeriveInput, Expr, Field, Fields, Ident, LitStr};
 
 use super::default::Default;
-use super::model::{Column, Dropped, Index, Step, User, Version};
+use super::model::{Column, Dropped, Index, Kind, Step, Table, Version};
 use crate::args::{Arg, Args, attribute_tokens};
 use crate::errors::Errors;
 use crate::paths::Private;
 
-const COLUMN_KEYS: &[&str] = &["default", "index", "unique", "since", "public", "json", "renamed_from"];
-const STRUCT_KEYS: &[&str] = &["dropped", "index", "migration", "crate"];
+const USER_COLUMN_KEYS: &[&str] = &["default", "index", "unique", "since", "public", "json", "renamed_from"];
+const TABLE_COLUMN_KEYS: &[&str] = &["key", "default", "index", "since", "json", "renamed_from"];
+const USER_KEYS: &[&str] = &["dropped", "index", "migration", "crate"];
+const TABLE_KEYS: &[&str] = &["name", "dropped", "index", "migration", "crate"];
 
-pub(super) fn parse<'a>(input: &'a DeriveInput, errors: &mut Errors) -> User<'a> {
-    let mut user = User {
+pub(super) fn parse<'a>(kind: Kind, input: &'a DeriveInput, errors: &mut Errors) -> Table<'a> {
+    let mut table = Table {
         private: Private::new(None),
+        kind,
+        named: None,
+        name: USERS.to_owned(),
         input,
         columns: Vec::new(),
         dropped: Vec::new(),
         indexes: Vec::new(),
         steps: Vec::new(),
     };
-    for attribute in attributes(&input.attrs, "stripe_user") {
-        user.read_attribute(attribute, errors);
+    for attribute in attributes(&input.attrs, kind.attribute()) {
+        table.read_attribute(attribute, errors);
+    }
+    if kind == Kind::Table {
+        table.name = table.named.as_ref().map_or_else(|| snake_case(&input.ident.unraw().to_string()), LitStr::value);
     }
     if let Some(field) = misplaced(&input.attrs, "column") {
-        errors.push(field, "`#[column(…)]` goes on a field; for the struct write `#[stripe_user(…)]`");
+        let attribute = kind.attribute();
+        errors.push(field, format!("`#[column(…)]` goes on a field; for the struct write `#[{attribute}(…)]`"));
     }
-    for field in fields(input, errors) {
-        user.columns.extend(column(field, errors));
+    for field in fields(kind, input, errors) {
+        table.columns.extend(column(kind, field, errors));
     }
-    user
+    table
+}
+
+/// As a table is called: `OrderLine` is `order_line`.
+fn snake_case(name: &str) -> String {
+    let mut text = String::new();
+    for letter in name.chars() {
+        if letter.is_uppercase() && !text.is_empty() {
+            text.push('_');
+        }
+        text.extend(letter.to_lowercase());
+    }
+    text
 }
 
 /// The named fields. A struct without any is a user without columns.
-fn fields<'a>(input: &'a DeriveInput, errors: &mut Errors) -> Vec<&'a Field> {
-    const SHAPE: &str = "`StripeUser` is for a struct with named fields, one for each column";
+fn fields<'a>(kind: Kind, input: &'a DeriveInput, errors: &mut Errors) -> Vec<&'a Field> {
+    let shape = format!("`{}` is for a struct with named fields, one for each column", kind.derive());
     match &input.data {
         Data::Struct(data) => match &data.fields {
             Fields::Named(fields) => return fields.named.iter().collect(),
             Fields::Unit => {}
-            Fields::Unnamed(fields) => errors.push(fields.span(), SHAPE),
+            Fields::Unnamed(fields) => errors.push(fields.span(), shape),
         },
-        Data::Enum(data) => errors.push(data.enum_token.span(), SHAPE),
-        Data::Union(data) => errors.push(data.union_token.span(), SHAPE),
+        Data::Enum(data) => errors.push(data.enum_token.span(), shape),
+        Data::Union(data) => errors.push(data.union_token.span(), shape),
     }
     Vec::new()
 }
 
-fn column<'a>(field: &'a Field, errors: &mut Errors) -> Option<Column<'a>> {
+fn column<'a>(kind: Kind, field: &'a Field, errors: &mut Errors) -> Option<Column<'a>> {
     let ident = field.ident.as_ref()?;
     let mut column = Column {
         field: ident,
@@ -64,9 +86,11 @@ fn column<'a>(field: &'a Field, errors: &mut Errors) -> Option<Column<'a>> {
         index: false,
         public: false,
         json: false,
+        key: None,
     };
-    if let Some(span) = misplaced(&field.attrs, "stripe_user") {
-        errors.push(span, "`#[stripe_user(…)]` goes on the struct; for a field write `#[column(…)]`");
+    if let Some(span) = misplaced(&field.attrs, kind.attribute()) {
+        let attribute = kind.attribute();
+        errors.push(span, format!("`#[{attribute}(…)]` goes on the struct; for a field write `#[column(…)]`"));
     }
     let written = attributes(&field.attrs, "column");
     let tokens = joined(written, errors);
@@ -84,17 +108,26 @@ fn column<'a>(field: &'a Field, errors: &mut Errors) -> Option<Column<'a>> {
             "renamed_from" => {
                 column.renamed_from = arg.string("renamed_from = \"old_name\"", errors);
             }
+            "key" if kind == Kind::Table => column.key = arg.flag(errors).then(|| arg.key.span()),
+            "unique" if kind == Kind::Table => errors.push(
+                arg.key.span(),
+                "`unique` is for columns of `StripeUser`, among all accounts; in a table the key is unique: write `key`",
+            ),
+            "public" if kind == Kind::Table => {
+                errors.push(arg.key.span(), "`public` is for columns of `StripeUser`, which `GET /me` shows: leave it out");
+            }
             "unique" => column.unique = arg.flag(errors).then(|| arg.key.span()),
             "index" => column.index = arg.flag(errors),
             "public" => column.public = arg.flag(errors),
             "json" => column.json = arg.flag(errors),
-            _ => arg.reject_unknown(COLUMN_KEYS, errors),
+            _ if kind == Kind::Table => arg.reject_unknown(TABLE_COLUMN_KEYS, errors),
+            _ => arg.reject_unknown(USER_COLUMN_KEYS, errors),
         }
     }
     Some(column)
 }
 
-impl User<'_> {
+impl Table<'_> {
     fn read_attribute(&mut self, attribute: &syn::Attribute, errors: &mut Errors) {
         let tokens = attribute_tokens(attribute, errors).unwrap_or_default();
         let mut args = Args::parse(tokens, errors);
@@ -106,10 +139,12 @@ impl User<'_> {
         }
         for arg in args.named {
             match arg.key.to_string().as_str() {
+                "name" if self.kind == Kind::Table => self.named = arg.string("name = \"note\"", errors),
                 "dropped" => self.dropped.extend(dropped(arg, errors)),
                 "index" => self.indexes.extend(index(arg, errors)),
                 "migration" => self.steps.extend(step(arg, errors)),
-                _ => arg.reject_unknown(STRUCT_KEYS, errors),
+                _ if self.kind == Kind::Table => arg.reject_unknown(TABLE_KEYS, errors),
+                _ => arg.reject_unknown(USER_KEYS, errors),
             }
         }
     }

@@ -1,4 +1,4 @@
-//! What a user's columns must keep to, so that every version of the table can be made from the one before.
+//! What columns must keep to, so that every version of the table can be made from the one before.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -6,44 +6,95 @@ use proc_macro2::Span;
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 
-use stripeflare_schema::RESERVED_NAMES;
+use stripeflare_schema::{RESERVED_NAMES, RESERVED_PREFIX, RESERVED_TABLES};
 
 use super::default::{self, last_segment, option_content};
-use super::model::{Column, User, Version};
+use super::model::{Column, Kind, Table, Version};
 use crate::errors::Errors;
 
 /// The runtime binds 100 parameters to a statement, and writing a row takes some for the wallet's own columns.
 const MAX_COLUMNS: usize = 80;
 
-pub(super) fn validate(user: &User<'_>, errors: &mut Errors) {
-    if let Some(parameter) = user.input.generics.params.first() {
-        errors.push(parameter.span(), "a `StripeUser` cannot be generic: its columns are those of one table");
-    } else if let Some(clause) = &user.input.generics.where_clause {
-        errors.push(clause.where_token.span(), "a `StripeUser` cannot have a `where` clause");
+pub(super) fn validate(table: &Table<'_>, errors: &mut Errors) {
+    if let Some(parameter) = table.input.generics.params.first() {
+        let message = format!("a `{}` cannot be generic: its columns are those of one table", table.kind.derive());
+        errors.push(parameter.span(), message);
+    } else if let Some(clause) = &table.input.generics.where_clause {
+        errors.push(clause.where_token.span(), format!("a `{}` cannot have a `where` clause", table.kind.derive()));
     }
-    if let Some(column) = user.columns.get(MAX_COLUMNS) {
+    if let Some(column) = table.columns.get(MAX_COLUMNS) {
         errors.push(
             column.field.span(),
             format!(
-                "a user has at most {MAX_COLUMNS} columns; keep what belongs together in one with `#[column(json)]`"
+                "a {} has at most {MAX_COLUMNS} columns; keep what belongs together in one with `#[column(json)]`",
+                if table.kind == Kind::User { "user" } else { "table" },
             ),
         );
     }
-    names(user, errors);
-    for column in &user.columns {
-        default::check(column, errors);
-        check_column(column, errors);
+    names(table, errors);
+    if table.kind == Kind::Table {
+        table_name(table, errors);
+        key(table, errors);
     }
-    check_history(user, errors);
-    check_versions(user, errors);
+    for column in &table.columns {
+        default::check(column, errors);
+        check_column(table.kind, column, errors);
+    }
+    check_history(table, errors);
+    check_versions(table, errors);
+}
+
+/// A table has a name of its own beside the wallet's.
+fn table_name(table: &Table<'_>, errors: &mut Errors) {
+    let (name, folded) = (&table.name, table.name.to_lowercase());
+    let span = table.named.as_ref().map_or_else(|| table.input.ident.span(), syn::LitStr::span);
+    let own = "give this one another by `#[stripe_table(name = \"…\")]`";
+    if let Some(message) = identifier(name) {
+        errors.push(span, message.replace("of a column", "of a table"));
+    } else if RESERVED_TABLES.contains(&folded.as_str()) {
+        errors.push(span, format!("`{name}` is a table of the wallet, which every account has; {own}"));
+    } else if let Some(prefix) =
+        [RESERVED_PREFIX, "sqlite_", "_cf_", "pragma_"].iter().find(|it| folded.starts_with(**it))
+    {
+        errors.push(span, format!("names of tables that begin with `{prefix}` are kept for others; {own}"));
+    }
+}
+
+/// A table has one column that finds a row.
+fn key(table: &Table<'_>, errors: &mut Errors) {
+    let mut keys = table.columns.iter().filter_map(|column| Some((column, column.key?)));
+    let Some((key, span)) = keys.next() else {
+        let message = "a table needs a key: write `#[column(key)]` on one field, an `i64` that SQLite gives or a `String` of \
+                       yours, as in `#[column(key)] id: i64`";
+        return errors.push(table.input.ident.span(), message);
+    };
+    for (_, another) in keys {
+        errors.push(another, format!("`{}` is the key already: a table has one", key.name));
+    }
+    let beside = [
+        ("default", key.default.is_some()),
+        ("index", key.index),
+        ("json", key.json),
+        ("renamed_from", key.renamed_from.is_some()),
+        ("since", key.since.is_some()),
+    ];
+    if let Some((what, _)) = beside.iter().find(|(_, written)| *written) {
+        errors.push(span, format!("the key finds each row from version 1 on: leave `{what}` out"));
+    }
+    if option_content(key.ty).is_some() {
+        errors.push(
+            key.ty.span(),
+            "every row has its key: write `i64` or `String`, and insert 0 where SQLite is to give it",
+        );
+    }
 }
 
 /// Each column has a name of its own, whatever the case, and none of the wallet's.
-fn names(user: &User<'_>, errors: &mut Errors) {
+fn names(table: &Table<'_>, errors: &mut Errors) {
     let mut seen = HashMap::new();
-    for column in &user.columns {
+    for column in &table.columns {
         let folded = column.name.to_lowercase();
-        if let Some(message) = reserved(&folded, &column.name) {
+        if let Some(message) = reserved(table.kind, &folded, &column.name) {
             errors.push(column.field.span(), message);
         }
         if let Some(first) = seen.insert(folded, &column.name) {
@@ -54,8 +105,11 @@ fn names(user: &User<'_>, errors: &mut Errors) {
     }
 }
 
-fn reserved(folded: &str, name: &str) -> Option<String> {
-    if RESERVED_NAMES.contains(&folded) {
+fn reserved(kind: Kind, folded: &str, name: &str) -> Option<String> {
+    if kind == Kind::Table && ["rowid", "oid", "_rowid_"].contains(&folded) {
+        return Some(format!("`{name}` is SQLite's own name for a row's number; choose another name"));
+    }
+    if kind == Kind::User && RESERVED_NAMES.contains(&folded) {
         return Some(format!("`{name}` is a column of the wallet, which every account has; choose another name"));
     }
     if folded.starts_with("sqlite_") {
@@ -67,7 +121,7 @@ fn reserved(folded: &str, name: &str) -> Option<String> {
     None
 }
 
-fn check_column(column: &Column<'_>, errors: &mut Errors) {
+fn check_column(kind: Kind, column: &Column<'_>, errors: &mut Errors) {
     let name = &column.name;
     if let (Some(span), Some(_)) = (column.unique, &column.default) {
         errors.push(
@@ -117,7 +171,7 @@ fn check_column(column: &Column<'_>, errors: &mut Errors) {
             errors.push(old.span(), message);
         } else if folded == name.to_lowercase() {
             errors.push(old.span(), format!("`{name}` has this name already"));
-        } else if let Some(message) = reserved(&folded, &old.value()) {
+        } else if let Some(message) = reserved(kind, &folded, &old.value()) {
             errors.push(old.span(), message);
         } else if first_version(column) == 1 {
             let message = format!("say which version renamed `{}`: write `since = 2` or later beside it", old.value());
@@ -146,9 +200,9 @@ fn check_type(column: &Column<'_>, errors: &mut Errors) {
 }
 
 /// Dropped columns, indexes and renames against the columns that there are.
-fn check_history(user: &User<'_>, errors: &mut Errors) {
-    let find = |name: &str| user.columns.iter().find(|column| column.name.eq_ignore_ascii_case(name));
-    for column in &user.columns {
+fn check_history(table: &Table<'_>, errors: &mut Errors) {
+    let find = |name: &str| table.columns.iter().find(|column| column.name.eq_ignore_ascii_case(name));
+    for column in &table.columns {
         if let Some(old) = &column.renamed_from
             && !old.value().eq_ignore_ascii_case(&column.name)
             && find(&old.value()).is_some()
@@ -157,19 +211,19 @@ fn check_history(user: &User<'_>, errors: &mut Errors) {
         }
     }
     let mut gone = HashMap::new();
-    for old in user.columns.iter().filter_map(|column| column.renamed_from.as_ref()) {
+    for old in table.columns.iter().filter_map(|column| column.renamed_from.as_ref()) {
         if gone.insert(old.value().to_lowercase(), ()).is_some() {
             errors.push(old.span(), format!("`{}` was renamed to another column of this struct already", old.value()));
         }
     }
-    for dropped in &user.dropped {
+    for dropped in &table.dropped {
         let name = dropped.name.value();
         if let Some(message) = identifier(&name) {
             errors.push(dropped.name.span(), message);
         } else if find(&name).is_some() {
             let message = format!("`{name}` is still a field of this struct; remove one of them");
             errors.push(dropped.name.span(), message);
-        } else if let Some(message) = reserved(&name.to_lowercase(), &name) {
+        } else if let Some(message) = reserved(table.kind, &name.to_lowercase(), &name) {
             errors.push(dropped.name.span(), message);
         }
         if gone.insert(name.to_lowercase(), ()).is_some() {
@@ -179,7 +233,7 @@ fn check_history(user: &User<'_>, errors: &mut Errors) {
             errors.push(dropped.since.span, "a column can be dropped from version 2 on");
         }
     }
-    for index in &user.indexes {
+    for index in &table.indexes {
         let mut listed = Vec::new();
         for ident in &index.columns {
             let name = ident.unraw().to_string();
@@ -212,18 +266,18 @@ pub(super) fn first_version(column: &Column<'_>) -> u32 {
 }
 
 /// Versions count up without gaps, and each has one migration at most.
-fn check_versions(user: &User<'_>, errors: &mut Errors) {
+fn check_versions(table: &Table<'_>, errors: &mut Errors) {
     let mut steps = BTreeMap::<u32, Span>::new();
-    for step in &user.steps {
+    for step in &table.steps {
         if steps.insert(step.version.number, step.version.span).is_some() {
             let message = format!("version {} has a migration already", step.version.number);
             errors.push(step.version.span, message);
         }
     }
-    let columns = user.columns.iter().filter_map(|column| column.since);
-    let dropped = user.dropped.iter().map(|dropped| dropped.since);
-    let indexes = user.indexes.iter().map(|index| index.since);
-    let migrations = user.steps.iter().map(|step| step.version);
+    let columns = table.columns.iter().filter_map(|column| column.since);
+    let dropped = table.dropped.iter().map(|dropped| dropped.since);
+    let indexes = table.indexes.iter().map(|index| index.since);
+    let migrations = table.steps.iter().map(|step| step.version);
     let mut first = BTreeMap::<u32, Version>::new();
     for version in columns.chain(dropped).chain(indexes).chain(migrations) {
         first.entry(version.number).or_insert(version);

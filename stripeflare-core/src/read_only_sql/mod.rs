@@ -1,4 +1,6 @@
-//! What the database panel may ask of a database: one statement that reads, and so many rows of its answer.
+//! What the database panel and `account.query` may ask of a database: one statement that reads, and so many rows of its answer.
+
+mod typed;
 
 use serde::{Deserialize, Serialize};
 
@@ -6,6 +8,9 @@ use crate::sql::Row;
 
 /// Rows of one answer take so many bytes at most.
 pub const MAX_BYTES: u32 = 2 * 1024 * 1024;
+
+/// And so many they are at most, for `account.query`.
+pub const MAX_ROWS: u32 = 10_000;
 
 /// Some rows.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -36,7 +41,7 @@ pub fn reads(text: &str) -> Result<&str, &'static str> {
     }
     match tokens.first() {
         Some(Token::Word(word)) if ["SELECT", "VALUES", "WITH", "EXPLAIN"].contains(&word.as_str()) => {}
-        Some(_) => return Err("Only SELECT, VALUES, WITH and EXPLAIN: this panel reads."),
+        Some(_) => return Err("Only SELECT, VALUES, WITH and EXPLAIN: this only reads."),
         None => return Err("There is no statement."),
     }
     if (0..tokens.len()).any(|at| names_itself(&tokens[at..])) {

@@ -1,4 +1,4 @@
-//! A user's columns and the history of its table.
+//! Columns, and the history of their table.
 
 use proc_macro2::{Ident, Span};
 use syn::{DeriveInput, LitInt, LitStr, Type, Visibility};
@@ -6,8 +6,39 @@ use syn::{DeriveInput, LitInt, LitStr, Type, Visibility};
 use super::default::Default;
 use crate::paths::Private;
 
-pub(super) struct User<'a> {
+/// What a struct is of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// The wallet's table `users`, to which it adds columns.
+    User,
+    /// A table of its own.
+    Table,
+}
+
+impl Kind {
+    pub(super) fn derive(self) -> &'static str {
+        match self {
+            Self::User => "StripeUser",
+            Self::Table => "StripeTable",
+        }
+    }
+
+    /// What goes on the struct.
+    pub(super) fn attribute(self) -> &'static str {
+        match self {
+            Self::User => "stripe_user",
+            Self::Table => "stripe_table",
+        }
+    }
+}
+
+pub(super) struct Table<'a> {
     pub(super) private: Private,
+    pub(super) kind: Kind,
+    /// `name = "note"`.
+    pub(super) named: Option<LitStr>,
+    /// As SQL knows it.
+    pub(super) name: String,
     pub(super) input: &'a DeriveInput,
     pub(super) columns: Vec<Column<'a>>,
     pub(super) dropped: Vec<Dropped>,
@@ -29,6 +60,7 @@ pub(super) struct Column<'a> {
     pub(super) index: bool,
     pub(super) public: bool,
     pub(super) json: bool,
+    pub(super) key: Option<Span>,
 }
 
 /// `dropped(name = "legacy", since = 3)`.

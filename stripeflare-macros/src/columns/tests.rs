@@ -1,11 +1,11 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use super::{expand, expand_in};
+use super::{Kind, expand, expand_in};
 use crate::testing::{assert_golden, messages};
 
 fn derive(item: TokenStream) -> Vec<String> {
-    messages(expand(item))
+    messages(expand(Kind::User, item))
 }
 
 /// What a struct with one field reports.
@@ -31,7 +31,7 @@ fn columns() {
             settings: Option<Settings>,
         }
     };
-    assert_golden("user", expand(item));
+    assert_golden("user", expand(Kind::User, item));
 }
 
 #[test]
@@ -45,12 +45,12 @@ fn history() {
             points: i64,
         }
     };
-    assert_golden("user_history", expand(item));
+    assert_golden("user_history", expand(Kind::User, item));
 }
 
 #[test]
 fn a_user_without_columns() {
-    assert_golden("user_without_columns", expand(quote! { struct User; }));
+    assert_golden("user_without_columns", expand(Kind::User, quote! { struct User; }));
     assert!(derive(quote! { struct User {} }).is_empty());
 }
 
@@ -228,7 +228,7 @@ const LOCK: &str = r#"{
 fn locked(lock: &str, item: TokenStream) -> Vec<String> {
     let directory = tempfile::tempdir().expect("a folder");
     std::fs::write(directory.path().join("stripeflare.schema.json"), lock).expect("a file");
-    messages(expand_in(Some(directory.path()), item))
+    messages(expand_in(Some(directory.path()), Kind::User, item))
 }
 
 /// The struct that is recorded, with changes.
@@ -416,7 +416,7 @@ fn a_lock_is_for_its_own_struct() {
     assert!(locked(LOCK, another.clone()).is_empty());
     assert!(locked("{}", another)[0].starts_with("stripeflare.schema.json cannot be read: missing field `user`"));
     let user = quote! { struct User { tier: Option<u8> } };
-    assert!(messages(expand_in(Some(std::path::Path::new("/nowhere")), user)).is_empty());
+    assert!(messages(expand_in(Some(std::path::Path::new("/nowhere")), Kind::User, user)).is_empty());
 }
 
 #[test]
@@ -426,6 +426,7 @@ fn types_of_recorded_columns() {
     std::fs::write(directory.path().join("stripeflare.schema.json"), lock).expect("a file");
     let expansion = expand_in(
         Some(directory.path()),
+        Kind::User,
         quote! { struct User { a: Option<Tier>, #[column(since = 2, default = 1)] b: u8 } },
     );
     let text = expansion.tokens.to_string();
@@ -443,4 +444,92 @@ fn a_user_has_as_many_columns_as_a_statement_can_write() {
     };
     assert!(of(80).is_empty());
     assert_eq!(of(81), ["a user has at most 80 columns; keep what belongs together in one with `#[column(json)]`"]);
+}
+
+#[test]
+fn a_table() {
+    let item = quote! {
+        pub struct Note {
+            #[column(key)]
+            pub id: i64,
+            #[column(index)]
+            pub tag: String,
+            pub text: String,
+        }
+    };
+    assert_golden("table", expand(Kind::Table, item));
+}
+
+#[test]
+fn items_that_are_no_tables() {
+    let table = |item: TokenStream| messages(expand(Kind::Table, item));
+    for (item, expected) in [
+        (
+            quote! { struct Note { id: i64 } },
+            "a table needs a key: write `#[column(key)]` on one field, an `i64` that SQLite gives or a `String` of yours, as in \
+             `#[column(key)] id: i64`",
+        ),
+        (
+            quote! { struct Note { #[column(key)] id: i64, #[column(key)] name: String } },
+            "`id` is the key already: a table has one",
+        ),
+        (
+            quote! { struct Note { #[column(key, default = 1)] id: i64 } },
+            "the key finds each row from version 1 on: leave `default` out",
+        ),
+        (
+            quote! { struct Note { #[column(key)] id: Option<i64> } },
+            "every row has its key: write `i64` or `String`, and insert 0 where SQLite is to give it",
+        ),
+        (
+            quote! { struct Note { #[column(key)] id: i64, #[column(unique)] name: Option<String> } },
+            "`unique` is for columns of `StripeUser`, among all accounts; in a table the key is unique: write `key`",
+        ),
+        (
+            quote! { struct Note { #[column(key)] id: i64, #[column(public)] name: String } },
+            "`public` is for columns of `StripeUser`, which `GET /me` shows: leave it out",
+        ),
+        (
+            quote! { struct Note { #[column(key)] id: i64, rowid: i64 } },
+            "`rowid` is SQLite's own name for a row's number; choose another name",
+        ),
+        (
+            quote! { struct Cards { #[column(key)] id: i64 } },
+            "`cards` is a table of the wallet, which every account has; give this one another by `#[stripe_table(name = \"…\")]`",
+        ),
+        (
+            quote! { #[stripe_table(name = "wallet_notes")] struct Note { #[column(key)] id: i64 } },
+            "names of tables that begin with `wallet_` are kept for others; give this one another by \
+             `#[stripe_table(name = \"…\")]`",
+        ),
+        (
+            quote! { #[stripe_table(name = "my notes")] struct Note { #[column(key)] id: i64 } },
+            "\"my notes\" cannot be the name of a table",
+        ),
+        (
+            quote! { #[stripe_table(mirror)] struct Note { #[column(key)] id: i64 } },
+            "unknown key `mirror`; known here: `name`, `dropped`, `index`, `migration`, `crate`",
+        ),
+        (quote! { enum Note { A } }, "`StripeTable` is for a struct with named fields, one for each column"),
+    ] {
+        assert_eq!(table(item.clone())[..1], [expected], "{item}");
+    }
+}
+
+#[test]
+fn a_table_is_held_against_the_lock() {
+    let lock = r#"{"user": "", "versions": [], "tables": [{"name": "note", "versions": [{"version": 1, "columns": [
+        {"name": "id", "type": "INTEGER", "key": true}, {"name": "tag", "type": "TEXT"}
+    ]}]}]}"#;
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    std::fs::write(directory.path().join("stripeflare.schema.json"), lock).expect("the lock");
+    let table = |item: TokenStream| messages(expand_in(Some(directory.path()), Kind::Table, item));
+    assert!(table(quote! { struct Note { #[column(key)] id: i64, tag: String } }).is_empty());
+    assert!(table(quote! { struct Other { #[column(key)] id: i64 } }).is_empty(), "not recorded");
+    let changed = table(quote! { struct Note { id: i64, #[column(key)] tag: String } });
+    assert!(changed[0].contains("a table keeps its key"), "{changed:?}");
+    let added = table(quote! { struct Note { #[column(key)] id: i64, tag: String, text: String } });
+    assert!(added[0].contains("without `text`: write `since = 2`"), "{added:?}");
+    let gone = table(quote! { struct Note { #[column(key)] id: i64 } });
+    assert!(gone[0].contains("`#[stripe_table(dropped(name = \"tag\", since = 2))]`"), "{gone:?}");
 }

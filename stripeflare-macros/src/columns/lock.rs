@@ -5,10 +5,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use proc_macro2::Span;
-use stripeflare_schema::lock::{self, FILE, Lock};
+use stripeflare_schema::lock::{self, FILE, History, Lock};
 use syn::ext::IdentExt;
 
-use super::model::{Column, User};
+use super::model::{Column, Kind, Table};
 use super::validate::first_version;
 use crate::errors::Errors;
 
@@ -26,20 +26,21 @@ pub(crate) fn find(directory: &Path) -> Option<Found> {
 }
 
 /// The recorded column that a field is, if it is one, and the version that it was recorded with.
-pub(super) fn recorded<'a>(lock: &'a Lock, column: &Column<'_>) -> Option<(u32, &'a lock::Column)> {
+pub(super) fn recorded<'a>(history: &'a History, column: &Column<'_>) -> Option<(u32, &'a lock::Column)> {
     let names = [Some(column.name.clone()), column.renamed_from.as_ref().map(syn::LitStr::value)];
     let version = |version: &'a lock::Version| version.columns.iter().map(move |column| (version.version, column));
     // The newest one is what the table has.
-    lock.versions
+    history
+        .0
         .iter()
         .rev()
         .flat_map(version)
         .find(|(_, recorded)| names.iter().flatten().any(|name| *name == recorded.name))
 }
 
-pub(super) fn check(user: &User<'_>, lock: &Lock, errors: &mut Errors) {
-    let check = Check { user, lock, next: lock.last() + 1, here: user.input.ident.span() };
-    for version in &lock.versions {
+pub(super) fn check(table: &Table<'_>, history: &History, errors: &mut Errors) {
+    let check = Check { table, history, next: history.last() + 1, here: table.input.ident.span() };
+    for version in &history.0 {
         for recorded in &version.columns {
             check.column(version.version, recorded, errors);
         }
@@ -49,8 +50,8 @@ pub(super) fn check(user: &User<'_>, lock: &Lock, errors: &mut Errors) {
 }
 
 struct Check<'a> {
-    user: &'a User<'a>,
-    lock: &'a Lock,
+    table: &'a Table<'a>,
+    history: &'a History,
     /// The first version that may still be written.
     next: u32,
     /// Where what is missing is reported.
@@ -61,12 +62,12 @@ impl Check<'_> {
     /// A column that a version added or renamed is still there, or went in a later one.
     fn column(&self, version: u32, recorded: &lock::Column, errors: &mut Errors) {
         let (name, next) = (&recorded.name, self.next);
-        let field = self.user.columns.iter().find(|column| column.name == *name);
+        let field = self.table.columns.iter().find(|column| column.name == *name);
         if let Some(field) = field
             && self.renamed_later(name, version).is_none()
         {
             if first_version(field) == version {
-                compare(field, version, recorded, next, errors);
+                compare(self.table, field, version, recorded, next, errors);
             } else if first_version(field) < next {
                 let message = format!(
                     "version {version} added `{name}`, as {FILE} records: write {}",
@@ -97,7 +98,7 @@ impl Check<'_> {
             return;
         }
         let gone =
-            self.user.dropped.iter().find(|dropped| dropped.name.value() == *name && dropped.since.number > version);
+            self.table.dropped.iter().find(|dropped| dropped.name.value() == *name && dropped.since.number > version);
         if let (Some(gone), Some(before)) = (gone, &recorded.renamed_from)
             && gone.since.number >= next
         {
@@ -108,21 +109,22 @@ impl Check<'_> {
             errors.push(gone.since.span, message);
             return;
         }
-        let renamed = self.lock.versions.iter().flat_map(|version| &version.columns);
+        let renamed = self.history.0.iter().flat_map(|version| &version.columns);
         let mut renamed = renamed.filter_map(|column| column.renamed_from.as_deref());
         if gone.is_none() && !renamed.any(|old| old == name) {
             errors.push(
                 self.here,
                 format!(
                     "version {version} added `{name}`, as {FILE} records, and it is gone: keep the field, or write \
-                     `#[stripe_user(dropped(name = \"{name}\", since = {next}))]`"
+                     `#[{}(dropped(name = \"{name}\", since = {next}))]`",
+                    self.table.kind.attribute(),
                 ),
             );
         }
     }
 
     fn renamed_later(&self, name: &str, version: u32) -> Option<&Column<'_>> {
-        self.user.columns.iter().find(|column| {
+        self.table.columns.iter().find(|column| {
             column.renamed_from.as_ref().is_some_and(|old| old.value() == name) && first_version(column) > version
         })
     }
@@ -135,13 +137,13 @@ impl Check<'_> {
             errors.push(self.here, message);
         };
         for name in &version.dropped {
-            let mut dropped = self.user.dropped.iter();
+            let mut dropped = self.table.dropped.iter();
             if !dropped.any(|dropped| dropped.name.value() == *name && dropped.since.number == number) {
                 missing(format!("dropped(name = \"{name}\", since = {number})"));
             }
         }
         for columns in &version.indexes {
-            let written = self.user.indexes.iter().any(|index| {
+            let written = self.table.indexes.iter().any(|index| {
                 index.since.number == number && columns.iter().map(|name| self.today(name)).eq(names(index).map(Some))
             });
             // With a column of it, the index went, too.
@@ -149,7 +151,7 @@ impl Check<'_> {
                 missing(format!("index(columns = [{}], since = {number})", columns.join(", ")));
             }
         }
-        let step = self.user.steps.iter().find(|step| step.version.number == number);
+        let step = self.table.steps.iter().find(|step| step.version.number == number);
         match (&version.migration, step) {
             (None, None) => {}
             (Some(sql), Some(step)) if step.sql.value() == *sql => {}
@@ -174,7 +176,7 @@ impl Check<'_> {
         let is = |column: &&Column<'_>| {
             column.name == name || column.renamed_from.as_ref().is_some_and(|old| old.value() == name)
         };
-        self.user.columns.iter().find(is).map(|column| column.name.clone())
+        self.table.columns.iter().find(is).map(|column| column.name.clone())
     }
 
     /// Nothing was added to a recorded version.
@@ -184,27 +186,27 @@ impl Check<'_> {
             let message = format!("version {version} is recorded in {FILE} without {what}: write `{instead}`");
             errors.push(span, message);
         };
-        for column in &self.user.columns {
+        for column in &self.table.columns {
             let since = first_version(column);
-            let known = self.lock.versions.iter().flat_map(|version| &version.columns);
+            let known = self.history.0.iter().flat_map(|version| &version.columns);
             let is_known = known.into_iter().any(|recorded| recorded.name == column.name);
             if since < next && !is_known {
                 refuse(since_span(column), since, format!("`{}`", column.name), format!("since = {next}"));
             }
         }
-        for dropped in &self.user.dropped {
+        for dropped in &self.table.dropped {
             let (name, since) = (dropped.name.value(), dropped.since.number);
-            if self.lock.version(since).is_some_and(|version| !version.dropped.contains(&name)) {
+            if self.history.version(since).is_some_and(|version| !version.dropped.contains(&name)) {
                 refuse(dropped.since.span, since, format!("dropping `{name}`"), format!("since = {next}"));
             }
         }
-        for index in &self.user.indexes {
+        for index in &self.table.indexes {
             let since = index.since.number;
             let is_known = |version: &lock::Version| {
                 let mut indexes = version.indexes.iter();
                 indexes.any(|columns| columns.iter().map(|name| self.today(name)).eq(names(index).map(Some)))
             };
-            if self.lock.version(since).is_some_and(|version| !is_known(version)) {
+            if self.history.version(since).is_some_and(|version| !is_known(version)) {
                 refuse(index.since.span, since, "this index".into(), format!("since = {next}"));
             }
         }
@@ -216,15 +218,28 @@ fn names(index: &super::model::Index) -> impl Iterator<Item = String> {
 }
 
 /// The attributes of a column are those that were recorded. Its type is compared where the compiler knows it.
-fn compare(field: &Column<'_>, version: u32, recorded: &lock::Column, next: u32, errors: &mut Errors) {
+fn compare(
+    table: &Table<'_>,
+    field: &Column<'_>,
+    version: u32,
+    recorded: &lock::Column,
+    next: u32,
+    errors: &mut Errors,
+) {
+    if field.key.is_some() != recorded.key {
+        let message = format!("version {version} is recorded in {FILE} with another key: a table keeps its key");
+        errors.push(field.key.unwrap_or(field.field.span()), message);
+    }
     let name = &field.name;
     if default_sql(field) != recorded.default {
         errors.push(
             default_span(field),
             format!(
                 "version {version} is recorded in {FILE} with {} for `{name}`, which rows have: keep it, and write others by \
-                 a `migration(version = {next}, sql = \"UPDATE users SET …\")` or by `account.update`",
-                shown(recorded.default.as_deref())
+                 a `migration(version = {next}, sql = \"UPDATE {} SET …\")` or by `{}`",
+                shown(recorded.default.as_deref()),
+                table.name,
+                if table.kind == Kind::User { "account.update" } else { "account.table" },
             ),
         );
     }
@@ -234,7 +249,8 @@ fn compare(field: &Column<'_>, version: u32, recorded: &lock::Column, next: u32,
         let instead = match (what, recorded) {
             (_, true) => format!("keep `{what}`"),
             ("index", false) => {
-                format!("write `#[stripe_user(index(columns = [{name}], since = {next}))]` instead")
+                let attribute = table.kind.attribute();
+                format!("write `#[{attribute}(index(columns = [{name}], since = {next}))]` instead")
             }
             (_, false) => {
                 format!("add another column with `unique, since = {next}`: values that are there may not be unique")
