@@ -246,6 +246,31 @@ async fn a_long_sweep_goes_on_where_it_ended_within_forty_requests_a_run() -> Re
 }
 
 #[tokio::test]
+async fn more_refunds_of_one_second_than_a_run_can_ask_about_are_all_taken() -> Result<()> {
+    let world = World::with(silent(), &[]).await?;
+    let customer = world.newcomer().await;
+    let session = world.stripe.pay(&PayRequest::new(1_000, &customer.reference)).await?;
+    webhooks_arrive(&world).await;
+    let charge = world.charge_of(&session);
+    for _ in 0..30 {
+        world.stripe.refund(&charge, Some(10), RefundStatus::Succeeded)?;
+    }
+    assert_eq!(world.balance(&customer).await, 1_000.0);
+    at_rest(&world).await?;
+    let (mut runs, mut complete) = (0, false);
+    while !complete {
+        let run = sweep(&world).await;
+        assert!(said(&run, "requests: ") <= 42, "{run:?}");
+        complete = run.body.contains("complete: true");
+        runs += 1;
+        assert!(runs <= 15, "{run:?}");
+    }
+    assert_eq!(world.balance(&customer).await, 700.0);
+    at_rest(&world).await?;
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_sweep_without_the_links_id_finds_it_and_survives_trouble_at_stripe() -> Result<()> {
     let world = World::with(silent(), &[("STRIPE_PAYMENT_LINK_ID", "")]).await?;
     world.stripe.add_payment_link("usd", None);

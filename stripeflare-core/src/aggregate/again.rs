@@ -20,16 +20,16 @@ pub struct Due {
 }
 
 /// So many of each at most, those first that wait longest. What has not ended is not handed out again for a while.
-pub fn due(sql: &dyn Sql, most: i64, now: Millis) -> Result<Due, SqlError> {
+pub fn due(sql: &dyn Sql, again: i64, open: i64, now: Millis) -> Result<Due, SqlError> {
     let text = |row: Row| Reader::new(row).text();
     let select = "SELECT what FROM again WHERE next_at <= ? ORDER BY next_at, what LIMIT ?";
-    let again = read_all(sql.run(select, &[now.into(), most.into()])?, text)?;
+    let again = read_all(sql.run(select, &[now.into(), again.into()])?, text)?;
     let open = sql.run(
         "UPDATE all_payments SET asked_at = ?1 WHERE key IN (
             SELECT key FROM all_payments WHERE open = 1 AND payment_intent IS NOT NULL AND asked_at <= ?1 - ?2
             ORDER BY asked_at, key LIMIT ?3
          ) RETURNING payment_intent",
-        &[now.into(), OPEN_MS.into(), most.into()],
+        &[now.into(), OPEN_MS.into(), open.into()],
     )?;
     Ok(Due { again, open: read_all(open, text)? })
 }
@@ -68,7 +68,7 @@ mod tests {
     #[test]
     fn what_failed_is_tried_again_later_each_time_and_keeps_no_other_waiting() {
         let sql = aggregate();
-        let again = |now| due(&sql, 2, now).unwrap().again;
+        let again = |now| due(&sql, 2, 0, now).unwrap().again;
         let mut now = 0;
         for pause in [10, 20, 40, 80, 160, 320, 640, 1_280, 1_440, 1_440] {
             failed(&sql, "payment pi_1", now).unwrap();
@@ -95,7 +95,7 @@ mod tests {
             sql.run(insert, &[key.into(), i64::from(open).into()]).unwrap();
         }
         let open = |now| {
-            let mut open = due(&sql, 2, now).unwrap().open;
+            let mut open = due(&sql, 0, 2, now).unwrap().open;
             open.sort();
             open
         };

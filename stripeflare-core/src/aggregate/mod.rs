@@ -10,7 +10,7 @@ mod usage;
 pub use again::{Due, done, due, failed};
 pub use mirror::mirror;
 pub use search::{Page, Query, count, find};
-pub use sweep::{Sweep, Track};
+pub use sweep::{Sweep, Track, Window};
 pub use unclaimed::{
     AssignedCredit, Assignment, Unclaimed, assign, credited, record_unclaimed, reversed, to_judge, unknown,
 };

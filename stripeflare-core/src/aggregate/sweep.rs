@@ -25,10 +25,10 @@ impl Track {
         }
     }
 
-    const fn names(self) -> [&'static str; 3] {
+    const fn names(self) -> [&'static str; 4] {
         match self {
-            Self::Sessions => ["swept", "pass begun", "pass until"],
-            Self::Events => ["events swept", "events pass begun", "events pass until"],
+            Self::Sessions => ["swept", "pass begun", "pass until", "pass done"],
+            Self::Events => ["events swept", "events pass begun", "events pass until", "events pass done"],
         }
     }
 }
@@ -48,18 +48,31 @@ pub struct Sweep {
 struct Pass {
     /// When the last pass that came to its end began.
     swept: Option<i64>,
-    /// When the pass that is under way began, and the moment it has come back to.
+    /// When the pass that is under way began, and the second it has come back to.
     now: Option<(i64, i64)>,
+    /// So many of that second it has looked at: one second may have more than a run can.
+    done: i64,
+}
+
+/// What to look at now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// What was made from this second on,
+    pub since: i64,
+    /// until this one,
+    pub until: i64,
+    /// without the newest so many of the last one.
+    pub done: i64,
 }
 
 impl Pass {
     fn load(sql: &dyn Sql, track: Track) -> Result<Self, SqlError> {
-        let [swept, begun, until] = track.names();
+        let [swept, begun, until, done] = track.names();
         let now = match (remembered(sql, begun)?, remembered(sql, until)?) {
             (Some(begun), Some(until)) if begun > 0 => Some((begun, until)),
             _ => None,
         };
-        Ok(Self { swept: remembered(sql, swept)?, now })
+        Ok(Self { swept: remembered(sql, swept)?, now, done: remembered(sql, done)?.unwrap_or(0) })
     }
 
     fn save(&self, sql: &dyn Sql, track: Track) -> Result<(), SqlError> {
@@ -69,7 +82,8 @@ impl Pass {
         }
         let (begun, until) = self.now.unwrap_or((0, 0));
         remember(sql, names[1], begun)?;
-        remember(sql, names[2], until)
+        remember(sql, names[2], until)?;
+        remember(sql, names[3], self.done)
     }
 }
 
@@ -111,21 +125,20 @@ impl Sweep {
         }
     }
 
-    /// What was made in which seconds to look at now, both included.
-    pub fn window(&mut self, track: Track, now: i64) -> (i64, i64) {
+    pub fn window(&mut self, track: Track, now: i64) -> Window {
         let began = self.began;
         let pass = self.pass(track);
         let since = pass.swept.unwrap_or(began) - track.look_back_s();
-        (since.max(0), pass.now.map_or(now, |(_, until)| until))
+        Window { since: since.max(0), until: pass.now.map_or(now, |(_, until)| until), done: pass.done }
     }
 
-    /// A run that began at `now` has come back to `until`, or to the end of its window.
-    pub fn came_to(&mut self, track: Track, now: i64, until: Option<i64>) {
+    /// A run that began at `now` has come back to a second, of which it has looked at so many; or to the end of its window.
+    pub fn came_to(&mut self, track: Track, now: i64, back_to: Option<(i64, i64)>) {
         let pass = self.pass(track);
         let begun = pass.now.map_or(now, |(begun, _)| begun);
-        *pass = match until {
-            Some(until) => Pass { now: Some((begun, until)), ..*pass },
-            None => Pass { swept: Some(begun), now: None },
+        *pass = match back_to {
+            Some((until, done)) => Pass { now: Some((begun, until)), done, ..*pass },
+            None => Pass { swept: Some(begun), now: None, done: 0 },
         };
     }
 }
@@ -147,21 +160,23 @@ mod tests {
             let (began, now) = (1_800_000_000, 1_800_000_000 + 400 * DAY);
             Sweep::begin(&sql, began * 1_000).unwrap();
             Sweep::begin(&sql, now * 1_000).unwrap();
-            let come_to = |now: i64, until: Option<i64>| {
+            let come_to = |now: i64, back_to: Option<i64>| {
                 let mut sweep = Sweep::load(&sql).unwrap();
-                sweep.came_to(track, now, until);
+                sweep.came_to(track, now, back_to.map(|until| (until, 7)));
                 sweep.save(&sql).unwrap();
             };
             let window = |now: i64| Sweep::load(&sql).unwrap().window(track, now);
-            assert_eq!(window(now), (began - back, now), "all there is, the first time");
+            let whole = |since, until| Window { since, until, done: 0 };
+            let rest = |since, until| Window { since, until, done: 7 };
+            assert_eq!(window(now), whole(began - back, now), "all there is, the first time");
             come_to(now, Some(now - 50 * DAY));
-            assert_eq!(window(now + 60), (began - back, now - 50 * DAY));
+            assert_eq!(window(now + 60), rest(began - back, now - 50 * DAY));
             come_to(now + 60, Some(now - 60 * DAY));
-            assert_eq!(window(now + 90), (began - back, now - 60 * DAY), "it goes on after each page");
+            assert_eq!(window(now + 90), rest(began - back, now - 60 * DAY), "it goes on after each page");
             come_to(now + 90, None);
-            assert_eq!(window(now + 120), (now - back, now + 120));
+            assert_eq!(window(now + 120), whole(now - back, now + 120));
             come_to(now + 120, None);
-            assert_eq!(window(now + 180), (now + 120 - back, now + 180));
+            assert_eq!(window(now + 180), whole(now + 120 - back, now + 180));
         }
     }
 
@@ -173,10 +188,13 @@ mod tests {
         for _ in 0..3 {
             let mut sweep = Sweep::load(&sql).unwrap();
             orders.push(sweep.order()[0]);
-            sweep.came_to(Track::Events, 9_000, Some(8_000));
+            sweep.came_to(Track::Events, 9_000, Some((8_000, 3)));
             sweep.save(&sql).unwrap();
         }
         assert_eq!(orders, [Track::Sessions, Track::Events, Track::Sessions]);
-        assert_eq!(Sweep::load(&sql).unwrap().window(Track::Sessions, 9_000), (0, 9_000));
+        assert_eq!(
+            Sweep::load(&sql).unwrap().window(Track::Sessions, 9_000),
+            Window { since: 0, until: 9_000, done: 0 }
+        );
     }
 }

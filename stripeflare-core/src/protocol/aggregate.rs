@@ -212,14 +212,17 @@ impl Handler for Swept {
 /// What is the sweep to ask about again?
 #[derive(Debug, Serialize, Deserialize)]
 pub struct ReadDue {
-    pub most: i64,
+    /// At most so many that failed.
+    pub again: i64,
+    /// And so many that have not ended.
+    pub open: i64,
 }
 
 impl Handler for ReadDue {
     type Reply = Due;
 
     fn run(&self, object: &dyn Object, now: Millis) -> Result<Self::Reply, SqlError> {
-        aggregate::due(object.sql(), self.most, now)
+        aggregate::due(object.sql(), self.again, self.open, now)
     }
 }
 

@@ -471,7 +471,7 @@ sampled! {
     Unknown: [Unknown { keys: vec![text("a"), text("b")] }] => [vec![text("b")]];
     ReadSweep: [ReadSweep] => [sweep()];
     Swept: [Swept { sweep: sweep() }] => [()];
-    ReadDue: [ReadDue { most: 5 }] => [Due { again: vec![text("refund re_1")], open: vec![text("pi")] }];
+    ReadDue: [ReadDue { again: 5, open: 2 }] => [Due { again: vec![text("refund re_1")], open: vec![text("pi")] }];
     TryAgain: [TryAgain { what: text("refund re_1") }] => [()];
     NotAgain: [NotAgain { what: text("refund re_1") }] => [()];
 }
@@ -494,8 +494,8 @@ fn unclaimed() -> Unclaimed {
 
 fn sweep() -> crate::aggregate::Sweep {
     serde_json::from_str(
-        r#"{"began": 1800000000, "runs": 3, "sessions": {"swept": null, "now": [1800000100, 1800000050]},
-            "events": {"swept": 1800000000, "now": null}}"#,
+        r#"{"began": 1800000000, "runs": 3, "sessions": {"swept": null, "now": [1800000100, 1800000050], "done": 2},
+            "events": {"swept": 1800000000, "now": null, "done": 0}}"#,
     )
     .unwrap()
 }

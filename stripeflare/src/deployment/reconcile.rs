@@ -5,7 +5,7 @@ use std::fmt;
 use std::io;
 use std::str::FromStr;
 
-use stripeflare_core::aggregate::{Due, Sweep, Track};
+use stripeflare_core::aggregate::{Due, Sweep, Track, Window};
 use stripeflare_core::clock::now;
 use stripeflare_core::protocol::aggregate::{NotAgain, ReadDue, ReadSweep, Swept, ToJudge, TryAgain, Unknown};
 use stripeflare_core::protocol::directory::Place;
@@ -28,8 +28,10 @@ const FOR_NEW: u32 = 16;
 const EACH: u32 = 7;
 /// What a page takes, whether what is on it is known, and how far the run has come.
 const PAGE: u32 = 3;
-/// Of each kind, in one run.
-const AGAIN: i64 = 2;
+/// What failed before, in one run.
+const AGAIN: i64 = 5;
+/// What has not ended. It is not handed out again for hours, so it has to fit in.
+const OPEN: i64 = 2;
 /// With so many errors of Stripe's in one run it is in trouble itself.
 const MAX_ERRORS: u32 = 3;
 
@@ -140,11 +142,11 @@ impl Run<'_> {
         let link = payment_link::check(self.deployment).await?;
         let mut sweep = self.ask(ReadSweep).await?;
 
-        self.again(sweep.began).await?;
+        let mut complete = self.again(sweep.began).await?;
         self.judge_again(&link, sweep.began).await?;
         self.most = MAX_REQUESTS;
 
-        let (mut complete, mut failed) = (true, None);
+        let mut failed = None;
         for track in sweep.order() {
             let outcome = match track {
                 Track::Sessions => self.sessions(&mut sweep, &link, started).await,
@@ -164,27 +166,38 @@ impl Run<'_> {
         self.trouble.is_none() && self.deployment.stubs.requests.get() + requests <= self.most
     }
 
-    async fn again(&mut self, began: i64) -> Result<()> {
-        let Due { again, open } = self.ask(ReadDue { most: AGAIN }).await?;
-        for what in again {
-            if !self.may_ask(EACH) {
-                return Ok(());
-            }
-            let task = what.parse()?;
-            let outcome = self.carry_out(&task, began).await;
-            if self.note(&task, outcome).await? {
-                self.ask(NotAgain { what }).await?;
-            }
-        }
+    /// Asks again about what is due; answers whether that was all of it.
+    async fn again(&mut self, began: i64) -> Result<bool> {
+        let Due { again, open } = self.ask(ReadDue { again: AGAIN, open: OPEN }).await?;
         for payment_intent in open {
             if !self.may_ask(EACH) {
-                return Ok(());
+                return Ok(false);
             }
             let outcome = self.reversals_of(&payment_intent).await;
             // It stays open, so that it comes again.
             self.see(outcome);
         }
-        Ok(())
+        let all = again.len() < AGAIN as usize;
+        for what in again {
+            if !self.may_ask(EACH) {
+                return Ok(false);
+            }
+            let done = match what.parse::<Task>() {
+                Ok(task) => {
+                    let outcome = self.carry_out(&task, began).await;
+                    self.note(&task, outcome).await?
+                }
+                // Another release wrote it.
+                Err(_) => {
+                    self.ask(TryAgain { what: what.clone() }).await?;
+                    false
+                }
+            };
+            if done {
+                self.ask(NotAgain { what }).await?;
+            }
+        }
+        Ok(all)
     }
 
     async fn reversals_of(&mut self, payment_intent: &str) -> Result<()> {
@@ -216,13 +229,15 @@ impl Run<'_> {
 
     /// Looks through sessions, newest first; answers whether the pass came to its end.
     async fn sessions(&mut self, sweep: &mut Sweep, link: &str, started: i64) -> Result<bool> {
-        let (since, until) = sweep.window(Track::Sessions, started);
+        // Those that are known already cost nothing, however many are of one second.
+        let Window { since, until, .. } = sweep.window(Track::Sessions, started);
         let mut after: Option<String> = None;
         while self.may_ask(PAGE) {
             let page = self.api.sessions(link, since, until, after.as_deref()).await?;
             let stop = self.page(&page.data, sweep.began).await?;
             after = page.data.last().filter(|_| page.has_more).map(|last| last.id.clone());
             let back_to = stop.or_else(|| page.data.last().filter(|_| page.has_more).map(|last| last.created));
+            let back_to = back_to.map(|second| (second, 0));
             if self.store(sweep, Track::Sessions, started, stop.is_some(), back_to).await? {
                 return Ok(back_to.is_none());
             }
@@ -257,27 +272,33 @@ impl Run<'_> {
 
     /// Looks through events, newest first, and asks about what they are about; answers whether the pass came to its end.
     async fn events(&mut self, sweep: &mut Sweep, started: i64) -> Result<bool> {
-        let (since, until) = sweep.window(Track::Events, started);
+        let Window { since, until, done } = sweep.window(Track::Events, started);
         let (mut after, mut seen): (Option<String>, HashSet<String>) = (None, HashSet::new());
+        // The second that it has come back to, and how many of that.
+        let (mut second, mut of_second) = (until, 0);
         while self.may_ask(PAGE) {
             let page = self.api.events(since, until, after.as_deref()).await?;
-            let mut stop = None;
+            let mut stopped = false;
             for event in &page.data {
-                if !seen.insert(event.object().to_owned()) {
-                    continue;
+                if event.created != second {
+                    (second, of_second) = (event.created, 0);
                 }
-                if !self.may_ask(EACH) {
-                    stop = Some(event.created);
-                    break;
+                let skipped = second == until && of_second < done;
+                if !skipped && seen.insert(event.object().to_owned()) {
+                    stopped = !self.may_ask(EACH);
+                    if stopped {
+                        break;
+                    }
+                    let id = event.object().to_owned();
+                    let task = if event.kind.starts_with("refund.") { Task::Refund(id) } else { Task::Dispute(id) };
+                    let outcome = self.carry_out(&task, sweep.began).await;
+                    self.note(&task, outcome).await?;
                 }
-                let id = event.object().to_owned();
-                let task = if event.kind.starts_with("refund.") { Task::Refund(id) } else { Task::Dispute(id) };
-                let outcome = self.carry_out(&task, sweep.began).await;
-                self.note(&task, outcome).await?;
+                of_second += 1;
             }
             after = page.data.last().filter(|_| page.has_more).map(|last| last.id.clone());
-            let back_to = stop.or_else(|| page.data.last().filter(|_| page.has_more).map(|last| last.created));
-            if self.store(sweep, Track::Events, started, stop.is_some(), back_to).await? {
+            let back_to = (stopped || page.has_more).then_some((second, of_second));
+            if self.store(sweep, Track::Events, started, stopped, back_to).await? {
                 return Ok(back_to.is_none());
             }
         }
@@ -292,7 +313,7 @@ impl Run<'_> {
         track: Track,
         started: i64,
         stopped: bool,
-        back_to: Option<i64>,
+        back_to: Option<(i64, i64)>,
     ) -> Result<bool> {
         sweep.came_to(track, started, back_to);
         self.ask(Swept { sweep: *sweep }).await?;
