@@ -304,7 +304,7 @@ mod tests {
     fn no_table_of_an_application_can_be_called_like_one_of_an_account() {
         let sql = database();
         migrate(&sql, Role::Account, &version(0)).unwrap();
-        for row in sql.run("SELECT name FROM sqlite_master WHERE type = 'table'", &[]).unwrap() {
+        for row in sql.run("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')", &[]).unwrap() {
             let name = Reader::new(row).text().unwrap();
             assert!(
                 stripeflare_schema::RESERVED_TABLES.contains(&name.as_str())
