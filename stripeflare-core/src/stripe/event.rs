@@ -1,11 +1,9 @@
 use std::fmt;
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
+use serde_json::Value;
 
-use crate::stripe::id::Id;
-use crate::stripe::reversal;
-use crate::stripe::reversal::ReversalFact;
+use crate::stripe::document::{Document, Told, Unexpected, must};
+use crate::stripe::reversal::{Dispute, Refund, ReversalFact};
 
 /// An event of a kind this crate acts on; unknown fields and kinds are no error.
 #[derive(Debug)]
@@ -29,37 +27,49 @@ pub enum Fact {
 /// The fields of a Checkout Session that decide about a credit.
 ///
 /// Source: Stripe's API reference, "The Checkout Session object".
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct CheckoutSession {
     pub id: String,
     /// Seconds since 1970.
-    #[serde(default)]
     pub created: i64,
-    #[serde(default)]
     pub livemode: bool,
     pub mode: Option<String>,
     pub payment_status: Option<String>,
     pub payment_link: Option<String>,
     pub client_reference_id: Option<String>,
-    pub payment_intent: Option<Id>,
+    pub payment_intent: Option<String>,
     pub currency: Option<String>,
     pub amount_total: Option<i64>,
-    #[serde(default)]
-    pub total_details: Option<TotalDetails>,
-    pub customer_details: Option<CustomerDetails>,
-}
-
-/// As typed into the checkout form.
-#[derive(Clone, Debug, Default, Deserialize)]
-pub struct CustomerDetails {
-    pub name: Option<String>,
-    pub email: Option<String>,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-pub struct TotalDetails {
     pub amount_shipping: Option<i64>,
     pub amount_tax: Option<i64>,
+    /// As typed into the checkout form.
+    pub customer_name: Option<String>,
+    /// As typed into the checkout form.
+    pub customer_email: Option<String>,
+}
+
+impl Told for CheckoutSession {
+    fn read(document: Document<'_>) -> Result<Self, Unexpected> {
+        let (totals, customer) = (document.object("total_details")?, document.object("customer_details")?);
+        let total = |name| totals.map_or(Ok(None), |totals| totals.number(name));
+        let typed = |name| customer.map_or(Ok(None), |customer| customer.text(name));
+        Ok(Self {
+            id: must("id", document.text("id")?)?,
+            created: document.number("created")?.unwrap_or_default(),
+            livemode: document.flag("livemode")?.unwrap_or_default(),
+            mode: document.text("mode")?,
+            payment_status: document.text("payment_status")?,
+            payment_link: document.text("payment_link")?,
+            client_reference_id: document.text("client_reference_id")?,
+            payment_intent: document.id("payment_intent")?,
+            currency: document.text("currency")?,
+            amount_total: document.number("amount_total")?,
+            amount_shipping: total("amount_shipping")?,
+            amount_tax: total("amount_tax")?,
+            customer_name: typed("name")?,
+            customer_email: typed("email")?,
+        })
+    }
 }
 
 /// Why a body with a good signature is no event.
@@ -83,61 +93,38 @@ impl fmt::Display for EventError {
     }
 }
 
-/// What all events have: those of version 2 have a `created` and `data` of other types.
-#[derive(Deserialize)]
-struct Head {
-    object: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Raw<'a> {
-    #[serde(rename = "type")]
-    kind: Option<String>,
-    #[serde(default)]
-    created: i64,
-    #[serde(default)]
-    livemode: bool,
-    account: Option<String>,
-    #[serde(borrow)]
-    data: Option<Data<'a>>,
-}
-
-#[derive(Deserialize)]
-struct Data<'a> {
-    #[serde(borrow)]
-    object: &'a RawValue,
-}
-
 impl Event {
     #[inline(never)]
     pub fn parse(body: &[u8]) -> Result<Self, EventError> {
-        let body = std::str::from_utf8(body).map_err(|_| EventError::NotJson)?;
-        let head: Head = serde_json::from_str(body).map_err(|_| EventError::NotJson)?;
-        if head.object.is_some_and(|object| object.starts_with("v2.")) {
+        let value: Value = serde_json::from_slice(body).map_err(|_| EventError::NotJson)?;
+        let event = Document::of(&value).map_err(|_| EventError::NotJson)?;
+        // Those of version 2 have a `created` and `data` of other types.
+        if event.value("object").as_str().is_some_and(|object| object.starts_with("v2.")) {
             return Err(EventError::Thin);
         }
-        let raw: Raw<'_> = serde_json::from_str(body).map_err(|_| EventError::NotJson)?;
-        let kind = raw.kind.ok_or(EventError::Malformed("type"))?;
-        let fact = match kind.as_str() {
+        let kind = event.value("type").as_str().ok_or(EventError::Malformed("type"))?;
+        let created = event.number("created").map_err(|_| EventError::Malformed("created"))?.unwrap_or_default();
+        let fact = match kind {
             "checkout.session.completed" | "checkout.session.async_payment_succeeded" => {
-                Fact::Checkout(Box::new(read(raw.data, "Checkout Session")?))
+                Fact::Checkout(Box::new(read(event, "Checkout Session")?))
             }
             "refund.created" | "refund.updated" | "refund.failed" => {
-                Fact::Reversal(Box::new(read::<reversal::Refund>(raw.data, "Refund")?.fact(raw.created)))
+                Fact::Reversal(Box::new(read::<Refund>(event, "Refund")?.fact(created)))
             }
             kind if kind.starts_with("charge.dispute.") => {
-                let dispute: reversal::Dispute = read(raw.data, "Dispute")?;
-                Fact::Reversal(Box::new(dispute.fact(kind, raw.created)))
+                Fact::Reversal(Box::new(read::<Dispute>(event, "Dispute")?.fact(kind, created)))
             }
             _ => Fact::Other,
         };
-        Ok(Self { livemode: raw.livemode, account: raw.account, fact })
+        let livemode = event.flag("livemode").map_err(|_| EventError::Malformed("livemode"))?.unwrap_or_default();
+        let account = event.text("account").map_err(|_| EventError::Malformed("account"))?;
+        Ok(Self { livemode, account, fact })
     }
 }
 
-fn read<'a, T: Deserialize<'a>>(data: Option<Data<'a>>, what: &'static str) -> Result<T, EventError> {
-    let object = data.ok_or(EventError::Malformed("data"))?.object;
-    serde_json::from_str(object.get()).map_err(|_| EventError::Malformed(what))
+fn read<T: Told>(event: Document<'_>, what: &'static str) -> Result<T, EventError> {
+    let object = Document::of(&event.value("data")["object"]).map_err(|_| EventError::Malformed("data"))?;
+    T::read(object).map_err(|_| EventError::Malformed(what))
 }
 
 #[cfg(test)]
@@ -152,7 +139,7 @@ mod tests {
                     "data":{{"object":{{"id":"cs_1","payment_intent":{intent},"amount_total":500}}}}}}"#
             );
             let Fact::Checkout(session) = Event::parse(body.as_bytes()).unwrap().fact else { panic!("a checkout") };
-            assert_eq!((session.id.as_str(), session.payment_intent.unwrap().0.as_str()), ("cs_1", "pi_1"));
+            assert_eq!((session.id.as_str(), session.payment_intent.as_deref()), ("cs_1", Some("pi_1")));
         }
     }
 

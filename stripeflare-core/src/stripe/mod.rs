@@ -1,8 +1,8 @@
 //! What Stripe said, and what it is worth. No I/O.
 
 mod currency;
+mod document;
 mod event;
-mod id;
 mod payment_link;
 mod reversal;
 mod session;
@@ -10,8 +10,8 @@ mod signature;
 mod verdict;
 
 pub use currency::{configured, is_supported, named, unit};
+pub use document::{Document, Told, Unexpected, must};
 pub use event::{CheckoutSession, Event, Fact};
-pub use id::Id;
 pub use payment_link::{LinkRules, LinkVerdict, PaymentLink};
 pub use reversal::{Dispute, Refund, ReversalFact};
 pub use session::{PaidSession, is_session_id, masked};

@@ -2,14 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::stripe::document::{Document, Told, Unexpected, must};
+
 /// Source: Stripe's API reference, "The Payment Link object".
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 pub struct PaymentLink {
     pub id: String,
     url: String,
-    #[serde(default)]
     active: bool,
-    #[serde(default)]
     livemode: bool,
     currency: Option<String>,
 }
@@ -43,6 +43,18 @@ impl LinkVerdict {
         let variable = if by_id { "STRIPE_PAYMENT_LINK_ID" } else { "STRIPE_PAYMENT_LINK" };
         let problem = format!("{variable} names no payment link of the Stripe account and mode of STRIPE_SECRET");
         Self { id: None, problem: Some(problem), inactive: false }
+    }
+}
+
+impl Told for PaymentLink {
+    fn read(document: Document<'_>) -> Result<Self, Unexpected> {
+        Ok(Self {
+            id: must("id", document.text("id")?)?,
+            url: must("url", document.text("url")?)?,
+            active: document.flag("active")?.unwrap_or_default(),
+            livemode: document.flag("livemode")?.unwrap_or_default(),
+            currency: document.text("currency")?,
+        })
     }
 }
 
@@ -86,7 +98,7 @@ mod tests {
         let mut link = json!({"id": "plink_1", "url": "https://buy.stripe.com/test_a", "active": true, "livemode": false,
             "currency": "usd"});
         link[field] = value;
-        serde_json::from_value::<PaymentLink>(link).unwrap().judge(rules)
+        PaymentLink::parse(&link.to_string()).unwrap().judge(rules)
     }
 
     #[test]

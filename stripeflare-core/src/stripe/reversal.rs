@@ -1,8 +1,6 @@
-use serde::Deserialize;
-
 use crate::account::{Kind, Reversal};
 use crate::money::Cents;
-use crate::stripe::id::Id;
+use crate::stripe::document::{Document, Told, Unexpected, must};
 
 /// What an event says about a refund or dispute, and where its money was.
 #[derive(Debug)]
@@ -14,15 +12,28 @@ pub struct ReversalFact {
 }
 
 /// Source: Stripe's API reference, "The Refund object".
-#[derive(Deserialize)]
 pub struct Refund {
     pub id: String,
     amount: i64,
     currency: String,
     status: Option<String>,
     reason: Option<String>,
-    payment_intent: Option<Id>,
-    charge: Option<Id>,
+    payment_intent: Option<String>,
+    charge: Option<String>,
+}
+
+impl Told for Refund {
+    fn read(document: Document<'_>) -> Result<Self, Unexpected> {
+        Ok(Self {
+            id: must("id", document.text("id")?)?,
+            amount: must("amount", document.number("amount")?)?,
+            currency: must("currency", document.text("currency")?)?,
+            status: document.text("status")?,
+            reason: document.text("reason")?,
+            payment_intent: document.id("payment_intent")?,
+            charge: document.id("charge")?,
+        })
+    }
 }
 
 impl Refund {
@@ -46,34 +57,47 @@ impl Refund {
             // So the operator says whose card it was not, before the bank does.
             disowned: self.reason.as_deref() == Some("fraudulent"),
         };
-        ReversalFact {
-            reversal,
-            payment_intent: self.payment_intent.map(|intent| intent.0),
-            charge: self.charge.map(|charge| charge.0),
-            currency: self.currency,
-        }
+        ReversalFact { reversal, payment_intent: self.payment_intent, charge: self.charge, currency: self.currency }
     }
 }
 
 /// Source: Stripe's API reference, "The Dispute object".
-#[derive(Deserialize)]
 pub struct Dispute {
     pub id: String,
     amount: i64,
     currency: String,
     status: Option<String>,
     reason: Option<String>,
-    payment_intent: Option<Id>,
-    charge: Option<Id>,
-    #[serde(default)]
+    payment_intent: Option<String>,
+    charge: Option<String>,
     balance_transactions: Vec<Movement>,
 }
 
 /// One movement of a dispute's money in our balance at Stripe, in the currency of that balance.
-#[derive(Deserialize)]
 struct Movement {
     amount: i64,
     currency: Option<String>,
+}
+
+impl Told for Dispute {
+    fn read(document: Document<'_>) -> Result<Self, Unexpected> {
+        let movements = document.list("balance_transactions")?.map_or(&[][..], Vec::as_slice);
+        let movement = |value| {
+            let movement = Document::of(value)?;
+            let amount = must("balance_transactions", movement.number("amount")?)?;
+            Ok(Movement { amount, currency: movement.text("currency")? })
+        };
+        Ok(Self {
+            id: must("id", document.text("id")?)?,
+            amount: must("amount", document.number("amount")?)?,
+            currency: must("currency", document.text("currency")?)?,
+            status: document.text("status")?,
+            reason: document.text("reason")?,
+            payment_intent: document.id("payment_intent")?,
+            charge: document.id("charge")?,
+            balance_transactions: movements.iter().map(movement).collect::<Result<_, _>>()?,
+        })
+    }
 }
 
 impl Dispute {
@@ -99,8 +123,8 @@ impl Dispute {
         let disowned = status == "lost" || self.reason.as_deref() == Some("fraudulent");
         ReversalFact {
             reversal: Reversal { kind: Kind::Dispute, id: self.id, amount, taken, closed, moves, at, disowned },
-            payment_intent: self.payment_intent.map(|intent| intent.0),
-            charge: self.charge.map(|charge| charge.0),
+            payment_intent: self.payment_intent,
+            charge: self.charge,
             currency: self.currency,
         }
     }
@@ -136,7 +160,7 @@ mod tests {
         let json = format!(
             r#"{{"id":"du_1","amount":1000,"currency":"usd","status":"{status}","charge":"ch_1","payment_intent":"pi_1","balance_transactions":[{movements}]}}"#
         );
-        serde_json::from_str::<Dispute>(&json).unwrap().fact(kind, 7).reversal
+        Dispute::parse(&json).unwrap().fact(kind, 7).reversal
     }
 
     /// How much of 1,000 is taken, whether that is the end, and how often money has moved.
@@ -207,7 +231,7 @@ mod tests {
         let disowned = |reason: &str, status: &str| {
             let json =
                 format!(r#"{{"id":"du_1","amount":1,"currency":"usd","status":"{status}","reason":"{reason}"}}"#);
-            serde_json::from_str::<Dispute>(&json).unwrap().fact("charge.dispute.updated", 7).reversal.disowned
+            Dispute::parse(&json).unwrap().fact("charge.dispute.updated", 7).reversal.disowned
         };
         assert!(disowned("fraudulent", "needs_response") && disowned("fraudulent", "won"));
         assert!(disowned("product_not_received", "lost"));
@@ -218,7 +242,7 @@ mod tests {
     fn a_refund_over_fraud_disowns_its_payment() {
         for (reason, disowns) in [(r#""fraudulent""#, true), (r#""requested_by_customer""#, false), ("null", false)] {
             let json = format!(r#"{{"id":"re_1","amount":1,"currency":"usd","status":"succeeded","reason":{reason}}}"#);
-            let fact = serde_json::from_str::<Refund>(&json).unwrap().fact(7);
+            let fact = Refund::parse(&json).unwrap().fact(7);
             assert_eq!(fact.reversal.disowned, disowns, "{reason}");
         }
     }
@@ -247,7 +271,7 @@ mod tests {
             let json = format!(
                 r#"{{"id":"re_1","amount":300,"currency":"usd","status":"{status}","charge":"ch_1","payment_intent":null}}"#
             );
-            let fact = serde_json::from_str::<Refund>(&json).unwrap().fact(7);
+            let fact = Refund::parse(&json).unwrap().fact(7);
             assert_eq!(facts(&fact.reversal), (taken, closed, u32::from(taken == 0)), "{status}");
             assert_eq!((fact.payment_intent, fact.charge.as_deref()), (None, Some("ch_1")));
         }

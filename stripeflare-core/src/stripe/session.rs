@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::account::{Card, Payer};
+use crate::stripe::document::{Document, Told, Unexpected};
 use crate::stripe::event::CheckoutSession;
 
 /// Whoever came back from paying.
@@ -19,11 +20,7 @@ impl CheckoutSession {
     /// Who paid, as typed into the checkout form.
     pub fn payer(&self) -> Payer {
         let typed = |text: &Option<String>| text.as_deref().and_then(tame);
-        let details = self.customer_details.as_ref();
-        Payer {
-            name: details.and_then(|details| typed(&details.name)),
-            email: details.and_then(|details| typed(&details.email)),
-        }
+        Payer { name: typed(&self.customer_name), email: typed(&self.customer_email) }
     }
 }
 
@@ -34,15 +31,12 @@ pub fn is_session_id(text: &str) -> bool {
         && rest.is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_alphanumeric()))
 }
 
-impl PaidSession {
-    /// From the answer of the API, with its PaymentIntent, that one's payment method and latest charge expanded.
-    #[inline(never)]
-    pub fn parse(body: &str) -> Result<Self, serde_json::Error> {
-        let session: CheckoutSession = serde_json::from_str(body)?;
-        let whole: Value = serde_json::from_str(body)?;
-        let intent = &whole["payment_intent"];
+/// From the answer of the API, with its PaymentIntent, that one's payment method and latest charge expanded.
+impl Told for PaidSession {
+    fn read(document: Document<'_>) -> Result<Self, Unexpected> {
+        let intent = document.value("payment_intent");
         Ok(Self {
-            session,
+            session: CheckoutSession::read(document)?,
             charged_at_s: intent["latest_charge"]["created"].as_i64(),
             card: identity(&intent["latest_charge"]["payment_method_details"], &intent["payment_method"]),
         })
@@ -126,7 +120,7 @@ mod tests {
             &json!(null),
         );
         assert_eq!((paid.session.id.as_str(), paid.charged_at_s), ("cs_test_1", Some(1_800_000_000)));
-        assert_eq!(paid.session.payment_intent.clone().unwrap().0, "pi_1");
+        assert_eq!(paid.session.payment_intent.as_deref(), Some("pi_1"));
         assert_eq!(
             paid.session.payer(),
             Payer { name: Some("Petra Payer".into()), email: Some("form@example.com".into()) }

@@ -64,7 +64,7 @@ impl Rules<'_> {
                 amount: total.min(Cents::MAX.units()),
                 currency: session.currency.clone().unwrap_or_default(),
                 client_reference_id: session.client_reference_id.clone(),
-                payment_intent: session.payment_intent.as_ref().map(|intent| intent.0.clone()),
+                payment_intent: session.payment_intent.clone(),
                 payment_link: session.payment_link.clone(),
             }),
         }
@@ -80,17 +80,16 @@ impl Rules<'_> {
         let reference = session.client_reference_id.as_deref().ok_or("it names no account")?;
         let (account, mark) =
             self.references.verify_paid(reference).ok_or("its client_reference_id is not one of ours")?;
-        let details = session.total_details.clone().unwrap_or_default();
         let extra = |amount: Option<i64>| amount.unwrap_or(0).max(0);
         let net = total
-            .checked_sub(extra(details.amount_tax))
-            .and_then(|net| net.checked_sub(extra(details.amount_shipping)));
+            .checked_sub(extra(session.amount_tax))
+            .and_then(|net| net.checked_sub(extra(session.amount_shipping)));
         let net = net.filter(|net| *net > 0).ok_or("nothing is left without tax and shipping")?;
         let cents = |amount: i64| {
             amount.checked_mul(10_000).and_then(Cents::checked_from_units).ok_or("it is more than an amount can hold")
         };
         let (amount, paid) = (cents(net)?, cents(total)?);
-        let payment_intent = session.payment_intent.as_ref().map(|intent| intent.0.clone());
+        let payment_intent = session.payment_intent.clone();
         let key = session_key(&session.id);
         Ok(CreditTo { account, key, amount, paid, payment_intent, payer: session.payer(), mark })
     }
@@ -102,6 +101,7 @@ mod tests {
 
     use super::*;
     use crate::identity::{Scope, Token};
+    use crate::stripe::document::Told;
 
     fn judge(change: impl FnOnce(&mut Json), adjust: impl FnOnce(&mut Rules<'_>)) -> Verdict {
         let scope = Scope { version: "1", livemode: false, currency: "usd" };
@@ -116,7 +116,7 @@ mod tests {
         let mut rules =
             Rules { currency: "usd", livemode: false, our_link: true, references: &references, connected: false };
         adjust(&mut rules);
-        rules.judge(&serde_json::from_value(session).unwrap())
+        rules.judge(&CheckoutSession::parse(&session.to_string()).unwrap())
     }
 
     #[test]

@@ -257,7 +257,7 @@ impl Run<'_> {
                 let outcome = self.session(session, began).await;
                 match &session.payment_intent {
                     Some(payment_intent) => {
-                        self.note(&Task::Payment(payment_intent.0.clone()), outcome).await?;
+                        self.note(&Task::Payment(payment_intent.clone()), outcome).await?;
                     }
                     // Nothing else names it; the next pass finds it again.
                     None => {

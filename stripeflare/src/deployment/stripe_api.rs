@@ -5,10 +5,10 @@ use std::time::Duration;
 use futures_util::future::{Either, select};
 use futures_util::pin_mut;
 use js_sys::Promise;
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use stripeflare_core::clock::now;
-use stripeflare_core::stripe::{CheckoutSession, Dispute, Id, PaidSession, PaymentLink, Refund, ReversalFact};
+use stripeflare_core::stripe::{
+    CheckoutSession, Dispute, Document, PaidSession, PaymentLink, Refund, ReversalFact, Told, Unexpected, must,
+};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Request, Response};
@@ -59,35 +59,53 @@ impl fmt::Display for ApiError {
 impl std::error::Error for ApiError {}
 
 /// Source: Stripe's API reference, "Pagination". Newest first.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 pub(crate) struct Page<T> {
     pub(crate) data: Vec<T>,
     pub(crate) has_more: bool,
 }
 
+impl<T: Told> Told for Page<T> {
+    fn read(document: Document<'_>) -> Result<Self, Unexpected> {
+        let data = must("data", document.list("data")?)?.iter();
+        let data = data.map(|object| T::read(Document::of(object)?)).collect::<Result<_, _>>()?;
+        Ok(Self { data, has_more: must("has_more", document.flag("has_more")?)? })
+    }
+}
+
 /// An event as a pointer to what it is about: its own shape is of the webhook endpoint's version, not of ours.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 pub(crate) struct Pointer {
     pub(crate) id: String,
     pub(crate) created: i64,
-    #[serde(rename = "type")]
     pub(crate) kind: String,
-    data: PointerData,
+    object: String,
 }
 
-#[derive(Debug, Deserialize)]
-struct PointerData {
-    object: Object,
-}
-
-#[derive(Debug, Deserialize)]
-struct Object {
-    id: String,
+impl Told for Pointer {
+    fn read(document: Document<'_>) -> Result<Self, Unexpected> {
+        let object = document.object("data")?.map_or(Ok(None), |data| data.id("object"))?;
+        Ok(Self {
+            id: must("id", document.text("id")?)?,
+            created: must("created", document.number("created")?)?,
+            kind: must("type", document.text("type")?)?,
+            object: must("data", object)?,
+        })
+    }
 }
 
 impl Pointer {
     pub(crate) fn object(&self) -> &str {
-        &self.data.object.id
+        &self.object
+    }
+}
+
+/// What a charge says of its PaymentIntent.
+struct PaymentOf(Option<String>);
+
+impl Told for PaymentOf {
+    fn read(document: Document<'_>) -> Result<Self, Unexpected> {
+        Ok(Self(document.id("payment_intent")?))
     }
 }
 
@@ -181,7 +199,7 @@ impl Api<'_> {
     }
 
     /// Hands over everything in a list; `take` answers the id of what it was given.
-    async fn all<T: DeserializeOwned>(&self, path: &str, mut take: impl FnMut(T) -> String) -> Result<(), ApiError> {
+    async fn all<T: Told>(&self, path: &str, mut take: impl FnMut(T) -> String) -> Result<(), ApiError> {
         let mut after: Option<String> = None;
         for _ in 0..MAX_PAGES {
             let page = self.page(path, after.as_deref()).await?;
@@ -195,7 +213,7 @@ impl Api<'_> {
         Err(ApiError::Other("a list without end".into()))
     }
 
-    async fn page<T: DeserializeOwned>(&self, path: &str, after: Option<&str>) -> Result<Page<T>, ApiError> {
+    async fn page<T: Told>(&self, path: &str, after: Option<&str>) -> Result<Page<T>, ApiError> {
         match after {
             Some(id) => self.get(&format!("{path}&starting_after={id}")).await,
             None => self.get(path).await,
@@ -204,12 +222,7 @@ impl Api<'_> {
 
     /// The PaymentIntent that a charge belongs to; old charges have none.
     pub(crate) async fn payment_intent_of(&self, charge: &str) -> Result<Option<String>, ApiError> {
-        #[derive(Deserialize)]
-        struct Charge {
-            payment_intent: Option<Id>,
-        }
-        let charge: Charge = self.get(&format!("/v1/charges/{charge}")).await?;
-        Ok(charge.payment_intent.map(|intent| intent.0))
+        Ok(self.get::<PaymentOf>(&format!("/v1/charges/{charge}")).await?.0)
     }
 
     /// A session with who paid it; `id` [is one](super::is_session_id).
@@ -217,11 +230,12 @@ impl Api<'_> {
         let path = format!(
             "/v1/checkout/sessions/{id}?expand[]=payment_intent.latest_charge&expand[]=payment_intent.payment_method"
         );
-        PaidSession::parse(&self.body(&path).await?).map_err(|error| unreadable(&error))
+        self.get(&path).await
     }
 
-    async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ApiError> {
-        serde_json::from_str(&self.body(path).await?).map_err(|error| unreadable(&error))
+    async fn get<T: Told>(&self, path: &str) -> Result<T, ApiError> {
+        let read = T::parse(&self.body(path).await?);
+        read.map_err(|error| ApiError::Other(format!("an answer that cannot be read: {error}")))
     }
 
     async fn body(&self, path: &str) -> Result<String, ApiError> {
@@ -249,8 +263,4 @@ impl Api<'_> {
         let body = JsFuture::from(response.text()?).await?;
         Ok((response.status(), body.as_string().unwrap_or_default()))
     }
-}
-
-fn unreadable(error: &serde_json::Error) -> ApiError {
-    ApiError::Other(format!("an answer that cannot be read: {error}"))
 }
