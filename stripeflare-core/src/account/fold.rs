@@ -2,6 +2,7 @@
 //! Credits, charges under an author's key and all that goes back keep their entries and their keys.
 
 use crate::account::line::{DAY_PLACES, moment_of};
+use crate::account::usage::{MOST, OTHERS};
 use crate::account::wallet::Wallet;
 use crate::clock::{DAY_MS, Millis};
 use crate::error::WalletError;
@@ -53,14 +54,19 @@ impl Wallet<'_> {
         )?;
         let mut batch = Reader::new(batch.into_iter().next().unwrap_or_default());
         let (rows, last, lines) = (batch.integer()?, batch.integer()?, batch.integer()?);
+        // Labels that the day has already, and as many more as it may have by name.
         self.sql.run(
             "INSERT INTO entry_sums (day, label, token, calls, amount)
-             SELECT at / 86400000, COALESCE(detail, ''), COALESCE(token, ''), COUNT(*), SUM(amount) FROM
+             SELECT day, IIF(known OR number <= ? - (SELECT COUNT(DISTINCT label) FROM entry_sums WHERE day = ?), label, ?),
+             token, COUNT(*), SUM(amount) FROM
+             (SELECT *, DENSE_RANK() OVER (PARTITION BY day, known ORDER BY label) AS number FROM
+             (SELECT at / 86400000 AS day, COALESCE(detail, '') AS label, COALESCE(token, '') AS token, amount,
+             EXISTS (SELECT 1 FROM entry_sums WHERE day = at / 86400000 AND label = COALESCE(detail, '')) AS known FROM
              (SELECT at, detail, token, amount FROM grouped_entries WHERE place <= ?
-             UNION ALL SELECT at, detail, token, amount FROM keyed_entries WHERE folds = 1 AND place <= ?)
-             WHERE true GROUP BY 1, 2, 3
+             UNION ALL SELECT at, detail, token, amount FROM keyed_entries WHERE folds = 1 AND place <= ?)))
+             GROUP BY 1, 2, 3
              ON CONFLICT DO UPDATE SET calls = calls + excluded.calls, amount = amount + excluded.amount",
-            &[last.into(), last.into()],
+            &[Value::Integer(MOST as i64), day.into(), OTHERS.into(), last.into(), last.into()],
         )?;
         self.sql.run("DELETE FROM entry_groups WHERE place <= ?", &[last.into()])?;
         self.sql.run("DELETE FROM keyed_entries WHERE folds = 1 AND place <= ?", &[last.into()])?;

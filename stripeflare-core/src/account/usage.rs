@@ -18,7 +18,7 @@ pub struct Usage {
 }
 
 /// What an account tells of one day by name at most: its row holds all of them, and is written with each call.
-const MOST: usize = 64;
+pub(crate) const MOST: usize = 64;
 /// The rest of them, together.
 pub(crate) const OTHERS: &str = "others";
 

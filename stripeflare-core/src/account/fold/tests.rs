@@ -1,6 +1,6 @@
 use super::*;
 use crate::account::CALLERS_KEY;
-use crate::account::hold::{Ending, HoldId, MAX_HOLD_MS, Outcome, Settled};
+use crate::account::hold::{Ending, HoldId, MAX_HOLD_MS, Outcome, Report, Settled};
 use crate::account::scene::{NOW, SCHEMA, Scene};
 use crate::identity::AccountId;
 use crate::money::Cents;
@@ -198,4 +198,40 @@ fn an_ending_finds_its_entry_for_a_day_and_is_refused_from_then_on() {
     assert_eq!(end(&ended_never, NOW + MAX_HOLD_MS), Settled::Gone, "nor is it charged that late");
     assert_eq!(end(&ended_never, NOW + MAX_HOLD_MS - 1), Settled::Captured);
     assert_eq!(scene.money().0, 96);
+}
+
+#[test]
+fn no_stream_is_held_for_longer_than_a_day() {
+    let scene = Scene::new(1, 100);
+    let hold = HoldId::generate(NOW);
+    scene.act(|wallet| wallet.reserve(&hold, Cents::new(90), 3_600)).unwrap();
+    let renew = |cents: i64| {
+        let report = Report { amount: Cents::new(cents), detail: "GET /a".into() };
+        scene.act(|wallet| wallet.renew(&hold, &report, 3_600))
+    };
+    for hour in 1..=48 {
+        scene.wait(MAX_HOLD_MS / 48);
+        assert_eq!(renew(hour), hour < 48, "{hour}");
+    }
+    assert_eq!(scene.money(), (53, 53), "what it had reported by then");
+}
+
+#[test]
+fn a_day_of_ever_new_labels_folds_into_so_many_sums_and_loses_no_call() {
+    let scene = Scene::new(1, 1_000);
+    for label in 0..200 {
+        call(&scene, "first", &format!("label {label}"), 1);
+        call(&scene, "first", "GET /", 1);
+    }
+    assert_eq!(fold(&scene, DUE, 30), None);
+    let sums = entries(&scene.sql);
+    let calls = |label: &str| {
+        let of = |sum: &&String| sum.starts_with(&format!("fold {FIRST} {label} first "));
+        sums.iter().find(of).and_then(|sum| sum.split(' ').nth_back(1)?.parse::<i64>().ok())
+    };
+    // Those of the first batches by name, what was among them in every later one, too.
+    assert!(sums.len() <= MOST + 1, "{sums:?}");
+    assert_eq!((calls("GET /"), calls("label 7"), calls("label 199")), (Some(200), Some(1), None));
+    let select = "SELECT SUM(calls) FROM entry_sums";
+    assert_eq!(scene.sql.run(select, &[]).unwrap(), [[Value::Integer(400)]]);
 }
