@@ -48,6 +48,21 @@ pub fn delete(arguments: TokenStream, item: TokenStream) -> TokenStream {
 }
 
 #[proc_macro_attribute]
+pub fn options(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    handler(Attribute::Route(Method::Options), arguments, item)
+}
+
+#[proc_macro_attribute]
+pub fn head(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    handler(Attribute::Route(Method::Head), arguments, item)
+}
+
+#[proc_macro_attribute]
+pub fn any(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    handler(Attribute::Route(Method::Any), arguments, item)
+}
+
+#[proc_macro_attribute]
 pub fn priced(arguments: TokenStream, item: TokenStream) -> TokenStream {
     handler(Attribute::Priced, arguments, item)
 }

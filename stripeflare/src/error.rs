@@ -51,7 +51,17 @@ impl Error {
     }
 }
 
-impl<E: std::error::Error + 'static> From<E> for Error {
+/// What `?` makes an [`Error`] of: any error with a type of its own.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no `std::error::Error`",
+    label = "for a text that the caller is to see, make it an `Error::new(StatusCode::…, \"…\")`"
+)]
+pub trait Cause: std::error::Error + 'static {}
+
+#[diagnostic::do_not_recommend]
+impl<E: std::error::Error + 'static> Cause for E {}
+
+impl<E: Cause> From<E> for Error {
     fn from(cause: E) -> Self {
         Self(Kind::Cause(Box::new(cause)))
     }

@@ -4,6 +4,12 @@
 #[doc = include_str!("../docs/accounts.md")]
 pub mod accounts {}
 
+/// Prefixes, layers, pages of other origins.
+///
+/// [built-in routes]: http
+#[doc = include_str!("../docs/applications.md")]
+pub mod applications {}
+
 /// Your own columns beside the wallet's.
 ///
 /// [tables]: tables

@@ -25,7 +25,7 @@
 //! # fn main() {}
 //! ```
 //!
-//! Handlers are axum handlers: every extractor of state `()` and every [`IntoResponse`](axum::response::IntoResponse) type
+//! Handlers are axum handlers: every extractor, `State<Env>` too, and every [`IntoResponse`](axum::response::IntoResponse) type
 //! works in them. [`Account`] is the caller's account, [`Priced`] a response that says what it cost. More is in the
 //! [guides].
 
@@ -69,15 +69,20 @@ pub use http::app::Routes;
 pub use http::call::account::Account;
 pub use http::call::account::ChargeError;
 pub use http::call::account::UpdateError;
+pub use http::call::background::Background;
+pub use http::call::background::Cf;
 pub use http::call::meter::Meter;
 pub use http::call::meter::MeterError;
 pub use http::call::price::Priced;
 pub use macros::ColumnEnum;
 pub use macros::StripeTable;
 pub use macros::StripeUser;
+pub use macros::any;
 pub use macros::delete;
 pub use macros::get;
+pub use macros::head;
 pub use macros::main;
+pub use macros::options;
 pub use macros::patch;
 pub use macros::post;
 pub use macros::priced;
@@ -127,13 +132,18 @@ macro_rules! cents {
 
 /// The list of an application's handlers, for [`App::routes`].
 ///
-/// Two handlers for one method and path do not compile.
+/// Two handlers for one method and path do not compile, nor does one that a built-in route would hide.
 #[macro_export]
 macro_rules! routes {
     ($($route:path),* $(,)?) => {{
-        const __ROUTES: &[$crate::__private::RouteDef] = &[$($crate::__private::RouteDef::of::<$route>()),*];
+        const __ROUTES: &[$crate::__private::RouteDef] = {
+            use $crate::__private::Unlisted as __Unlisted;
+            // For an empty list, too.
+            const _: $crate::__private::RouteDef = <$crate::__private::Listed<()> as __Unlisted>::DEF;
+            &[$($crate::__private::Listed::<$route>::DEF),*]
+        };
         const _: () = $crate::__private::check_routes(__ROUTES);
-        $crate::Routes::new(__ROUTES)
+        $crate::Routes::<_, { $crate::__private::hidden_route(__ROUTES) }>::new(__ROUTES)$(.with::<$route>())*
     }};
 }
 
@@ -222,13 +232,14 @@ macro_rules! __entry {
 /// What nearly every application uses.
 pub mod prelude {
     pub use axum::Json;
-    pub use axum::extract::{Path, Query};
+    pub use axum::extract::{Path, Query, State};
     pub use axum::http::StatusCode;
     pub use axum::response::{IntoResponse, Response};
+    pub use worker::Env;
 
     pub use crate::{
         Account, App, Cents, ColumnEnum, Error, Meter, Overdraft, Priced, Result, StripeTable, StripeUser, Timestamp,
-        cents, delete, get, patch, post, priced, put, routes,
+        any, cents, delete, get, head, options, patch, post, priced, put, routes,
     };
 }
 
@@ -260,8 +271,9 @@ pub mod __private {
     pub use crate::http::call::price::{Asked, Price};
     pub use crate::http::entry::{Entry, env, fetch, queue, scheduled};
     pub use crate::http::route::{
-        Endpoint, Method, ResponseFuture, Route, RouteDef, check_routes, from_parts, from_request, into_parts,
-        into_response, run, send,
+        Endpoint, Listed, Method, NoApp, ResponseFuture, Route, RouteDef, RouteOf, RowOf, Unlisted, account_from_parts,
+        account_from_request, check_routes, from_parts, from_request, hidden_route, into_parts, into_response, run,
+        send,
     };
     pub use crate::object::{Object, extend_durable_object};
 }

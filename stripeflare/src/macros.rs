@@ -14,8 +14,8 @@
 /// let app: App = App::new().routes(routes![hello]);
 /// ```
 ///
-/// The arguments are axum extractors of state `()`, the one that reads the body last; the answer is anything that
-/// implements `IntoResponse`. The future may be `!Send`. Add [`#[priced]`](macro@priced), before or after, to charge for
+/// The arguments are axum extractors, the one that reads the body last; `State<Env>` is the worker's environment. The answer is
+/// anything that implements `IntoResponse`, or a `worker::Response`. The future may be `!Send`. Add [`#[priced]`](macro@priced), before or after, to charge for
 /// it; without a price the function stays what you wrote.
 ///
 /// Beside the function stands a hidden type of the same name, which `routes!` finds; so a handler cannot be called like
@@ -74,6 +74,28 @@ pub use stripeflare_macros::patch;
 /// }
 /// ```
 pub use stripeflare_macros::delete;
+
+/// Answers `OPTIONS` requests at a path. Everything else is as for [`#[get]`](macro@get).
+///
+/// For other origins' pages a CORS layer answers them, see [`App::layer`](crate::App::layer).
+pub use stripeflare_macros::options;
+
+/// Answers `HEAD` requests at a path, which otherwise a `#[get]` handler answers. Everything else is as for
+/// [`#[get]`](macro@get), but that it cannot be priced.
+pub use stripeflare_macros::head;
+
+/// Answers requests of every method at a path that has no handler for the method. Everything else is as for
+/// [`#[get]`](macro@get).
+///
+/// ```
+/// # use stripeflare::prelude::*;
+/// # use stripeflare::axum::http::Method;
+/// #[any("/mirror")]
+/// async fn mirror(method: Method) -> String {
+///     method.to_string()
+/// }
+/// ```
+pub use stripeflare_macros::any;
 
 /// Charges the caller for a handler.
 ///

@@ -128,7 +128,7 @@ impl TestApp {
         let begun = (clock::system(), runtime.block_on(async { Instant::now() }));
         let schema = Schema::of::<U>().with(app.tables);
         Self {
-            built: Built::of(app.of_any_user(), schema),
+            built: Built::of(app.of_any_user(), U::NAME, schema),
             surroundings: Rc::new(Surroundings { variables: variables.collect(), begun }),
             tables: schema.tables,
             objects: Rc::new(Objects::new(VERSION, schema, env())),

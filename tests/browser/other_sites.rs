@@ -170,3 +170,37 @@ async fn what_a_script_in_a_page_of_the_shop_reads_of_a_popup() -> Result<()> {
     }
     Ok(())
 }
+
+#[tokio::test]
+async fn an_application_on_another_origin_pays_with_a_bearer_and_sees_what_it_paid() -> Result<()> {
+    let world = World::of("tests/application", StandInOptions::default(), &[]).await?;
+    let customer = world.customer(50).await?;
+    let browser = Browser::open().await?;
+    browser.goto(&at(&world, ELSEWHERE, "/tier")).await?;
+    let call = "
+        const done = arguments[arguments.length - 1], [url, token] = arguments;
+        const headers = { authorization: 'Bearer ' + token, 'idempotency-key': 'once', 'content-type': 'application/json' };
+        const shown = ['x-price', 'x-balance', 'x-paymentlink', 'x-entry'];
+        fetch(url, token ? { headers } : {}).then(
+            async (answer) => done([answer.status, await answer.text(), ...shown.map((name) => answer.headers.get(name))]),
+            (error) => done([String(error)]));";
+    let fetched = async |host: &str, path: &str, token: &str| {
+        browser.execute_async(call, vec![json!(at(&world, host, path)), json!(token)]).await
+    };
+    let paid = fetched(SHOP, "/ok", &customer.token).await?;
+    assert_eq!(
+        (&paid[0], &paid[1], &paid[2], &paid[3]),
+        (&json!(200), &json!("ok"), &json!("1"), &json!("49")),
+        "{paid}"
+    );
+    assert!(paid[4].is_string() && paid[5].is_string(), "{paid}");
+    let me = fetched(SHOP, "/me", &customer.token).await?;
+    assert!(me[1].as_str().is_some_and(|me| me.contains("\"balance\":49")), "{me}");
+    assert_eq!(fetched(SHOP, "/ok", "nobody's").await?[0], 401);
+    let refused = fetched(SHOP, "/ok", "").await?;
+    assert_eq!(refused[0], 402, "{refused}");
+    assert!(refused[4].is_string(), "where to pay: {refused}");
+    // Pages for people stay closed.
+    assert!(fetched(SHOP, "/account", "").await?[0].is_string());
+    Ok(())
+}

@@ -2,6 +2,7 @@
 
 mod account_by_forms;
 mod answers;
+mod applications;
 mod as_at_cloudflare;
 mod attacks;
 mod bad_input;

@@ -33,7 +33,7 @@ pub(super) fn expand(table: &Table<'_>, recorded: Option<&History>) -> TokenStre
     let history = history(table);
     let constants = constants(table);
     let types = recorded.map(|history| types(table, history));
-    let named = named(table);
+    let (named, row) = (named(table), row(table));
     quote! {
         #constants
         #types
@@ -49,7 +49,22 @@ pub(super) fn expand(table: &Table<'_>, recorded: Option<&History>) -> TokenStre
                 #(#writes)*
             }
         }
+        #row
     }
+}
+
+/// An `Account` of an application is read as its own type of columns.
+fn row(table: &Table<'_>) -> Option<TokenStream> {
+    let p = &table.private;
+    let (ident, conditions) = (&table.input.ident, &table.input.generics.where_clause);
+    (table.kind == Kind::User).then(|| {
+        quote! {
+            #[automatically_derived]
+            impl #p::RowOf<#ident> for #ident #conditions {}
+            #[automatically_derived]
+            impl #p::RowOf<#p::NoApp> for #ident #conditions {}
+        }
+    })
 }
 
 /// What the struct is of.
@@ -100,6 +115,7 @@ pub(super) fn fallback(table: &Table<'_>) -> TokenStream {
             }
         },
     };
+    let row = row(table);
     quote! {
         #[automatically_derived]
         #is
@@ -111,6 +127,7 @@ pub(super) fn fallback(table: &Table<'_>) -> TokenStream {
             }
             fn write(&self, _: &mut #p::ColumnWriter) {}
         }
+        #row
     }
 }
 

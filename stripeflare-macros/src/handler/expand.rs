@@ -3,11 +3,12 @@
 
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
-use syn::Type;
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
+use syn::{GenericArgument, PathArguments, Type};
 
 use super::model::{Amount, Answer, Handler, Limit, Price, RawHandler};
+use super::validate::{arguments, last_segment};
 use crate::paths::{Private, Std};
 
 pub(super) fn expand(handler: &Handler<'_>) -> TokenStream {
@@ -86,10 +87,13 @@ fn conditions(raw: &RawHandler) -> Vec<&syn::Attribute> {
 /// The type of the handler's name.
 fn hidden_type(raw: &RawHandler) -> TokenStream {
     let conditions = conditions(raw);
+    // What an editor shows of the name in `routes!`.
+    let documentation = raw.attributes.iter().filter(|attribute| attribute.path().is_ident("doc"));
     let visibility = all_generated(&raw.visibility);
     let ident = generated(raw.signature.ident.clone().into());
     quote! {
         #(#conditions)*
+        #(#documentation)*
         #[doc(hidden)]
         #visibility struct #ident {}
     }
@@ -103,6 +107,7 @@ fn route(raw: &RawHandler, path: &TokenStream, endpoint: &TokenStream, std: &Std
     let ident = generated(raw.signature.ident.clone().into());
     let name = raw.signature.ident.unraw().to_string();
     let method = raw.route.as_ref()?.method.variant();
+    let rows = rows(raw);
     // Meant for those who call it.
     let deprecated = raw.attributes.iter().any(|attribute| attribute.path().is_ident("deprecated"));
     let allowed = deprecated.then(|| quote!(#[allow(deprecated)]));
@@ -116,7 +121,29 @@ fn route(raw: &RawHandler, path: &TokenStream, endpoint: &TokenStream, std: &Std
             const NAME: &'static str = #concat(#module_path, "::", #name);
             const ENDPOINT: #p::Endpoint = #endpoint;
         }
+        #(#conditions)*
+        #[automatically_derived]
+        impl<__U> #p::RouteOf<__U> for #ident where #(#rows: #p::RowOf<__U>),* {}
     })
+}
+
+/// The types of columns that its arguments name: those of an `Account<…>`.
+fn rows(raw: &RawHandler) -> Vec<&Type> {
+    let generics = arguments(&raw.signature).into_iter().filter_map(account);
+    let rows = generics.filter_map(|generics| match generics {
+        PathArguments::AngleBracketed(generics) => match generics.args.first()? {
+            GenericArgument::Type(row) if !matches!(row, Type::Tuple(unit) if unit.elems.is_empty()) => Some(row),
+            _ => None,
+        },
+        _ => None,
+    });
+    rows.collect()
+}
+
+/// What stands after the name of an `Account`.
+fn account(ty: &Type) -> Option<&PathArguments> {
+    let last = last_segment(ty)?;
+    (last.ident == "Account").then_some(&last.arguments)
 }
 
 /// A priced handler as the user wrote it, as a function of the hidden type.
@@ -177,8 +204,8 @@ fn run(handler: &Handler<'_>, std: &Std) -> TokenStream {
         _ => quote!(mut __parts, __body),
     };
     let converted = match &handler.answer {
-        Answer::Unit => quote!(#p::into_response::<()>),
-        Answer::Named(ty) => quote!(#p::into_response::<#ty>),
+        Answer::Unit => quote!(#p::into_response::<(), _>),
+        Answer::Named(ty) => quote!(#p::into_response::<#ty, _>),
         Answer::Unnamed => quote!(#p::into_response),
     };
     let ident = &handler.raw.signature.ident;
@@ -222,10 +249,16 @@ fn extract(handler: &Handler<'_>) -> TokenStream {
         let p = p.at(start);
         let extraction = if index == last {
             let arguments = quote_spanned!(end=> (#parts, #body));
-            quote_spanned!(start=> #p::from_request::<#ty, _> #arguments)
+            match account(ty) {
+                Some(_) => quote_spanned!(start=> #p::account_from_request::<#ty> #arguments),
+                None => quote_spanned!(start=> #p::from_request::<#ty, _> #arguments),
+            }
         } else {
             let arguments = quote_spanned!(end=> (&mut #parts));
-            quote_spanned!(start=> #p::from_parts::<#ty> #arguments)
+            match account(ty) {
+                Some(_) => quote_spanned!(start=> #p::account_from_parts::<#ty> #arguments),
+                None => quote_spanned!(start=> #p::from_parts::<#ty> #arguments),
+            }
         };
         let awaited = quote_spanned!(end=> .await);
         let metered = refuse_meter(handler, ty);

@@ -1,4 +1,4 @@
-//! `#[get]` … `#[delete]` and `#[priced]`: attributes on a handler, in either order.
+//! `#[get]` … `#[any]` and `#[priced]`: attributes on a handler, in either order.
 
 use proc_macro2::TokenStream;
 

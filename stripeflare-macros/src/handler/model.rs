@@ -13,12 +13,15 @@ pub(crate) enum Attribute {
 }
 
 impl Attribute {
-    pub(super) const ALL: [Self; 6] = [
+    pub(super) const ALL: [Self; 9] = [
         Self::Route(Method::Get),
         Self::Route(Method::Post),
         Self::Route(Method::Put),
         Self::Route(Method::Patch),
         Self::Route(Method::Delete),
+        Self::Route(Method::Options),
+        Self::Route(Method::Head),
+        Self::Route(Method::Any),
         Self::Priced,
     ];
 
@@ -37,6 +40,9 @@ pub(crate) enum Method {
     Put,
     Patch,
     Delete,
+    Options,
+    Head,
+    Any,
 }
 
 impl Method {
@@ -48,6 +54,9 @@ impl Method {
             Self::Put => "put",
             Self::Patch => "patch",
             Self::Delete => "delete",
+            Self::Options => "options",
+            Self::Head => "head",
+            Self::Any => "any",
         }
     }
 
@@ -59,6 +68,9 @@ impl Method {
             Self::Put => "Put",
             Self::Patch => "Patch",
             Self::Delete => "Delete",
+            Self::Options => "Options",
+            Self::Head => "Head",
+            Self::Any => "Any",
         };
         Ident::new(name, Span::call_site())
     }

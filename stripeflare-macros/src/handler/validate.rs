@@ -8,7 +8,7 @@ use syn::{
     Expr, ExprLit, FnArg, GenericArgument, Lit, LitStr, PathArguments, PathSegment, ReturnType, Safety, Signature, Type,
 };
 
-use super::model::{Answer, Handler, Limit, RawHandler, RawRoute};
+use super::model::{Answer, Handler, Limit, Method, RawHandler, RawRoute};
 use super::{path, price};
 use crate::args::ungrouped;
 use crate::errors::Errors;
@@ -24,6 +24,10 @@ pub(super) fn validate<'a>(raw: &'a RawHandler, errors: &mut Errors) -> Option<H
     name(&raw.signature, errors);
     let path = raw.route.as_ref().map(|written| route_path(written, errors));
     let price = raw.price.as_ref().map(|written| price::check(written, errors));
+    if let (Some(RawRoute { method: Method::Head, .. }), Some(price)) = (&raw.route, &raw.price) {
+        errors
+            .push(price.span, "what costs something answers no `HEAD`: leave the price out, or answer another method");
+    }
     if let Some(Some(price)) = &price {
         said_price(&raw.signature, price.limit, errors);
     }
@@ -117,7 +121,7 @@ fn route_path(raw: &RawRoute, errors: &mut Errors) -> Option<LitStr> {
     Some(path)
 }
 
-fn arguments(signature: &Signature) -> Vec<&Type> {
+pub(super) fn arguments(signature: &Signature) -> Vec<&Type> {
     signature
         .inputs
         .iter()
@@ -193,7 +197,7 @@ fn is_no_meter(ty: &Type) -> bool {
     last_segment(ty).is_some_and(|last| names.iter().any(|name| last.ident == name))
 }
 
-fn last_segment(ty: &Type) -> Option<&PathSegment> {
+pub(super) fn last_segment(ty: &Type) -> Option<&PathSegment> {
     match ty {
         Type::Path(path) => path.path.segments.last(),
         _ => None,

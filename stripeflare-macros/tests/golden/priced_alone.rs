@@ -11,10 +11,12 @@ pub fn report(
         let __charge = __call.reserve().await?;
         let __response = __p::into_response::<
             Result<Priced<String>>,
+            _,
         >(report::uncharged(__a0).await);
         ::core::result::Result::Ok(__charge.settle(__response).await)
     })
 }
+/// Costs a constant at most.
 #[doc(hidden)]
 pub struct report {}
 impl report {

@@ -14,6 +14,7 @@ fn translate(
         let __charge = __call.reserve_asked(__price(&__a0, &__a1)).await?;
         let __response = __p::into_response::<
             String,
+            _,
         >(translate::uncharged(__a0, __a1).await);
         ::core::result::Result::Ok(__charge.settle(__response).await)
     })
@@ -34,3 +35,5 @@ impl ::stripeflare::__private::Route for translate {
     );
     const ENDPOINT: ::stripeflare::__private::Endpoint = translate;
 }
+#[automatically_derived]
+impl<__U> ::stripeflare::__private::RouteOf<__U> for translate {}

@@ -31,3 +31,5 @@ impl ::stripeflare::__private::Route for reverse {
     const NAME: &'static str = ::core::concat!(::core::module_path!(), "::", "reverse");
     const ENDPOINT: ::stripeflare::__private::Endpoint = reverse;
 }
+#[automatically_derived]
+impl<__U> ::stripeflare::__private::RouteOf<__U> for reverse {}

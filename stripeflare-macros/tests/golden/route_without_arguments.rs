@@ -10,7 +10,9 @@ impl ::stripeflare::__private::Route for ping {
         use ::stripeflare::__private as __p;
         __p::run(async move {
             let (_, _) = __p::into_parts(__request);
-            ::core::result::Result::Ok(__p::into_response::<()>(ping().await))
+            ::core::result::Result::Ok(__p::into_response::<(), _>(ping().await))
         })
     };
 }
+#[automatically_derived]
+impl<__U> ::stripeflare::__private::RouteOf<__U> for ping {}

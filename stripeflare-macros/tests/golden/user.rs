@@ -79,3 +79,7 @@ impl ::stripeflare::__private::Columns for User {
         __row.push_json::<Option<Settings>>(&self.settings);
     }
 }
+#[automatically_derived]
+impl ::stripeflare::__private::RowOf<User> for User {}
+#[automatically_derived]
+impl ::stripeflare::__private::RowOf<::stripeflare::__private::NoApp> for User {}

@@ -47,3 +47,8 @@ impl renamed::stripeflare::__private::Columns for User {
         __row.push::<i64>(&self.points);
     }
 }
+#[automatically_derived]
+impl renamed::stripeflare::__private::RowOf<User> for User {}
+#[automatically_derived]
+impl renamed::stripeflare::__private::RowOf<renamed::stripeflare::__private::NoApp>
+for User {}

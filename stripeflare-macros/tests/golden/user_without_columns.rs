@@ -12,3 +12,7 @@ impl ::stripeflare::__private::Columns for User {
     }
     fn write(&self, __row: &mut ::stripeflare::__private::ColumnWriter) {}
 }
+#[automatically_derived]
+impl ::stripeflare::__private::RowOf<User> for User {}
+#[automatically_derived]
+impl ::stripeflare::__private::RowOf<::stripeflare::__private::NoApp> for User {}

@@ -1,6 +1,5 @@
 //! The exported entry points.
 
-use std::future::Future;
 use std::rc::Rc;
 
 use ::http::header::{CACHE_CONTROL, SET_COOKIE};
@@ -8,16 +7,16 @@ use ::http::{HeaderValue, StatusCode};
 use axum::extract::Request;
 use axum::response::Response;
 use js_sys::Promise;
-use stripeflare_core::schema::{Schema, Tables, check_tables};
+use stripeflare_core::schema::{Schema, StripeUser, Tables, check_tables};
 use tower_service::Service;
 use wasm_bindgen::JsValue;
 use worker::Env;
 use worker::worker_sys::{Context as JsContext, DurableObjectState, MessageBatch, ScheduleContext, ScheduledEvent};
 
 use crate::deployment::Deployment;
-use crate::error::Error;
-use crate::http::app::{App, AppType, Built};
+use crate::http::app::{App, AppType, Built, Job};
 use crate::http::call::context::Context;
+use crate::http::call::sendable::sendable;
 use crate::http::reply::answer::{Answer, for_person, header};
 use crate::js::requests::Stalled;
 use crate::js::{self, Host, log_error};
@@ -27,6 +26,7 @@ use crate::object::Object;
 #[derive(Clone, Copy, Debug)]
 pub struct Entry {
     version: &'static str,
+    user: &'static str,
     schema: Schema,
     build: fn() -> App,
 }
@@ -36,7 +36,8 @@ impl Entry {
     #[must_use]
     pub const fn of<A: AppType>(version: &'static str, tables: Tables, build: fn() -> App) -> Self {
         check_tables(tables);
-        Self { version, schema: Schema::of::<A::User>().with(tables), build }
+        let schema = Schema::of::<A::User>().with(tables);
+        Self { version, user: <A::User as StripeUser>::NAME, schema, build }
     }
 
     /// One of its Durable Objects.
@@ -47,7 +48,7 @@ impl Entry {
 
     fn built(&self) -> Rc<Built> {
         crate::deployment::run_as(self.version, self.schema.tables);
-        Built::get(self.schema, self.build)
+        Built::get(self.user, self.schema, self.build)
     }
 }
 
@@ -83,10 +84,10 @@ pub(crate) async fn answer(
             return Answer::new(StatusCode::INTERNAL_SERVER_ERROR, "configuration", problem).into();
         }
     };
-    let context = Context::new(deployment, host, &request);
+    let context = Context::new(deployment, built.columns, host, &request);
     request = context.call.follow(request);
     request.extensions_mut().insert(context.clone());
-    // For handlers that take an `Extension<Env>`.
+    // The state of handlers under our attributes, and for plain ones that take an `Extension<Env>`.
     request.extensions_mut().insert(env.clone());
     let panel = request.uri().path().starts_with("/db/");
     let response = match built.router.clone().call(request).await {
@@ -97,7 +98,8 @@ pub(crate) async fn answer(
         let message = "The request's body stopped arriving. Send it again.";
         Answer::new(StatusCode::REQUEST_TIMEOUT, "stalled_body", message).into()
     } else {
-        context.charge_after_the_fact(response).await
+        // Layers may have changed what is settled already.
+        sendable(response).unwrap_or_else(Response::from)
     };
     context.tell(&mut response);
     if context.manner.navigation {
@@ -119,24 +121,31 @@ pub(crate) async fn answer(
 
 /// One run of a cron trigger.
 pub fn scheduled(entry: &Entry, event: ScheduledEvent, env: Env, _context: ScheduleContext) -> Promise {
-    run_job(entry.built().scheduled.clone(), event.into(), env)
+    let event = worker::ScheduledEvent::from(event);
+    run_jobs(entry.built().scheduled(&event.cron()), event, env)
 }
 
 /// One batch of a queue.
 pub fn queue(entry: &Entry, batch: MessageBatch, env: Env, _context: JsContext) -> Promise {
-    run_job(entry.built().queue.clone(), batch, env)
+    let name = batch.queue().map(String::from).unwrap_or_default();
+    run_jobs(entry.built().queue(&name), batch, env)
 }
 
-type Run<E> = Rc<dyn Fn(E, Env) -> std::pin::Pin<Box<dyn Future<Output = Result<(), Error>>>>>;
-
-fn run_job<E: 'static>(job: Option<Run<E>>, event: E, env: Env) -> Promise {
+fn run_jobs<E: Clone + 'static>(jobs: Vec<Job<E>>, event: E, env: Env) -> Promise {
     js::promise(async move {
-        let job = job.ok_or("this application has no handler for such an event")?;
-        job(event, env).await.map(|()| JsValue::UNDEFINED).map_err(|error| {
-            log_error(&error);
-            // The runtime tries again, as the trigger's settings say.
-            js_sys::Error::new(&error.to_string()).into()
-        })
+        if jobs.is_empty() {
+            return Err("this application has no handler for such an event".into());
+        }
+        let mut failed = None;
+        for job in jobs {
+            // One that fails keeps none of the others from running.
+            if let Err(error) = job(event.clone(), env.clone()).await {
+                log_error(&error);
+                failed = Some(error.to_string());
+            }
+        }
+        // The runtime tries again, as the trigger's settings say.
+        failed.map_or(Ok(JsValue::UNDEFINED), |error| Err(js_sys::Error::new(&error).into()))
     })
 }
 

@@ -1,6 +1,7 @@
 //! What crosses to JavaScript and back.
 
 pub(crate) mod requests;
+pub(crate) mod responses;
 #[cfg_attr(feature = "testing", allow(dead_code, reason = "tests have no storage of the runtime's"))]
 pub(crate) mod values;
 // Tests have no workerd around them.

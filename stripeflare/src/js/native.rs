@@ -44,6 +44,11 @@ impl Host {
         tokio::task::spawn_local(future);
     }
 
+    /// Nobody knows here.
+    pub(crate) fn cf(&self) -> Option<worker::Cf> {
+        None
+    }
+
     /// No client leaves here.
     pub(crate) fn departure(&self, left: impl Fn() + 'static) -> Departure {
         Departure { _listener: Box::new(left) }

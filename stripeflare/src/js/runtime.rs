@@ -32,6 +32,11 @@ impl Host {
         wait_for(&self.context, &promise);
     }
 
+    /// What it says of where the request came from.
+    pub(crate) fn cf(&self) -> Option<worker::Cf> {
+        worker::Request::from(Clone::clone(&self.request)).cf().cloned()
+    }
+
     /// Listens for the client to leave, for as long as what it answers lives. The runtime tells with the compatibility flag
     /// `enable_request_signal`.
     pub(crate) fn departure(&self, left: impl Fn() + 'static) -> Departure {

@@ -135,6 +135,6 @@ async fn found(Extension(env): Extension<Env>, Query(wanted): Query<Wanted>) -> 
     Ok(text)
 }
 
-pub(crate) fn routes() -> Routes {
+pub(crate) fn routes() -> Routes<User> {
     routes![columns, write_columns, login, paid_login, leave_handle, found]
 }

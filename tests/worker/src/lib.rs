@@ -31,6 +31,11 @@ async fn free() -> &'static str {
     "free"
 }
 
+#[options("/free")]
+async fn options_of_free() -> impl IntoResponse {
+    [("allow", "GET, OPTIONS")]
+}
+
 #[get("/whoami")]
 async fn whoami(account: Account<User>) -> String {
     let (tier, logins, nickname) = (&account.tier, account.logins, &account.nickname);
@@ -495,6 +500,7 @@ fn app() -> App<User> {
     App::new()
         .routes(routes![
             free,
+            options_of_free,
             whoami,
             ok,
             row,

@@ -23,13 +23,15 @@ use crate::http::reply::answer::Answer;
 
 /// The caller's account: the wallet's own facts through methods, your columns by dereference.
 ///
+/// `Account` alone, without a type, is one whose columns do not matter; it goes with every application.
+///
 /// A visitor has one too: nothing is in it, and your columns hold their defaults. In a priced handler the account comes
 /// with the reserve of the price and costs no further look; elsewhere it is read from its Durable Object, unless the
 /// caller is a visitor.
 ///
 /// In a priced handler its values are there when the handler runs, not before: an extractor of your own that asks for an
 /// `Account` keeps it and looks into it later.
-pub struct Account<U>(SendWrapper<Rc<Inner<U>>>);
+pub struct Account<U = ()>(SendWrapper<Rc<Inner<U>>>);
 
 struct Inner<U> {
     context: Context,
@@ -169,6 +171,7 @@ impl<S: Sync, U: StripeUser> FromRequestParts<S> for Account<U> {
 
 impl<U: StripeUser> Account<U> {
     async fn extract(context: Context) -> Result<Self, Response> {
+        context.refuse_other_columns::<U>()?;
         context.mark_personal();
         let inner = Rc::new(Inner { context: context.clone(), row: OnceCell::new() });
         if context.slot.is_open() {
@@ -242,6 +245,18 @@ fn changes(
 }
 
 impl super::context::Inner {
+    /// An account has the columns of the application's type, and of no other.
+    fn refuse_other_columns<U: StripeUser>(&self) -> Result<(), Response> {
+        if U::COLUMNS.is_empty() || Schema::of::<U>().layout() == self.columns.schema.layout() {
+            return Ok(());
+        }
+        let (label, asked, has) = (self.label(None), std::any::type_name::<U>(), self.columns.user);
+        Err(Answer::internal(format!(
+            "{label} takes Account<{asked}>, and the application is an App<{has}>: its accounts have other columns"
+        ))
+        .into())
+    }
+
     /// Writes changes of the caller's columns, and answers whether they were made; `row` is what is stored then.
     async fn write_columns(
         &self,
@@ -266,7 +281,8 @@ impl super::context::Inner {
 }
 
 fn read<U: StripeUser>(row: &AccountRow) -> Result<U, String> {
-    if row.layout != Schema::of::<U>().layout() {
+    // Without columns it reads any row.
+    if !U::COLUMNS.is_empty() && row.layout != Schema::of::<U>().layout() {
         return Err("the account's object and this worker are of different deploys: their columns differ".into());
     }
     U::read(&mut ColumnReader::new(&row.columns)).map_err(|error| error.to_string())

@@ -311,7 +311,7 @@ impl Inner {
 
     /// Charges a response of an unpriced route that names its price, in `X-Price` or by a [`super::Priced`].
     pub(crate) async fn charge_after_the_fact(&self, response: Response) -> Response {
-        // Layers may have changed what is settled already.
+        // Layers of a merged router may have changed what is settled already.
         let mut response = match sendable(response) {
             Ok(response) => response,
             Err(answer) => return answer.into(),

@@ -38,6 +38,14 @@ fn paying_cookie_name(access_token: &str) -> String {
 #[derive(Clone)]
 pub(crate) struct Context(SendWrapper<Rc<Inner>>);
 
+/// The application's type of columns.
+#[derive(Clone, Copy)]
+pub(crate) struct Columns {
+    /// Its name.
+    pub(crate) user: &'static str,
+    pub(crate) schema: Schema,
+}
+
 pub(crate) struct Inner {
     pub(crate) deployment: Deployment,
     host: Host,
@@ -68,6 +76,7 @@ pub(crate) struct Inner {
     matched: OnceCell<MatchedPath>,
     /// What the handler was shown of the caller's account.
     pub(super) shown: Cell<Option<Cents>>,
+    pub(super) columns: Columns,
 }
 
 impl std::ops::Deref for Context {
@@ -78,7 +87,7 @@ impl std::ops::Deref for Context {
 }
 
 impl Context {
-    pub(crate) fn new(deployment: Deployment, host: Host, request: &Request) -> Self {
+    pub(crate) fn new(deployment: Deployment, columns: Columns, host: Host, request: &Request) -> Self {
         let (headers, cookie_kind) = (request.headers(), deployment.config.cookie(request.uri()));
         let caller = Caller::of(headers, cookie_kind.0);
         let paying = cookies(headers, &paying_cookie_name(cookie_kind.0)).next().and_then(PayingSecret::parse);
@@ -103,6 +112,7 @@ impl Context {
             inside: Inside::default(),
             matched: OnceCell::new(),
             shown: Cell::new(None),
+            columns,
         })))
     }
 
@@ -383,6 +393,11 @@ impl Inner {
 
     fn hash(&self, token: &Token) -> String {
         token.proof(self.deployment.version).hash
+    }
+
+    /// What the runtime says of where the request came from.
+    pub(super) fn cf(&self) -> Option<worker::Cf> {
+        self.host.cf()
     }
 
     /// Tells when the client has left before the answer was sent to its end.

@@ -1,6 +1,7 @@
 //! Everything around one call.
 
 pub(crate) mod account;
+pub(crate) mod background;
 pub(crate) mod charge;
 pub(crate) mod context;
 pub(crate) mod credentials;
@@ -11,7 +12,7 @@ pub(crate) mod meter;
 mod own;
 pub(crate) mod price;
 mod refused;
-mod sendable;
+pub(crate) mod sendable;
 mod slot;
 mod stream;
 mod unique_values;

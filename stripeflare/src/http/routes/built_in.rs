@@ -146,13 +146,24 @@ pub(crate) const BUILT_IN: &[BuiltIn] = &[
         "frees a card from the account that has it: `card` is its fingerprint, or the address of a Link account"),
 ];
 
-/// All of them.
-pub(crate) fn router(schema: Schema) -> Router {
-    BUILT_IN.iter().fold(Router::new(), |router, route| {
-        let answer = route.answer;
-        let handler = move |request: Request| SendFuture::new(answer(request, schema));
-        router.route(route.path, on(route.method, handler))
-    })
+impl BuiltIn {
+    /// Whether it answers programs, whoever they belong to: no page, no form, not Stripe and not the operator.
+    fn is_api(&self) -> bool {
+        !["/account", "/db/", "/stripe", "/topup"].iter().any(|outside| self.path.starts_with(outside))
+    }
+}
+
+/// All of them; an application's layers are around those for programs.
+pub(crate) fn router(schema: Schema, layered: impl FnOnce(Router) -> Router) -> Router {
+    let (api, others) = BUILT_IN.iter().partition::<Vec<_>, _>(|route| route.is_api());
+    let of = |routes: Vec<&'static BuiltIn>| {
+        routes.into_iter().fold(Router::new(), |router, route| {
+            let answer = route.answer;
+            let handler = move |request: Request| SendFuture::new(answer(request, schema));
+            router.route(route.path, on(route.method, handler))
+        })
+    };
+    of(others).merge(layered(of(api)))
 }
 
 #[cfg(test)]
@@ -182,7 +193,7 @@ mod tests {
 
     #[test]
     fn no_path_has_two_handlers_for_a_method() {
-        let _ = router(Schema::of::<()>());
+        let _ = router(Schema::of::<()>(), |router| router);
     }
 
     #[cfg(all(feature = "account-page", feature = "login", feature = "panel", feature = "tokens"))]

@@ -10,5 +10,5 @@ async fn reverse(text: String) -> String {
 }
 
 fn main() {
-    let _ = routes![reverse];
+    let _: App = App::new().routes(routes![reverse]);
 }

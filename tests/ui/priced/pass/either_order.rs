@@ -22,5 +22,5 @@ async fn second(text: String) -> Result<Priced<String>> {
 async fn third() {}
 
 fn main() {
-    let _ = routes![first, second, third];
+    let _: App = App::new().routes(routes![first, second, third]);
 }

@@ -43,5 +43,5 @@ async fn e() {}
 async fn f() {}
 
 fn main() {
-    let _ = routes![a, b, c, d, e, f];
+    let _: App = App::new().routes(routes![a, b, c, d, e, f]);
 }

@@ -19,5 +19,5 @@ async fn gone(nothing: NoSuchType) {}
 async fn gone() {}
 
 fn main() {
-    let _ = routes![gone, here];
+    let _: stripeflare::App = stripeflare::App::new().routes(routes![gone, here]);
 }

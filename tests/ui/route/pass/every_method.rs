@@ -27,6 +27,15 @@ async fn change(
 #[delete("/notes/{id}")]
 async fn remove() {}
 
+#[options("/notes")]
+async fn choose() {}
+
+#[head("/notes")]
+async fn about() {}
+
+#[any("/notes")]
+async fn another() {}
+
 fn main() {
-    let _ = routes![read, replace, create, change, remove,];
+    let _: App = App::new().routes(routes![read, replace, create, change, remove, choose, about, another,]);
 }

@@ -39,6 +39,6 @@ priced_const!(echo, PRICE, String);
 user!(User { tier: String = "free", level: Option<u8> = 3 });
 
 fn main() {
-    let _ = routes![hello, echo];
+    let _: App = App::new().routes(routes![hello, echo]);
     let _ = |user: User| (user.tier, user.level);
 }

@@ -34,5 +34,5 @@ async fn hello() -> &'static str {
 async fn r#type() {}
 
 fn main() {
-    let _ = routes![hello, first::read, renamed, r#type];
+    let _: stripeflare::App = stripeflare::App::new().routes(routes![hello, first::read, renamed, r#type]);
 }

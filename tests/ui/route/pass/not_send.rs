@@ -20,6 +20,6 @@ async fn alone(body: String) -> String {
 }
 
 fn main() {
-    let _ = routes![hello];
+    let _: App = App::new().routes(routes![hello]);
     let _: Router = Router::new().route("/", routing::post(alone));
 }

@@ -29,5 +29,5 @@ async fn many(
 }
 
 fn main() {
-    let _ = routes![many];
+    let _: App = App::new().routes(routes![many]);
 }

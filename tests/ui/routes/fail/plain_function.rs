@@ -1,7 +1,7 @@
-use stripeflare::routes;
+use stripeflare::{App, routes};
 
 async fn hello() {}
 
 fn main() {
-    let _ = routes![hello];
+    let _: App = App::new().routes(routes![hello]);
 }

@@ -1,7 +1,7 @@
-use stripeflare::routes;
+use stripeflare::{App, routes};
 
 struct Hello;
 
 fn main() {
-    let _ = routes![Hello];
+    let _: App = App::new().routes(routes![Hello]);
 }

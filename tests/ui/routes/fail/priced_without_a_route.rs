@@ -1,8 +1,8 @@
-use stripeflare::{priced, routes};
+use stripeflare::{App, priced, routes};
 
 #[priced(cents = 1)]
 async fn hello() {}
 
 fn main() {
-    let _ = routes![hello];
+    let _: App = App::new().routes(routes![hello]);
 }

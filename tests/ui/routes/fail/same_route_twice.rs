@@ -1,4 +1,4 @@
-use stripeflare::{get, routes};
+use stripeflare::{App, get, routes};
 
 mod notes {
     #[stripeflare::get("/notes/{note}")]
@@ -9,5 +9,5 @@ mod notes {
 async fn note() {}
 
 fn main() {
-    let _ = routes![note, notes::read];
+    let _: App = App::new().routes(routes![note, notes::read]);
 }

@@ -1,0 +1,19 @@
+use stripeflare::prelude::*;
+
+#[derive(StripeUser)]
+struct User {
+    tier: String,
+}
+
+#[get("/tier")]
+async fn tier(account: Account<User>) -> String {
+    account.tier.clone()
+}
+
+fn app() -> App {
+    App::new().routes(routes![tier])
+}
+
+fn main() {
+    app();
+}
