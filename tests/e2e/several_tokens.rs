@@ -212,8 +212,12 @@ async fn a_cap_ends_a_tokens_calls_and_nobody_elses() -> Result<()> {
     let list = tokens(&world, &owner).await;
     assert_eq!((&list[1]["spent_today"], &list[1]["spent_total"]), (&json!(3), &json!(3)));
     assert_eq!((&list[2]["spent_today"], &list[2]["spent_total"]), (&json!(2.25), &json!(2.25)));
-    assert_eq!(list[0]["spent_total"], json!(null), "not counted");
+    assert_eq!((&list[0]["spent_total"], &list[0]["spent_days"]), (&json!(0), &json!([])));
     assert_eq!(world.get(&owner, "/ok").await.status, 200);
+    world.settled(&owner).await;
+    let list = tokens(&world, &owner).await;
+    assert_eq!((&list[0]["spent_total"], &list[0]["spent_days"][0]["amount"]), (&json!(1), &json!(1)), "it has no cap");
+    assert_eq!(list[1]["spent_days"][0]["amount"], json!(3));
     Ok(())
 }
 

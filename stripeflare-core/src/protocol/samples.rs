@@ -286,6 +286,7 @@ sampled! {
         caps: Caps { day: None, total: Some(Cents::new(3)) },
         spent_day: Cents::new(1),
         spent_total: Cents::new(2),
+        spent_days: vec![(20_000, Cents::new(1))],
         created_at: 1_800_000_000_000,
         last_used_day: Some(20_000),
         expires_at: None,

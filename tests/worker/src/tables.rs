@@ -121,7 +121,7 @@ async fn forgotten(account: Account<crate::User>) -> Result<String> {
     }
 }
 
-pub(crate) fn routes() -> Routes {
+pub(crate) fn routes() -> Routes<crate::User> {
     routes![
         add_note,
         note,

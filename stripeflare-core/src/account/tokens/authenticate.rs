@@ -36,6 +36,7 @@ impl Stored {
             caps,
             spent_day: if is_today { spent_day } else { Cents::ZERO },
             spent_total: row.cents()?,
+            spent_days: Vec::new(),
             created_at: row.integer()?,
             last_used_day: row.optional_integer()?,
             expires_at: row.optional_integer()?,
@@ -71,6 +72,7 @@ impl Wallet<'_> {
             caps: Caps::default(),
             spent_day: Cents::ZERO,
             spent_total: Cents::ZERO,
+            spent_days: Vec::new(),
             created_at: self.account.registered_at,
             last_used_day: None,
             expires_at: None,
@@ -155,6 +157,7 @@ impl Wallet<'_> {
         for token in &mut tokens {
             token.this = Some(&token.id) == self.caller_id();
         }
+        self.tell_spent(&mut tokens)?;
         Ok(tokens)
     }
 

@@ -3,7 +3,10 @@ use crate::account::tokens::{Cap, Caps, Spender, TokenInfo};
 use crate::account::wallet::Wallet;
 use crate::error::WalletError;
 use crate::money::Cents;
-use crate::sql::{SqlError, Value};
+use crate::sql::{Reader, SqlError, Value};
+
+/// So many days are told one by one.
+const DAYS_TOLD: i64 = 31;
 
 impl Wallet<'_> {
     /// The caller's token; we spend without one.
@@ -46,6 +49,33 @@ impl Wallet<'_> {
             }
         }
         Ok(Ok(most))
+    }
+
+    /// What each of these has spent, from the ledger: a charge writes nothing more for it. Those with a cap are counted as well.
+    pub(super) fn tell_spent(&self, tokens: &mut [TokenInfo]) -> Result<(), WalletError> {
+        let rows = self.sql.run(
+            "SELECT token, day, -SUM(amount) FROM
+             (SELECT token, at / 86400000 AS day, amount FROM grouped_entries
+             UNION ALL SELECT token, at / 86400000, amount FROM keyed_entries
+             UNION ALL SELECT token, day, amount FROM entry_sums)
+             WHERE token <> '' GROUP BY 1, 2 ORDER BY 2 DESC",
+            &[],
+        )?;
+        for row in rows {
+            let mut row = Reader::new(row);
+            let (id, day, amount) = (row.text()?, row.integer()?, row.cents()?);
+            let Some(token) = tokens.iter_mut().find(|token| token.id.as_str() == id) else { continue };
+            if day > self.today() - DAYS_TOLD {
+                token.spent_days.push((day, amount));
+            }
+            if token.caps == Caps::default() {
+                token.spent_total = token.spent_total.checked_add(amount).ok_or(WalletError::Overflow)?;
+                if day == self.today() {
+                    token.spent_day = amount;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Counts what a token with a cap has spent; one that has ended meanwhile counts nothing.

@@ -262,6 +262,44 @@ mod tests {
         sql
     }
 
+    fn charge(sql: &rusqlite::Connection, now: Millis, name: &str, cents: i64) {
+        at(sql, now, |wallet| {
+            wallet.authenticate(&proof(name)).unwrap().unwrap();
+            let key = HoldId::generate(now).as_str().to_owned();
+            let charge =
+                Charge { key, amount: Cents::new(cents), overdraft: Overdraft::Deny, detail: "GET /".to_owned() };
+            wallet.charge(&charge).unwrap().unwrap();
+        });
+    }
+
+    #[test]
+    fn each_token_knows_what_it_spent_on_which_day_and_folding_forgets_nothing_of_the_whole() {
+        let sql = account(100, &[token("free"), capped("agent", None, Some(50)), token("idle")]);
+        let told = |now: Millis| -> Vec<(String, i64, i64, Vec<(i64, i64)>)> {
+            let units = |amount: Cents| amount.units() / 10_000;
+            let told = |token: TokenInfo| {
+                let days = token.spent_days.iter().map(|(day, amount)| (*day, units(*amount))).collect();
+                (token.label, units(token.spent_day), units(token.spent_total), days)
+            };
+            let mut tokens: Vec<_> = at(&sql, now, |wallet| wallet.tokens().unwrap()).into_iter().map(told).collect();
+            tokens.retain(|(label, ..)| label == "free" || label == "agent" || label == "idle");
+            tokens.sort();
+            tokens
+        };
+        charge(&sql, NOW, "free", 3);
+        charge(&sql, NOW, "free", 4);
+        charge(&sql, NOW, "agent", 5);
+        charge(&sql, NOW + DAY_MS, "free", 1);
+        let agent = |today, days: &[(i64, i64)]| ("agent".to_owned(), today, 5, days.to_vec());
+        let free = |today, days: &[(i64, i64)]| ("free".to_owned(), today, 8, days.to_vec());
+        let idle = || ("idle".to_owned(), 0, 0, Vec::new());
+        assert_eq!(told(NOW + DAY_MS), [agent(0, &[(20_000, 5)]), free(1, &[(20_001, 1), (20_000, 7)]), idle()]);
+        assert_eq!(told(NOW + 31 * DAY_MS), [agent(0, &[]), free(0, &[(20_001, 1)]), idle()], "31 days are told");
+        let later = NOW + 200 * DAY_MS;
+        while at(&sql, later, |wallet| wallet.fold(500).unwrap()).is_some_and(|next| next <= later) {}
+        assert_eq!(told(later), [agent(0, &[]), free(0, &[]), idle()]);
+    }
+
     fn opens(sql: &rusqlite::Connection, now: Millis, proof: &Proof) -> Result<(), Denied> {
         at(sql, now, |wallet| wallet.authenticate(proof).unwrap())
     }

@@ -107,9 +107,11 @@ pub struct TokenInfo {
     /// The token it was made with.
     pub made_by: Option<TokenId>,
     pub caps: Caps,
-    /// Today. Of a token without a cap nothing is counted.
+    /// Today.
     pub spent_day: Cents,
     pub spent_total: Cents,
+    /// On each of the last 31 days on which it spent something, in days since 1970, the newest first.
+    pub spent_days: Vec<(i64, Cents)>,
     pub created_at: Millis,
     /// Days since 1970.
     pub last_used_day: Option<i64>,

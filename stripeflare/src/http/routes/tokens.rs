@@ -52,18 +52,25 @@ struct Shown {
     made_by: Option<TokenId>,
     cap_per_day: Option<Cents>,
     cap_total: Option<Cents>,
-    /// Counted for a token with a cap only.
-    spent_today: Option<Cents>,
-    spent_total: Option<Cents>,
+    spent_today: Cents,
+    spent_total: Cents,
+    /// On each of the last 31 days on which it spent something.
+    spent_days: Vec<SpentDay>,
     created_at: String,
     last_used: Option<String>,
     expires_at: Option<String>,
     this: bool,
 }
 
+#[derive(Serialize)]
+struct SpentDay {
+    day: String,
+    amount: Cents,
+}
+
 impl From<TokenInfo> for Shown {
     fn from(token: TokenInfo) -> Self {
-        let counted = token.caps != Caps::default();
+        let spent_days = token.spent_days.into_iter().map(|(day, amount)| SpentDay { day: day_text(day), amount });
         Self {
             id: token.id,
             label: token.label,
@@ -72,8 +79,9 @@ impl From<TokenInfo> for Shown {
             made_by: token.made_by,
             cap_per_day: token.caps.day,
             cap_total: token.caps.total,
-            spent_today: counted.then_some(token.spent_day),
-            spent_total: counted.then_some(token.spent_total),
+            spent_today: token.spent_day,
+            spent_total: token.spent_total,
+            spent_days: spent_days.collect(),
             created_at: moment_text(token.created_at),
             last_used: token.last_used_day.map(day_text),
             expires_at: token.expires_at.map(moment_text),
