@@ -40,6 +40,14 @@ pub fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Unreadable> {
     }
 }
 
+/// A value, and what follows it.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_first<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, &[u8]), Unreadable> {
+    postcard::take_from_bytes(bytes).map_err(|_| Unreadable)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

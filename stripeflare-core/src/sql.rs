@@ -70,6 +70,24 @@ pub type Row = Vec<Value>;
 pub trait Sql {
     /// Runs one statement and answers all of its rows.
     fn run(&self, statement: &str, parameters: &[Value]) -> Result<Vec<Row>, SqlError>;
+
+    /// Whether there is one at all: without, every statement is an error.
+    fn is_there(&self) -> bool {
+        true
+    }
+}
+
+/// No database, for what can be done without one.
+pub struct NoSql;
+
+impl Sql for NoSql {
+    fn run(&self, _statement: &str, _parameters: &[Value]) -> Result<Vec<Row>, SqlError> {
+        Err(SqlError("there is no database to ask".into()))
+    }
+
+    fn is_there(&self) -> bool {
+        false
+    }
 }
 
 /// SQLite, or the runtime around it, refused a statement.

@@ -9,9 +9,9 @@ use tests::crossings::{counting, crossings};
 use tests::{Customer, World, built};
 
 /// A priced POST with a JSON body that comes alone: its ending goes by itself, a moment later.
-const ALONE: u64 = 110;
+const ALONE: u64 = 106;
 /// One more that comes right before it: its ending rides on the next call.
-const IN_A_ROW: u64 = 79;
+const IN_A_ROW: u64 = 69;
 
 #[tokio::test]
 async fn a_priced_call_crosses_so_often_and_no_more() -> Result<()> {

@@ -31,7 +31,7 @@ async fn bad_json_costs_nothing_and_asks_no_object() -> Result<()> {
         assert_eq!(world.post(&customer, "/echo", body).await.status, status, "{body}");
     }
     let (after, _) = world.stats(&customer).await;
-    assert_eq!(after, before + 1, "only the first look at the counters was a command");
+    assert_eq!(after, before);
     assert_eq!(world.post(&customer, "/echo", r#"{"text":"a"}"#).await.header("x-balance"), "49");
     Ok(())
 }

@@ -63,7 +63,7 @@ async fn a_call_that_still_runs_is_not_run_twice() -> Result<()> {
     let world = World::start().await?;
     let customer = world.customer(50).await?;
     let second = async {
-        while world.stats(&customer).await.0 < 3 {
+        while world.unsettled(&customer).await != Some(1) {
             tokio::task::yield_now().await;
         }
         call(&world, &customer, "key", "/slow?ms=1500").await

@@ -16,7 +16,6 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::runtimes::Runtime;
-use crate::stored::Stored;
 
 /// No request may take longer, whatever happens to it.
 pub const DEADLINE: Duration = Duration::from_secs(30);
@@ -308,13 +307,13 @@ impl World {
         self.get(customer, "/me").await.json()["balance"].as_f64().unwrap_or(f64::NAN)
     }
 
-    /// Waits until no hold is open, so that what happened is in the ledger.
+    /// Waits until no hold is open and what happened is in the ledger.
     ///
     /// # Panics
     /// When that takes longer than [`DEADLINE`].
     pub async fn settled(&self, customer: &Customer) {
         let wait = async {
-            while self.open_holds(customer) > 0 {
+            while self.unsettled(customer).await != Some(0) {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
@@ -346,10 +345,9 @@ impl World {
         intent["latest_charge"].as_str().expect("a charge").to_owned()
     }
 
-    fn open_holds(&self, customer: &Customer) -> u64 {
-        self.account_database(customer)
-            .and_then(|sql| Ok(sql.query_row("SELECT holds FROM users", [], |row| row.get::<_, Vec<u8>>(0))?))
-            .map_or(0, |holds| Stored::new(&holds).and_then(|mut holds| holds.count()).expect("holds"))
+    /// How many of its holds are open, and whether endings wait to be written; `None`: its object does not say.
+    pub async fn unsettled(&self, customer: &Customer) -> Option<u64> {
+        self.read_stats(customer).await["unsettled"].as_u64()
     }
 
     /// The account's SQLite file, read from the side.
@@ -369,9 +367,13 @@ impl World {
         anyhow::bail!("no object holds the account {}", customer.account())
     }
 
-    /// What the account's object did since it woke up: commands and rows written.
+    async fn read_stats(&self, customer: &Customer) -> Value {
+        self.visit(&format!("/stats/{}", customer.account())).await.json()
+    }
+
+    /// What the account's object did since it woke up: commands, such questions not counted, and rows written.
     pub async fn stats(&self, customer: &Customer) -> (u64, u64) {
-        let stats = self.visit(&format!("/stats/{}", customer.account())).await.json();
+        let stats = self.read_stats(customer).await;
         let number = |field: &str| stats[field].as_u64().unwrap_or_default();
         (number("commands"), number("rows_written"))
     }

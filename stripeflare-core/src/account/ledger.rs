@@ -59,20 +59,21 @@ impl Wallet<'_> {
         detail: Option<&str>,
         token: Option<TokenId>,
     ) -> Result<bool, WalletError> {
-        if self.made(key)?.is_some() {
+        let pending = self.known.pending.entry(key).is_some();
+        // Without the disk: what has its entry there is taken back when it is written.
+        if pending || self.sql.is_there() && self.made(key)?.is_some() {
             return Ok(false);
         }
         self.account.balance = self.account.balance.checked_add(amount).ok_or(WalletError::Overflow)?;
         let (key, detail) = (key.to_owned(), detail.map(str::to_owned));
-        self.pending.entries.push(Entry { key, at: self.now, kind, amount, detail, token });
-        self.changed = true;
+        self.known.pending.enter(Entry { key, at: self.now, kind, amount, detail, token });
         Ok(true)
     }
 
     /// Writes what was entered: what calls cost together, and the rest by itself. What has its entry on the disk already is
     /// taken back.
     pub(super) fn write_entries(&mut self) -> Result<(), WalletError> {
-        let mut entries = std::mem::take(&mut self.pending.entries);
+        let mut entries = self.known.pending.take_entries();
         let before = entries.iter().try_fold(self.account.balance, |balance, entry| balance.checked_sub(entry.amount));
         self.account.balance = before.ok_or(WalletError::Overflow)?;
         let written = self.written(&entries)?;
@@ -144,7 +145,7 @@ impl Wallet<'_> {
 
     /// An entry's amount and time. Of one that folded nobody asks any more.
     pub(crate) fn made(&self, key: &str) -> Result<Option<(Cents, Millis)>, WalletError> {
-        if let Some(entry) = self.pending.entries.iter().find(|entry| entry.key == key) {
+        if let Some(entry) = self.known.pending.entry(key) {
             return Ok(Some((entry.amount, entry.at)));
         }
         if let Some((began, end)) = call_of(key) {

@@ -14,6 +14,7 @@ mod idempotency;
 mod ledger;
 pub(crate) mod line;
 mod logins;
+mod memory;
 mod moved;
 mod own;
 mod payment;
@@ -38,6 +39,7 @@ pub use hold::{DELIVERY_MS, Ending, Hold, HoldId, MAX_HOLDS, Outcome, Report, Se
 pub use idempotency::{Claim, IdempotencyKey, KeptAnswer};
 pub use line::{CALLERS_KEY, Folded, Line, ParsePlaceError, Place};
 pub use logins::{CardOwner, LoginRequest, LoginState, MAX_LOGINS, PendingLogin, TAKE_MS, Taken, letters};
+pub use memory::{Known, Memory, Receipt};
 pub use moved::MovedPayment;
 pub use own::{Operation, TxError};
 pub use payment::{Credit, Payer};

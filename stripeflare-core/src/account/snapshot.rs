@@ -73,16 +73,15 @@ impl Wallet<'_> {
         Ok(Some(Snapshot { account: self.account.clone(), payments, revision }))
     }
 
-    /// Remembers what the aggregate was told, and forgets the totals of days that are over.
-    pub fn sent(&mut self, snapshot: &Snapshot) -> Result<(), SqlError> {
+    /// Remembers what the aggregate was told, and forgets the totals of days that are over. It is written with the next group.
+    pub fn sent(&mut self, snapshot: &Snapshot) {
         // Whoever counts a day anew tells less of it than is known.
         let today = (self.now - CLOCK_MS).div_euclid(DAY_MS);
-        let told = |usage: &Usage| usage.day < today && snapshot.account.usage.contains(usage);
-        self.account.usage.retain(|usage| !told(usage));
+        let is_over = |usage: &Usage| usage.day < today && snapshot.account.usage.contains(usage);
+        let (over, usage) = std::mem::take(&mut self.account.usage).into_iter().partition(is_over);
+        self.account.usage = usage;
         self.account.sent_revision = self.account.sent_revision.max(snapshot.revision);
-        let parameters = [self.account.sent_revision.into(), self.account.usage_value()];
-        self.sql.run("UPDATE users SET sent_revision = ?, usage = ?", &parameters)?;
-        Ok(())
+        self.known.pending.tell(self.account.sent_revision, over, self.now);
     }
 }
 

@@ -1,5 +1,6 @@
 use std::collections::BTreeSet;
 
+use crate::account::memory::Known;
 use crate::account::pending::Pending;
 use crate::account::row::AccountRow;
 use crate::account::tokens::Caller;
@@ -17,8 +18,10 @@ pub struct Wallet<'a> {
     pub(crate) account: AccountRow,
     /// Whose token was [authenticated](Wallet::authenticate); `None` for commands of ours.
     pub(crate) caller: Option<Caller>,
+    /// Something that is written before it is answered.
     pub(crate) changed: bool,
-    pub(crate) pending: Pending,
+    /// Without the row.
+    pub(crate) known: Known,
     /// Payments that are different since it was loaded.
     pub(crate) changed_payments: BTreeSet<String>,
 }
@@ -26,11 +29,27 @@ pub struct Wallet<'a> {
 impl<'a> Wallet<'a> {
     /// The account of a database that is set up, or `None` before anybody paid.
     pub fn load(sql: &'a dyn Sql, schema: &Schema, now: Millis) -> Result<Option<Self>, WalletError> {
-        let select = format!("{}{} FROM users", AccountRow::SELECT, schema.select_list());
-        let Some(row) = sql.run(&select, &[])?.pop() else { return Ok(None) };
-        let account = AccountRow::read(row, schema)?;
-        let (pending, changed_payments) = (Pending::default(), BTreeSet::new());
-        Ok(Some(Self { sql, now, account, caller: None, changed: false, pending, changed_payments }))
+        Self::recall(Known::default(), sql, schema, now)
+    }
+
+    /// The same, of an object that knows something already.
+    pub fn recall(
+        mut known: Known,
+        sql: &'a dyn Sql,
+        schema: &Schema,
+        now: Millis,
+    ) -> Result<Option<Self>, WalletError> {
+        let account = match known.row.take() {
+            Some(row) => row,
+            None => {
+                let select = format!("{}{} FROM users", AccountRow::SELECT, schema.select_list());
+                let Some(row) = sql.run(&select, &[])?.pop() else { return Ok(None) };
+                let mut row = AccountRow::read(row, schema)?;
+                known.pending.apply(&mut row)?;
+                row
+            }
+        };
+        Ok(Some(Self { sql, now, account, caller: None, changed: false, known, changed_payments: BTreeSet::new() }))
     }
 
     /// The account, registered now if nobody paid before.
@@ -40,7 +59,18 @@ impl<'a> Wallet<'a> {
         now: Millis,
         id: &AccountId,
     ) -> Result<Self, WalletError> {
-        if let Some(wallet) = Self::load(sql, schema, now)? {
+        Self::recall_or_register(Known::default(), sql, schema, now, id)
+    }
+
+    /// The same, of an object that knows something already.
+    pub fn recall_or_register(
+        known: Known,
+        sql: &'a dyn Sql,
+        schema: &Schema,
+        now: Millis,
+        id: &AccountId,
+    ) -> Result<Self, WalletError> {
+        if let Some(wallet) = Self::recall(known, sql, schema, now)? {
             return Ok(wallet);
         }
         sql.run(
@@ -55,6 +85,15 @@ impl<'a> Wallet<'a> {
         self.open_holds()
             .try_fold(self.spendable()?, |rest, hold| rest.checked_sub(hold.amount))
             .ok_or(WalletError::Overflow)
+    }
+
+    /// Open holds, and endings that are not written.
+    pub fn unsettled(&self) -> u64 {
+        (self.open_holds().count() + usize::from(self.known.pending.has_endings())) as u64
+    }
+
+    pub fn is_unsent(&self) -> bool {
+        self.account.is_unsent()
     }
 
     pub fn id(&self) -> &AccountId {
@@ -94,9 +133,10 @@ impl<'a> Wallet<'a> {
         self.changed = true;
     }
 
-    /// Writes the row, if anything changed, and answers what the caller may see of it.
+    /// Writes all that is to be written, and answers what the caller may see of it.
+    #[cfg(test)]
     pub fn save(mut self) -> Result<AccountRow, WalletError> {
-        self.write_row()?;
+        self.write_group()?;
         if !self.may_manage() {
             self.account.hide_person();
         }
@@ -113,16 +153,33 @@ impl<'a> Wallet<'a> {
         Ok(account)
     }
 
-    /// Writes the row, if anything changed since it was written.
+    /// The same, and answers what is known by then.
+    pub fn into_known(mut self) -> Result<Known, WalletError> {
+        self.write_row()?;
+        self.known.row = Some(self.account);
+        Ok(self.known)
+    }
+
+    /// Writes the row and what is pending, if anything changed or has ended; without a disk, endings wait.
     pub(crate) fn write_row(&mut self) -> Result<(), WalletError> {
-        if self.changed {
-            self.expire()?;
+        if self.changed || self.sql.is_there() && self.known.pending.has_endings() {
+            self.write_group()?;
+        }
+        Ok(())
+    }
+
+    /// Writes all that is pending.
+    pub fn write_group(&mut self) -> Result<(), WalletError> {
+        self.expire()?;
+        if self.changed || !self.known.pending.is_empty() {
+            // What is told to nobody makes no revision: which holds are open, and what the aggregate acknowledged.
+            self.account.revision += i64::from(self.changed || self.known.pending.has_entries());
             self.write_entries()?;
             let now = self.now;
             self.account.holds.retain(|hold| hold.expires_at > now);
-            self.account.revision += 1;
             self.sql.run(
-                "UPDATE users SET balance = ?, frozen = ?, holds = ?, usage = ?, ledger = ?, kept_bytes = ?, is_full = ?, revision = ?, updated_at = ?",
+                "UPDATE users SET balance = ?, frozen = ?, holds = ?, usage = ?, ledger = ?, kept_bytes = ?, is_full = ?, revision = ?,
+                 sent_revision = ?, updated_at = ?",
                 &[
                     self.account.balance.units().into(),
                     self.account.frozen.units().into(),
@@ -132,10 +189,13 @@ impl<'a> Wallet<'a> {
                     self.account.kept_bytes.into(),
                     i64::from(self.account.is_full).into(),
                     self.account.revision.into(),
+                    self.account.sent_revision.into(),
                     now.into(),
                 ],
             )?;
             self.changed = false;
+            self.known.pending = Pending::default();
+            self.known.written += 1;
         }
         Ok(())
     }

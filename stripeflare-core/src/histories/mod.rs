@@ -2,6 +2,7 @@
 
 mod balance;
 mod card_claims;
+mod groups;
 mod moved_payments;
 
 use proptest::test_runner::{Config, RngSeed};

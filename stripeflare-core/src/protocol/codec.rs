@@ -6,6 +6,7 @@
 
 use serde::Serialize;
 
+use crate::account::Receipt;
 use crate::bytes::{self, Unreadable};
 use crate::protocol::{Answer, AnyCommand, Envelope, NotDone};
 
@@ -41,8 +42,8 @@ pub const PROTOCOL: Protocol = Protocol { number: 1, before: None };
 /// What came back for a message.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Back {
-    /// An answer, as [`read_answer`] takes it.
-    Answer(Vec<u8>),
+    /// What became of the endings, and an answer, as [`read_answer`] takes it.
+    Answer(Receipt, Vec<u8>),
     /// The object cannot read the message; it is to be sent in this form.
     Again(u8),
 }
@@ -86,13 +87,13 @@ impl Protocol {
     }
 
     /// An object's answer in the form of the message.
-    pub fn answer(&self, number: u8, command: &AnyCommand, answer: Vec<u8>) -> Vec<u8> {
+    pub fn answer(&self, number: u8, command: &AnyCommand, receipt: Receipt, answer: Vec<u8>) -> Vec<u8> {
         let answer = match self.before(number) {
             Some(before) => before.answer(command, answer),
             None => Ok(answer),
         };
         match answer {
-            Ok(answer) => [&[number], answer.as_slice()].concat(),
+            Ok(answer) => [bytes::write_after(vec![number], &receipt), answer].concat(),
             Err(Unreadable) => vec![CANNOT_READ, self.number],
         }
     }
@@ -101,10 +102,14 @@ impl Protocol {
     pub fn read_back(&self, number: u8, command: &AnyCommand, back: &[u8]) -> Result<Back, Unreadable> {
         match back {
             [CANNOT_READ, highest] => Ok(Back::Again(*highest)),
-            [form, answer @ ..] if *form == number => match self.before(number) {
-                Some(before) => before.read_answer(command, answer).map(Back::Answer),
-                None => Ok(Back::Answer(answer.to_vec())),
-            },
+            [form, answer @ ..] if *form == number => {
+                let (receipt, answer) = bytes::read_first(answer)?;
+                let answer = match self.before(number) {
+                    Some(before) => before.read_answer(command, answer)?,
+                    None => answer.to_vec(),
+                };
+                Ok(Back::Answer(receipt, answer))
+            }
             _ => Err(Unreadable),
         }
     }

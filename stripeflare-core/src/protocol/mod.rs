@@ -67,11 +67,11 @@ pub mod directory;
 #[cfg(test)]
 mod golden;
 #[cfg(test)]
-mod native;
+pub(crate) mod native;
 mod object;
 pub mod outgoing;
 #[cfg(test)]
-mod samples;
+pub(crate) mod samples;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
@@ -81,6 +81,7 @@ pub use account::AccountCommand;
 pub use address::{Address, Aggregate, Shard, is_live_name, object_name};
 pub use aggregate::AggregateCommand;
 pub use directory::DirectoryCommand;
+use object::WithoutDisk;
 pub use object::{NEARLY_FULL, Object, Stats, kept_livemode};
 pub use outgoing::Outgoing;
 
@@ -171,6 +172,16 @@ pub fn answer(object: &dyn Object, envelope: &Envelope, now: Millis) -> Result<V
         }
         answer => answer,
     }
+}
+
+/// The same without the disk, if it can be done so: a price is held, and endings of what is held wait for their group.
+/// `None`: nothing was done.
+pub fn answer_from_memory(object: &dyn Object, envelope: &Envelope, now: Millis) -> Option<Vec<u8>> {
+    let AnyCommand::Account(command) = &envelope.command else { return None };
+    if !command.is_brief() || object.memory().due(now).is_some_and(|due| due <= now) {
+        return None;
+    }
+    object.memory().attempt(|| answer(&WithoutDisk(object), envelope, now)).ok()
 }
 
 /// What was to be told was carried out, and this is the reply.

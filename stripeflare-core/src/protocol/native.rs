@@ -2,54 +2,128 @@
 
 use std::cell::Cell;
 
+use crate::account::{Line, Memory, Receipt, Wallet};
 use crate::clock::Millis;
 use crate::error::WalletError;
 use crate::protocol::{self, Envelope, Object, Stats};
 use crate::read_only_sql::Table;
 use crate::schema::Schema;
-use crate::sql::{Reader, Sql, SqlError, Value};
+use crate::sql::{Reader, Row, Sql, SqlError, Value};
 use crate::tables::Role;
 use crate::testing::{database, look};
 
 /// An object without a runtime around it.
-pub(super) struct NativeObject {
-    pub(super) sql: rusqlite::Connection,
+pub(crate) struct NativeObject {
+    pub(crate) sql: rusqlite::Connection,
     schema: Schema,
     currency: &'static str,
     role: Cell<Option<Role>>,
+    memory: Memory,
+    /// A statement fails, after so many that do not.
+    pub(crate) fails_after: Cell<Option<usize>>,
     /// When its alarm was last asked to ring; 0 for soon.
-    pub(super) rings_at: Cell<Option<Millis>>,
+    pub(crate) rings_at: Cell<Option<Millis>>,
     /// Whether its size can be read.
-    pub(super) has_size: Cell<bool>,
+    pub(crate) has_size: Cell<bool>,
 }
 
 impl NativeObject {
-    pub(super) fn new(schema: Schema) -> Self {
-        let (role, rings_at, has_size) = (Cell::default(), Cell::default(), Cell::new(true));
-        Self { sql: database(), schema, currency: "usd", role, rings_at, has_size }
+    pub(crate) fn new(schema: Schema) -> Self {
+        Self {
+            sql: database(),
+            schema,
+            currency: "usd",
+            role: Cell::default(),
+            memory: Memory::default(),
+            fails_after: Cell::default(),
+            rings_at: Cell::default(),
+            has_size: Cell::new(true),
+        }
     }
 
     /// Woken up by a deployment of this currency.
-    pub(super) fn in_currency(self, currency: &'static str) -> Self {
-        Self { currency, role: Cell::default(), ..self }
+    pub(crate) fn in_currency(self, currency: &'static str) -> Self {
+        Self { currency, role: Cell::default(), memory: Memory::default(), ..self }
     }
 
     /// Answers in one transaction, as an object does.
-    pub(super) fn answer(&self, envelope: &Envelope, now: Millis) -> Result<Vec<u8>, WalletError> {
+    pub(crate) fn answer(&self, envelope: &Envelope, now: Millis) -> Result<Vec<u8>, WalletError> {
+        match protocol::answer_from_memory(self, envelope, now) {
+            Some(answer) => Ok(answer),
+            None => self.transaction(|| protocol::answer(self, envelope, now)),
+        }
+    }
+
+    /// It is evicted, and wakes up.
+    pub(crate) fn dies(&mut self) {
+        (self.role, self.memory) = Default::default();
+    }
+
+    pub(crate) fn receipt(&self) -> Receipt {
+        self.memory.receipt()
+    }
+
+    pub(crate) fn due(&self, now: Millis) -> Option<Millis> {
+        self.memory.due(now)
+    }
+
+    pub(crate) fn write_group(&self, now: Millis) -> Result<(), WalletError> {
+        self.transaction(|| protocol::account::write_group(self, now))
+    }
+
+    pub(crate) fn write_group_failing_at_once(&self, now: Millis) -> Result<(), WalletError> {
+        self.fails_after.set(Some(0));
+        let done = self.write_group(now);
+        self.fails_after.set(None);
+        done
+    }
+
+    /// What is remembered is what the disk says, and what is pending.
+    pub(crate) fn is_as_remembered(&self, now: Millis) {
+        let known = self.memory.recall();
+        let mut anew = known.clone();
+        anew.forget();
+        let read = Wallet::recall(anew, &self.sql, &self.schema, now).unwrap();
+        assert!(known.row.is_none() || known.row == read.map(|wallet| wallet.account));
+    }
+
+    pub(crate) fn lines_on_disk(&self) -> Vec<Line> {
+        Wallet::load(&self.sql, &self.schema, 0)
+            .unwrap()
+            .map_or(Vec::new(), |mut wallet| wallet.lines(None, 1_000).unwrap().unwrap())
+    }
+
+    pub(crate) fn balance_on_disk(&self) -> i64 {
+        Wallet::load(&self.sql, &self.schema, 0).unwrap().map_or(0, |wallet| wallet.account.balance.units())
+    }
+
+    pub(crate) fn transaction<T>(&self, act: impl FnOnce() -> Result<T, WalletError>) -> Result<T, WalletError> {
         let role = self.role.get();
         self.sql.execute_batch("BEGIN").unwrap();
-        let answer = protocol::answer(self, envelope, now);
-        if answer.is_err() {
+        let done = self.memory.attempt(act);
+        if done.is_err() {
             self.role.set(role);
+            self.memory.forget();
         }
-        self.sql.execute_batch(if answer.is_ok() { "COMMIT" } else { "ROLLBACK" }).unwrap();
-        answer
+        self.sql.execute_batch(if done.is_ok() { "COMMIT" } else { "ROLLBACK" }).unwrap();
+        done
+    }
+}
+
+impl Sql for NativeObject {
+    fn run(&self, statement: &str, parameters: &[Value]) -> Result<Vec<Row>, SqlError> {
+        match self.fails_after.get() {
+            Some(0) => return Err(SqlError("this statement fails".into())),
+            Some(left) => self.fails_after.set(Some(left - 1)),
+            None => {}
+        }
+        self.sql.run(statement, parameters)
     }
 }
 
 impl Object for NativeObject {
     fn sql(&self) -> &dyn Sql {
-        &self.sql
+        self
     }
 
     fn schema(&self) -> &Schema {
@@ -62,6 +136,10 @@ impl Object for NativeObject {
 
     fn livemode(&self) -> Option<bool> {
         Some(false)
+    }
+
+    fn memory(&self) -> &Memory {
+        &self.memory
     }
 
     fn known_role(&self) -> &Cell<Option<Role>> {

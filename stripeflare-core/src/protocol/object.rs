@@ -2,12 +2,12 @@ use std::cell::Cell;
 
 use serde::{Deserialize, Serialize};
 
-use crate::account::Wallet;
+use crate::account::Memory;
 use crate::clock::Millis;
 use crate::error::WalletError;
 use crate::read_only_sql::Table;
 use crate::schema::{Schema, check_currency, migrate, remember, remembered, role_of};
-use crate::sql::{Sql, SqlError, Value};
+use crate::sql::{NoSql, Sql, SqlError, Value};
 use crate::tables::Role;
 
 /// Under which an object remembers its mode.
@@ -32,6 +32,9 @@ pub trait Object {
 
     /// Its mode, as its name says, where the runtime tells it.
     fn livemode(&self) -> Option<bool>;
+
+    /// What it knows of its account from one command to the next.
+    fn memory(&self) -> &Memory;
 
     /// What it is, once its tables are there and of this deploy's version.
     fn known_role(&self) -> &Cell<Option<Role>>;
@@ -73,13 +76,54 @@ pub trait Object {
         }
         Ok(())
     }
+}
 
-    /// The account, unless nobody has paid yet: then nothing is written, no table either.
-    fn existing(&self, now: Millis) -> Result<Option<Wallet<'_>>, WalletError> {
-        if self.role()? != Some(Role::Account) {
-            return Ok(None);
-        }
-        Wallet::load(self.sql(), self.schema(), now)
+/// An object without its disk, for what can be done without: whatever needs it is an error, and nothing is done.
+pub(super) struct WithoutDisk<'a>(pub(super) &'a dyn Object);
+
+impl Object for WithoutDisk<'_> {
+    fn sql(&self) -> &dyn Sql {
+        &NoSql
+    }
+
+    fn schema(&self) -> &Schema {
+        self.0.schema()
+    }
+
+    fn currency(&self) -> &str {
+        self.0.currency()
+    }
+
+    fn livemode(&self) -> Option<bool> {
+        self.0.livemode()
+    }
+
+    fn memory(&self) -> &Memory {
+        self.0.memory()
+    }
+
+    fn known_role(&self) -> &Cell<Option<Role>> {
+        self.0.known_role()
+    }
+
+    fn look(&self, _statement: &str, _parameters: &[Value], _most: u32) -> Result<Table, String> {
+        Err("there is no disk to look at".into())
+    }
+
+    fn ring_by(&self, _at: Millis) -> Result<(), SqlError> {
+        Err(SqlError("an alarm is kept on the disk".into()))
+    }
+
+    fn ring_soon(&self) -> Result<(), SqlError> {
+        self.ring_by(0)
+    }
+
+    fn stats(&self) -> Stats {
+        self.0.stats()
+    }
+
+    fn is_nearly_full(&self) -> Result<bool, SqlError> {
+        self.0.is_nearly_full()
     }
 }
 
@@ -90,4 +134,6 @@ pub struct Stats {
     pub commands: u64,
     /// Rows written, as the cursors say it and Cloudflare bills it.
     pub rows_written: u64,
+    /// Holds that are open, and endings that are not written yet.
+    pub unsettled: u64,
 }

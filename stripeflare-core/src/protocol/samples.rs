@@ -63,7 +63,7 @@ macro_rules! sampled {
     };
 }
 
-pub(super) fn id() -> AccountId {
+pub(crate) fn id() -> AccountId {
     AccountId::from_hash(&[7; 32])
 }
 
@@ -246,8 +246,8 @@ sampled! {
     Settle: [Settle] => [()];
     Read: [Read { account: id() }] => [row()];
     Reserve: [
-        Reserve { hold: hold(), amount: Cents::new(1), least: Cents::new(1), seconds: 60, row: true, key: Some(key()) },
-        Reserve { hold: hold(), amount: Cents::new(1), least: Cents::from_units(1), seconds: 60, row: false, key: None },
+        Reserve { hold: hold(), amount: Cents::new(1), least: Cents::new(1), seconds: 60, brief: false, row: true, key: Some(key()) },
+        Reserve { hold: hold(), amount: Cents::new(1), least: Cents::from_units(1), seconds: 60, brief: true, row: false, key: None },
     ] => [
         Ok(Reserved { held: Cents::new(1), available: Cents::new(1), token: None, key: None, row: None }),
         Ok(Reserved { held: Cents::new(1), available: Cents::new(1), token: Some(Spender { id: token(), capped: true }), key: Some(text("key t")), row: Some(row()) }),
@@ -390,7 +390,7 @@ sampled! {
         ReadBySql { sql: text("SELECT ?"), parameters: vec!["a".into()], most: 9, table: None },
         ReadBySql { sql: text("SELECT 1"), parameters: Vec::new(), most: 9, table: Some((text("note"), 7)) },
     ] => [Ok(table()), Err(text("no such table"))];
-    ReadStats: [ReadStats] => [Stats { commands: 300, rows_written: 70_000 }];
+    ReadStats: [ReadStats] => [Stats { commands: 300, rows_written: 70_000, unsettled: 2 }];
 
     ClaimCard: [ClaimCard { id: text("card"), account: id(), claim: 7 }] => [None, Some(id())];
     OwnerOf: [OwnerOf { id: text("card") }] => [None, Some(id())];

@@ -1,7 +1,7 @@
-use super::account::{Close, LogOutEverywhere, Read, Reserve, Reserved, Reverse, Settle};
+use super::account::{Close, LogOutEverywhere, Read, Reserve, Reserved, Reverse, Settle, in_account};
 use super::native::NativeObject;
 use super::samples::{self, Sample};
-use super::{AccountCommand, Answer, AnyCommand, Command, Envelope, NotDone, Object, Right, codec};
+use super::{AccountCommand, Answer, AnyCommand, Command, Envelope, NotDone, Right, codec};
 use crate::account::{
     Caps, Charge, Credit, Denied, Ending, FOLD_BATCH, HoldId, Kind, NewToken, NotCharged, NotReserved, Outcome,
     Overdraft, Reversal, TokenId,
@@ -126,7 +126,8 @@ fn before_anybody_paid_nothing_is_written() {
 fn endings_are_carried_out_before_a_command_and_also_if_it_is_denied() {
     let object = account();
     let hold = samples::hold();
-    let reserve = Reserve { hold, amount: Cents::new(4), least: Cents::new(4), seconds: 60, row: true, key: None };
+    let reserve =
+        Reserve { hold, amount: Cents::new(4), least: Cents::new(4), seconds: 60, brief: true, row: true, key: None };
     let Reserved { available, row, .. } = ask(&object, Some(proof("spends")), reserve).unwrap().unwrap();
     assert_eq!((available, row.unwrap().balance), (Cents::new(6), Cents::new(10)));
 
@@ -162,6 +163,7 @@ fn what_fails_leaves_nothing_of_its_envelope() {
         amount: Cents::new(1),
         least: Cents::new(1),
         seconds: 60,
+        brief: true,
         row: false,
         key: None,
     };
@@ -205,6 +207,51 @@ fn an_object_whose_size_cannot_be_read_takes_no_call_that_costs_something() {
     assert!(ask(&object, None, charge).unwrap().unwrap().already, "what was charged is known all the same");
 }
 
+#[test]
+fn a_command_that_fails_or_panics_between_a_reserve_and_its_capture_loses_neither() {
+    let object = account();
+    let reserve = || Reserve {
+        hold: HoldId::generate(NOW),
+        amount: Cents::new(4),
+        least: Cents::new(4),
+        seconds: 60,
+        brief: true,
+        row: false,
+        key: None,
+    };
+    let available = || ask(&object, Some(proof("spends")), reserve()).unwrap().map(|reserved| reserved.available);
+    // The token is looked up by the first, and known to the second.
+    let (ended, open) = (reserve(), reserve());
+    let capture = Ending {
+        hold: ended.hold.clone(),
+        outcome: Outcome::Capture { amount: Cents::new(4), detail: "GET /".into() },
+        key: None,
+        token: None,
+    };
+    ask(&object, Some(proof("spends")), ended).unwrap().unwrap();
+    send(&object, Some(proof("spends")), vec![capture], open).unwrap().unwrap();
+    let receipt = object.receipt();
+    assert_eq!((receipt.group, object.balance_on_disk()), (receipt.written + 1, 100_000), "neither is written");
+
+    for after in 0..4 {
+        object.fails_after.set(Some(after));
+        let charge =
+            Charge { key: "k".into(), amount: Cents::new(1), overdraft: Overdraft::Deny, detail: "job".into() };
+        let envelope = Envelope { endings: Vec::new(), token: None, command: charge.into() };
+        assert!(object.answer(&envelope, NOW).is_err(), "{after} statements were enough");
+        object.fails_after.set(None);
+        assert!(object.write_group_failing_at_once(NOW).is_err());
+        assert!(available().is_err(), "two cents are left");
+    }
+    let panics = || object.transaction::<()>(|| panic!("a defect"));
+    assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(panics)).is_err());
+    object.sql.execute_batch("ROLLBACK").unwrap();
+    assert!(available().is_err());
+    object.write_group(NOW).unwrap();
+    assert_eq!((object.receipt().written, object.balance_on_disk()), (receipt.group, 60_000));
+    assert_eq!(balance(&object), Cents::new(6));
+}
+
 /// The limit is SQLite's own, which refuses whatever would go past it.
 #[test]
 fn an_account_near_its_limit_refuses_calls_and_takes_payments_refunds_captures_and_folding() {
@@ -225,6 +272,7 @@ fn an_account_near_its_limit_refuses_calls_and_takes_payments_refunds_captures_a
         amount: Cents::new(1),
         least: Cents::new(1),
         seconds: 60,
+        brief: true,
         row: false,
         key: None,
     };
@@ -274,10 +322,8 @@ fn an_account_near_its_limit_refuses_calls_and_takes_payments_refunds_captures_a
     assert_eq!(balance(&object), before + Cents::new(20 * 3 - 1));
 
     // Ninety days later what was folded has left room, and an old charge is known all the while.
-    let mut wallet = object.existing(LATER).unwrap().unwrap();
-    while wallet.fold(FOLD_BATCH).unwrap() == Some(LATER) {}
-    wallet.expire().unwrap();
-    wallet.save().unwrap();
+    let fold = || in_account(&object, LATER, |wallet| wallet.fold(FOLD_BATCH));
+    while object.transaction(fold).unwrap() == Some(Some(LATER)) {}
     ask(&object, spends(), reserve(NOW)).unwrap().unwrap();
     assert!(!ask(&object, None, Read { account: samples::id() }).unwrap().is_full);
 }

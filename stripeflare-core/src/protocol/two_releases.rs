@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::codec::{Back, CANNOT_READ, DONE, PROTOCOL, Predecessor, Protocol, read_answer, reply};
 use super::{AnyCommand, Envelope};
-use crate::account::{Charge, Charged, Ending, NotCharged, Overdraft};
+use crate::account::{Charge, Charged, Ending, NotCharged, Overdraft, Receipt};
 use crate::bytes::{self, Unreadable};
 use crate::identity::Proof;
 use crate::money::Cents;
@@ -98,7 +98,7 @@ fn first_object(message: &[u8]) -> Vec<u8> {
             let ((_, _, place), rest) = postcard::take_from_bytes::<Head>(rest).unwrap();
             assert_eq!(place, CHARGE);
             let charge: FirstCharge = bytes::read(rest).unwrap();
-            bytes::write_after(vec![1, DONE], &FirstReply::Ok(Cents::new(10) - charge.amount))
+            bytes::write_after(vec![1, 0, 0, 0, DONE], &FirstReply::Ok(Cents::new(10) - charge.amount))
         }
         _ => vec![CANNOT_READ, 1],
     }
@@ -110,7 +110,7 @@ fn a_newer_worker_is_understood_by_an_older_object() {
     let back = first_object(&NEXT.message(2, &envelope).unwrap());
     assert_eq!(NEXT.read_back(2, &envelope.command, &back), Ok(Back::Again(1)));
     let back = first_object(&NEXT.message(1, &envelope).unwrap());
-    let Ok(Back::Answer(answer)) = NEXT.read_back(1, &envelope.command, &back) else { panic!("no answer") };
+    let Ok(Back::Answer(_, answer)) = NEXT.read_back(1, &envelope.command, &back) else { panic!("no answer") };
     let charged = Charged { already: false, available: Cents::new(7) };
     assert_eq!(answer, reply(&Ok::<_, NotCharged>(charged)));
 }
@@ -125,8 +125,8 @@ fn an_older_worker_is_understood_by_a_newer_object() {
     };
     assert_eq!((*amount, *overdraft), (Cents::new(3), Overdraft::Deny));
     let answer = reply(&Ok::<_, NotCharged>(Charged { already: true, available: Cents::new(7) }));
-    let answer = NEXT.answer(number, &envelope.command, answer);
-    assert_eq!((&answer[..2], bytes::read(&answer[2..])), (&[1, DONE][..], Ok(FirstReply::Ok(Cents::new(7)))));
+    let answer = NEXT.answer(number, &envelope.command, Receipt::default(), answer);
+    assert_eq!((&answer[..5], bytes::read(&answer[5..])), (&[1, 0, 0, 0, DONE][..], Ok(FirstReply::Ok(Cents::new(7)))));
 }
 
 #[test]
@@ -135,8 +135,9 @@ fn what_did_not_change_is_said_and_understood_as_before() {
     let message = PROTOCOL.message(1, &envelope).unwrap();
     assert_eq!(NEXT.message(1, &envelope).as_ref(), Some(&message));
     let (envelope, number) = NEXT.read_message(&message).unwrap();
-    let answer = NEXT.answer(number, &envelope.command, reply(&()));
-    assert_eq!(PROTOCOL.read_back(1, &envelope.command, &answer), Ok(Back::Answer(reply(&()))));
+    let receipt = Receipt { life: 7, group: 300, written: 299 };
+    let answer = NEXT.answer(number, &envelope.command, receipt, reply(&()));
+    assert_eq!(PROTOCOL.read_back(1, &envelope.command, &answer), Ok(Back::Answer(receipt, reply(&()))));
 }
 
 #[test]

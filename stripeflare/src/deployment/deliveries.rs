@@ -1,13 +1,13 @@
 //! Endings of holds on their way to their accounts.
 //!
 //! An ending waits a moment, so that the next command to the same account can carry it; then it goes by itself. Whoever
-//! queued it stays responsible: its request lives on in `wait_until` until the account has said that it was done.
+//! queued it stays responsible: its request lives on in `wait_until` until the account has said that it is on its disk.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::time::Duration;
 
-use stripeflare_core::account::{Ending, HoldId};
+use stripeflare_core::account::{Ending, HoldId, Receipt};
 use stripeflare_core::clock::{Millis, now};
 use stripeflare_core::identity::AccountId;
 use stripeflare_core::protocol::account::Settle;
@@ -27,8 +27,17 @@ const BATCH: usize = 256;
 
 struct Item {
     ending: Ending,
-    /// When a command left with it.
-    sent_at: Option<Millis>,
+    way: Way,
+}
+
+/// How far an ending has come.
+#[derive(Clone, Copy)]
+enum Way {
+    Waiting,
+    /// A command left with it then.
+    Sent(Millis),
+    /// Its account knows it, and loses it if it dies before the group is written.
+    Taken(Receipt),
 }
 
 thread_local! {
@@ -38,7 +47,7 @@ thread_local! {
 /// Decides how a hold ends, and answers what tells the account soon: to be waited for whatever becomes of the response.
 pub(crate) fn decide(deployment: &Deployment, account: &AccountId, ending: Ending) -> impl Future<Output = ()> + use<> {
     let hold = ending.hold.clone();
-    QUEUE.with_borrow_mut(|queue| queue.entry(account.clone()).or_default().push(Item { ending, sent_at: None }));
+    QUEUE.with_borrow_mut(|queue| queue.entry(account.clone()).or_default().push(Item { ending, way: Way::Waiting }));
     deliver(deployment.clone(), account.clone(), hold)
 }
 
@@ -51,26 +60,32 @@ impl Sender<'_, AccountId> {
         read(&self.ask_with_endings(command.into()).await?)
     }
 
-    /// Answers the reply's bytes.
+    /// The same; answers the reply's bytes.
     pub(crate) async fn ask_with_endings(self, command: AnyCommand) -> Result<Vec<u8>, ObjectError> {
+        self.ask_with(command, Item::is_waiting).await
+    }
+
+    /// A command, and those endings that are said to go.
+    async fn ask_with(self, command: AnyCommand, which: fn(&Item, Millis) -> bool) -> Result<Vec<u8>, ObjectError> {
         let account = self.to;
-        let carried = take(account);
+        let carried = take(account, which);
         let holds: Vec<HoldId> = carried.iter().map(|ending| ending.hold.clone()).collect();
-        let reply = self.ask(command, carried).await;
-        let unknown = matches!(reply, Err(ObjectError::Failed(_) | ObjectError::Unreachable(_)));
-        report(account, &holds, !unknown);
+        let (receipt, reply) = self.ask(command, carried).await;
+        report(account, &holds, receipt);
         reply
     }
 }
 
 async fn deliver(deployment: Deployment, account: AccountId, hold: HoldId) {
-    for pause in WAITS_MS {
+    for (turn, pause) in WAITS_MS.into_iter().enumerate() {
         sleep(Duration::from_millis(pause)).await;
         if !is_open(&account, &hold) {
             return;
         }
-        if is_waiting(&account)
-            && let Err(error) = deployment.stubs.as_system(&account).send_with_endings(Settle).await
+        // What was taken has a moment to be written by itself, and to be said so with the next reply.
+        let which = if turn == 0 { Item::is_waiting } else { Item::is_not_on_its_way };
+        if is_any(&account, which)
+            && let Err(error) = deployment.stubs.as_system(&account).ask_with(Settle.into(), which).await
         {
             log_error(format_args!("hold {hold} of account {account} could not be ended yet: {error}"));
         }
@@ -87,38 +102,65 @@ async fn deliver(deployment: Deployment, account: AccountId, hold: HoldId) {
 impl Item {
     /// Nothing carries it, or its carrier is lost.
     fn is_waiting(&self, now: Millis) -> bool {
-        self.sent_at.is_none_or(|sent| now - sent > LOST_AFTER_MS)
+        match self.way {
+            Way::Waiting => true,
+            Way::Sent(at) => now - at > LOST_AFTER_MS,
+            Way::Taken(_) => false,
+        }
+    }
+
+    /// The same, or it was taken and may be told again.
+    fn is_not_on_its_way(&self, now: Millis) -> bool {
+        matches!(self.way, Way::Taken(_)) || self.is_waiting(now)
+    }
+
+    /// What a reply of its account says of it. What another object took, that the account had before, is lost or written:
+    /// it is sent again.
+    fn hear(&mut self, heard: Receipt) {
+        if let Way::Taken(receipt) = self.way
+            && receipt.life != heard.life
+        {
+            self.way = Way::Waiting;
+        }
+    }
+
+    fn is_written(&self, heard: Receipt) -> bool {
+        matches!(self.way, Way::Taken(Receipt { life, group, .. }) if life == heard.life && group <= heard.written)
     }
 }
 
-fn is_waiting(account: &AccountId) -> bool {
+fn is_any(account: &AccountId, which: fn(&Item, Millis) -> bool) -> bool {
     let now = now();
-    QUEUE.with_borrow(|queue| queue.get(account).is_some_and(|items| items.iter().any(|item| item.is_waiting(now))))
+    QUEUE.with_borrow(|queue| queue.get(account).is_some_and(|items| items.iter().any(|item| which(item, now))))
 }
 
-fn take(account: &AccountId) -> Vec<Ending> {
+fn take(account: &AccountId, which: fn(&Item, Millis) -> bool) -> Vec<Ending> {
     QUEUE.with_borrow_mut(|queue| {
         let Some(items) = queue.get_mut(account) else { return Vec::new() };
         let now = now();
-        let taken = items.iter_mut().filter(|item| item.is_waiting(now)).take(BATCH).map(|item| {
-            item.sent_at = Some(now);
+        let taken = items.iter_mut().filter(|item| which(item, now)).take(BATCH).map(|item| {
+            item.way = Way::Sent(now);
             item.ending.clone()
         });
         taken.collect()
     })
 }
 
-fn report(account: &AccountId, holds: &[HoldId], done: bool) {
-    if done {
-        forget(account, |item| holds.contains(&item.ending.hold));
-        return;
-    }
+/// What became of endings that a command carried; `None`: nobody knows.
+fn report(account: &AccountId, holds: &[HoldId], receipt: Option<Receipt>) {
     QUEUE.with_borrow_mut(|queue| {
         let items = queue.get_mut(account).into_iter().flatten();
-        for item in items.filter(|item| holds.contains(&item.ending.hold)) {
-            item.sent_at = None;
+        for item in items {
+            if holds.contains(&item.ending.hold) {
+                item.way = receipt.map_or(Way::Waiting, Way::Taken);
+            } else if let Some(heard) = receipt {
+                item.hear(heard);
+            }
         }
     });
+    if let Some(heard) = receipt {
+        forget(account, |item| item.is_written(heard));
+    }
 }
 
 fn forget(account: &AccountId, which: impl Fn(&Item) -> bool) {

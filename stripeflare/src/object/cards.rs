@@ -4,8 +4,9 @@ use stripeflare_core::account::{CardRow, State, Wallet};
 use stripeflare_core::clock::now;
 use stripeflare_core::error::WalletError;
 use stripeflare_core::identity::AccountId;
+use stripeflare_core::protocol::Shard;
+use stripeflare_core::protocol::account::in_account;
 use stripeflare_core::protocol::directory::{ClaimCard, ForgetCard};
-use stripeflare_core::protocol::{Object, Shard};
 
 use crate::js::log_error;
 use crate::object::alarm::plan::Next;
@@ -16,24 +17,20 @@ const BATCH: usize = 20;
 
 impl Inner {
     pub(super) async fn finish_cards(&self) -> Result<Next, String> {
-        let unfinished = || -> Result<_, WalletError> {
-            let Some(mut wallet) = self.existing(now())? else { return Ok(None) };
+        let look = |wallet: &mut Wallet<'_>| {
             let shows_at = wallet.show_what_is_due()?;
-            let cards = wallet.unfinished_cards(BATCH)?;
-            Ok(Some((wallet.save()?.id, shows_at, cards)))
+            Ok((wallet.id().clone(), shows_at, wallet.unfinished_cards(BATCH)?))
         };
-        let Some((account, shows_at, cards)) = self.transaction(unfinished)? else { return Ok(None) };
+        let found = self.transaction(|| in_account(self, now(), look))?;
+        let Some((account, shows_at, cards)) = found else { return Ok(None) };
         for card in &cards {
             if let Err(cause) = self.finish(&account, card).await {
                 log_error(format_args!("a card is seen to again later: {cause}"));
                 self.note(|wallet| wallet.card_failed(card))?;
             }
         }
-        let next = || match self.existing(now())? {
-            Some(wallet) => wallet.next_unfinished_card(),
-            None => Ok(None),
-        };
-        Ok(self.transaction(next)?.into_iter().chain(shows_at).min())
+        let next = self.in_account(|wallet| wallet.next_unfinished_card())?;
+        Ok(next.into_iter().chain(shows_at).min())
     }
 
     async fn finish(&self, account: &AccountId, card: &CardRow) -> Result<(), String> {
@@ -49,12 +46,7 @@ impl Inner {
 
     /// One transaction on this account.
     pub(super) fn note(&self, act: impl FnOnce(&mut Wallet<'_>) -> Result<(), WalletError>) -> Result<(), String> {
-        let note = || -> Result<(), WalletError> {
-            let Some(mut wallet) = self.existing(now())? else { return Ok(()) };
-            act(&mut wallet)?;
-            // The aggregate hears of it in this very ring.
-            wallet.save().map(drop)
-        };
-        self.transaction(note)
+        // The aggregate hears of it in this very ring.
+        self.transaction(|| in_account(self, now(), act)).map(drop)
     }
 }

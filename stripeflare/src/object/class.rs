@@ -3,11 +3,14 @@ use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
 
 use js_sys::{Promise, Uint8Array};
+use stripeflare_core::account::{Memory, Receipt};
 use stripeflare_core::clock;
 use stripeflare_core::clock::Millis;
 use stripeflare_core::error::WalletError;
 use stripeflare_core::protocol::codec::PROTOCOL;
-use stripeflare_core::protocol::{self, Envelope, NEARLY_FULL, NotDone, Stats, codec, is_live_name, kept_livemode};
+use stripeflare_core::protocol::{
+    self, AccountCommand, AnyCommand, Envelope, NEARLY_FULL, NotDone, Stats, codec, is_live_name, kept_livemode,
+};
 use stripeflare_core::read_only_sql::Table;
 use stripeflare_core::schema::Schema;
 use stripeflare_core::sql::{Sql, SqlError, Value};
@@ -56,6 +59,9 @@ pub(super) struct Inner {
     /// Once the tables are there and of this deploy's version.
     pub(super) role: Cell<Option<Role>>,
     pub(super) alarm: Alarm,
+    pub(super) memory: Memory,
+    /// When it wakes the object up for what is pending.
+    pub(super) timer: Cell<Option<Millis>>,
     stats: Cell<Stats>,
     /// Whether it was, after so many commands.
     nearly_full: Cell<Option<(bool, u64)>>,
@@ -84,8 +90,10 @@ impl Object {
     #[must_use]
     pub fn call(&self, message: &Uint8Array) -> Uint8Array {
         let inner = self.inner.as_ref().expect("an attached object");
+        let answer = inner.call(&message.to_vec());
+        inner.arm(clock::now());
         // A copy: a view would send all of our memory along.
-        Uint8Array::from(inner.call(&message.to_vec()).as_slice())
+        Uint8Array::from(answer.as_slice())
     }
 
     /// What is due later: it never fails, because the runtime gives up on an alarm that does.
@@ -93,6 +101,7 @@ impl Object {
         let inner = Rc::clone(self.inner.as_ref().expect("an attached object"));
         js::promise(async move {
             inner.ring().await;
+            inner.arm(clock::now());
             Ok(JsValue::UNDEFINED)
         })
     }
@@ -112,6 +121,8 @@ impl Inner {
             schema,
             role: Cell::new(None),
             alarm: Alarm::default(),
+            memory: Memory::default(),
+            timer: Cell::default(),
             stats: Cell::default(),
             nearly_full: Cell::default(),
         }
@@ -125,25 +136,36 @@ impl Inner {
 
     pub(super) fn call(&self, message: &[u8]) -> Vec<u8> {
         match PROTOCOL.read_message(message) {
-            Ok((envelope, number)) => PROTOCOL.answer(number, &envelope.command, self.answer(&envelope)),
+            Ok((envelope, number)) => {
+                let (receipt, answer) = self.answer(&envelope);
+                PROTOCOL.answer(number, &envelope.command, receipt, answer)
+            }
             Err(cannot_read) => cannot_read,
         }
     }
 
-    fn answer(&self, envelope: &Envelope) -> Vec<u8> {
-        let before = self.stats.get();
-        let result = self.transaction(|| protocol::answer(self, envelope, clock::now()));
-        self.stats.set(Stats { commands: before.commands + 1, rows_written: self.storage.rows_written() });
-        result.unwrap_or_else(|cause| codec::not_done(&NotDone::Failed(cause)))
+    fn answer(&self, envelope: &Envelope) -> (Receipt, Vec<u8>) {
+        let now = clock::now();
+        let answer = match protocol::answer_from_memory(self, envelope, now) {
+            Some(answer) => Ok(answer),
+            None => self.transaction(|| protocol::answer(self, envelope, now)),
+        };
+        let Stats { commands, .. } = self.stats.get();
+        // Whoever counts is not counted.
+        let one = !matches!(envelope.command, AnyCommand::Account(AccountCommand::ReadStats(_)));
+        let rows_written = self.storage.rows_written();
+        self.stats.set(Stats { commands: commands + u64::from(one), rows_written, unsettled: 0 });
+        (self.memory.receipt(), answer.unwrap_or_else(|cause| codec::not_done(&NotDone::Failed(cause))))
     }
 
     /// Runs `act` in one transaction; an error leaves nothing of it, in memory neither.
     pub(super) fn transaction<T>(&self, act: impl FnOnce() -> Result<T, WalletError>) -> Result<T, String> {
         let role = self.role.get();
-        self.storage.transaction(act).map_err(|error| {
+        self.memory.attempt(|| self.storage.transaction(act)).map_err(|error| {
             // The tables and the alarm may have been made in the transaction that is gone.
             self.role.set(role);
             self.alarm.forget();
+            self.memory.forget();
             error.to_string()
         })
     }
@@ -164,6 +186,10 @@ impl protocol::Object for Inner {
 
     fn livemode(&self) -> Option<bool> {
         self.livemode
+    }
+
+    fn memory(&self) -> &Memory {
+        &self.memory
     }
 
     fn known_role(&self) -> &Cell<Option<Role>> {

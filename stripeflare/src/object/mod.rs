@@ -4,6 +4,7 @@ mod alarm;
 mod cards;
 mod class;
 mod credit;
+mod group;
 // Tests have no workerd around them.
 #[cfg_attr(feature = "testing", path = "native_rpc.rs")]
 pub(crate) mod rpc;

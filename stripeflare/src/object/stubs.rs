@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use serde::de::DeserializeOwned;
-use stripeflare_core::account::{Denied, Ending};
+use stripeflare_core::account::{Denied, Ending, Receipt};
 use stripeflare_core::bytes::{self, Unreadable};
 use stripeflare_core::identity::{AccountId, Proof, Token, random};
 use stripeflare_core::protocol::codec::{Back, PROTOCOL};
@@ -108,20 +108,34 @@ impl Stubs {
 
     /// To the object of this local name; answers the reply's bytes.
     pub(super) async fn carry(&self, to: &str, envelope: &Envelope) -> Result<Vec<u8>, ObjectError> {
-        let livemode = self.livemode.ok_or_else(|| ObjectError::Failed("an object that forgot its mode".into()))?;
-        let answer = self.deliver(&object_name(to, self.version, livemode), envelope).await?;
-        let reply = codec::read_answer(&answer).map_err(|Unreadable| unreadable())??;
-        Ok(reply.to_vec())
+        self.hand_over(to, envelope).await.1
+    }
+
+    /// The same, and what became of the endings; `None`: they were not carried out, or nobody knows.
+    async fn hand_over(&self, to: &str, envelope: &Envelope) -> (Option<Receipt>, Result<Vec<u8>, ObjectError>) {
+        let (receipt, answer) = match self.deliver(to, envelope).await {
+            Ok(answered) => answered,
+            Err(error) => return (None, Err(error)),
+        };
+        let reply = match codec::read_answer(&answer) {
+            Ok(Ok(reply)) => Ok(reply.to_vec()),
+            Ok(Err(why)) => Err(why.into()),
+            Err(Unreadable) => Err(unreadable()),
+        };
+        let failed = matches!(reply, Err(ObjectError::Failed(_) | ObjectError::Unreachable(_)));
+        ((!failed).then_some(receipt), reply)
     }
 
     /// Sends again in the form of the release before, if the object still runs that.
-    async fn deliver(&self, name: &str, envelope: &Envelope) -> Result<Vec<u8>, ObjectError> {
+    async fn deliver(&self, to: &str, envelope: &Envelope) -> Result<(Receipt, Vec<u8>), ObjectError> {
+        let livemode = self.livemode.ok_or_else(|| ObjectError::Failed("an object that forgot its mode".into()))?;
+        let name = &object_name(to, self.version, livemode);
         let mut number = PROTOCOL.number();
         for _ in 0..2 {
             let Some(message) = PROTOCOL.message(number, envelope) else { break };
             let back = self.insist(name, &message).await?;
             match PROTOCOL.read_back(number, &envelope.command, &back) {
-                Ok(Back::Answer(answer)) => return Ok(answer),
+                Ok(Back::Answer(receipt, answer)) => return Ok((receipt, answer)),
                 Ok(Back::Again(highest)) => number = highest,
                 Err(Unreadable) => return Err(unreadable()),
             }
@@ -161,13 +175,17 @@ pub(crate) struct Sender<'a, A> {
 
 impl<A: Address> Sender<'_, A> {
     pub(crate) async fn send<C: Command<To = A>>(self, command: C) -> Result<C::Reply, ObjectError> {
-        read(&self.ask(command.into(), Vec::new()).await?)
+        read(&self.ask(command.into(), Vec::new()).await.1?)
     }
 
-    /// A command and endings that go with it; answers the reply's bytes.
-    pub(crate) async fn ask(self, command: AnyCommand, endings: Vec<Ending>) -> Result<Vec<u8>, ObjectError> {
+    /// A command and endings that go with it; answers what became of these, unless nobody knows, and the reply's bytes.
+    pub(crate) async fn ask(
+        self,
+        command: AnyCommand,
+        endings: Vec<Ending>,
+    ) -> (Option<Receipt>, Result<Vec<u8>, ObjectError>) {
         let Self { stubs, to, token } = self;
-        stubs.carry(&to.local_name(), &Envelope { endings, token, command }).await
+        stubs.hand_over(&to.local_name(), &Envelope { endings, token, command }).await
     }
 }
 

@@ -43,8 +43,7 @@ pub(crate) async fn count(world: &World, customer: &Customer, apart: Duration) -
 }
 
 fn per_call(before: (u64, u64), after: (u64, u64), calls: u32) -> PerCall {
-    // The question itself is a command that the next answer counts.
-    let commands = after.0 - before.0 - 1;
+    let commands = after.0 - before.0;
     let rows = after.1 - before.1;
     PerCall { rows: rows as f64 / f64::from(calls), commands: commands as f64 / f64::from(calls) }
 }

@@ -141,7 +141,7 @@ fn more(scene: &Scene, lines: i64) {
                 token: None,
             };
             wallet.account.balance = wallet.account.balance.checked_add(entry.amount).unwrap();
-            wallet.pending.entries.push(entry);
+            wallet.known.pending.enter(entry);
         }
         wallet.touch();
         Ok(())

@@ -57,7 +57,8 @@ impl Wallet<'_> {
     }
 
     /// Sets money aside for so many seconds: all of `amount`, or what there is of it, if that is `least` or more. Answers
-    /// how much it is. A repeated request is the same hold.
+    /// how much it is. A repeated request is the same hold. Nothing is written of a `brief` one for a second, unless it counts
+    /// against a cap.
     ///
     /// Checked in this order: the id, the number of holds, the caps of the caller's token, the
     /// money.
@@ -67,6 +68,7 @@ impl Wallet<'_> {
         least: Cents,
         amount: Cents,
         seconds: u32,
+        brief: bool,
     ) -> Result<Result<Cents, NotReserved>, WalletError> {
         assert!(least.is_positive() && least <= amount, "a hold is for more than nothing");
         if let Some(hold) = self.open_holds().find(|hold| hold.id == *id) {
@@ -86,8 +88,15 @@ impl Wallet<'_> {
         }
         let (amount, expires_at) = (under_caps.min(available), expiry(id, self.now, seconds));
         let token = self.spender();
-        self.account.holds.push(Hold { id: id.clone(), amount, expires_at, token, reported: None });
-        self.changed = true;
+        let hold = Hold { id: id.clone(), amount, expires_at, token, reported: None };
+        // An object that cannot write is replaced by one that woke up: that one writes at once, and so serves nobody.
+        let capped = hold.token.as_ref().is_some_and(|spender| spender.capped);
+        if brief && !capped && self.known.written > 0 {
+            self.known.pending.open(hold.clone(), self.now);
+        } else {
+            self.changed = true;
+        }
+        self.account.holds.push(hold);
         Ok(Ok(amount))
     }
 
@@ -99,7 +108,7 @@ impl Wallet<'_> {
         amount: Cents,
         seconds: u32,
     ) -> Result<Result<(), NotReserved>, WalletError> {
-        Ok(self.reserve_between(id, amount, amount, seconds)?.map(|_| ()))
+        Ok(self.reserve_between(id, amount, amount, seconds, false)?.map(|_| ()))
     }
 
     /// Ends a hold, at most once. A hold that its caller's key names no more ends as nothing.
@@ -165,7 +174,7 @@ impl Wallet<'_> {
 
     fn close(&mut self, id: &HoldId) {
         self.account.holds.retain(|hold| hold.id != *id);
-        self.changed = true;
+        self.known.pending.end(id, self.now);
     }
 }
 
@@ -244,7 +253,7 @@ mod tests {
         let sql = account(10);
         let (most, first, second) = (Cents::new(50), HoldId::generate(NOW), HoldId::generate(NOW));
         let between = |id: &HoldId, least, most| {
-            at(&sql, NOW, |wallet| wallet.reserve_between(id, Cents::new(least), most, 60).unwrap())
+            at(&sql, NOW, |wallet| wallet.reserve_between(id, Cents::new(least), most, 60, false).unwrap())
         };
         let (balance, available) = state(&sql, NOW);
         let short = Short::Insufficient { balance, available };

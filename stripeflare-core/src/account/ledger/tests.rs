@@ -106,7 +106,7 @@ fn what_has_its_entry_on_the_disk_is_taken_back_when_it_is_written() {
             for entry in entries {
                 wallet.account.balance = wallet.account.balance.checked_add(entry.amount).unwrap();
             }
-            wallet.pending.entries.extend(entries.iter().cloned());
+            entries.iter().cloned().for_each(|entry| wallet.known.pending.enter(entry));
             wallet.touch();
             Ok(())
         });
@@ -167,7 +167,7 @@ fn a_line_takes_few_bytes() {
                     ("capture", wallet.now, Cents::new(-1), Some("POST /reverse".to_owned()));
                 let token = Some("abcdefghijklmnop".to_owned().into());
                 wallet.account.balance = wallet.account.balance.checked_add(amount).unwrap();
-                wallet.pending.entries.push(Entry { key, at, kind, amount, detail, token });
+                wallet.known.pending.enter(Entry { key, at, kind, amount, detail, token });
                 if number % group == group - 1 {
                     wallet.write_entries()?;
                     wallet.now += 20;

@@ -183,7 +183,7 @@ fn a_page_of_two_hundred_thousand_lines_is_read_without_a_look_at_the_rest() {
                 let (at, key) = (wallet.now, format!("{:012x}{number:020x}", wallet.now));
                 let (kind, amount, detail) = ("capture", Cents::new(-1), Some("GET /".to_owned()));
                 wallet.account.balance = wallet.account.balance.checked_add(amount).unwrap();
-                wallet.pending.entries.push(crate::account::pending::Entry {
+                wallet.known.pending.enter(crate::account::pending::Entry {
                     key,
                     at,
                     kind,

@@ -1,5 +1,5 @@
 use super::FIRST;
-use crate::account::tokens::{Caller, Caps, Denied, TokenId, TokenInfo};
+use crate::account::tokens::{Caller, Caps, Denied, KnownToken, TokenId, TokenInfo};
 use crate::account::wallet::Wallet;
 use crate::clock::{DAY_MS, Millis};
 use crate::error::WalletError;
@@ -51,6 +51,12 @@ impl Stored {
     }
 }
 
+impl TokenInfo {
+    fn is_over(&self, now: Millis) -> bool {
+        self.expires_at.is_some_and(|at| at <= now)
+    }
+}
+
 impl Wallet<'_> {
     pub(super) fn today(&self) -> i64 {
         self.now.div_euclid(DAY_MS)
@@ -82,9 +88,14 @@ impl Wallet<'_> {
 
     /// Looks whether a caller's token opens the account; what the wallet does next it does for that token.
     ///
-    /// One look on most calls. A row is written on the first use of a day, and on the first use of a new secret, which
-    /// ends the old one.
+    /// A row is written on the first use of a day, and on the first use of a new secret, which ends the old one.
     pub fn authenticate(&mut self, proof: &Proof) -> Result<Result<(), Denied>, WalletError> {
+        let today = self.today();
+        let known = self.known.token(&proof.hash).filter(|known| known.day == today && !known.token.is_over(self.now));
+        if let Some(KnownToken { token, .. }) = known {
+            self.caller = Some(Caller { token: token.clone(), by_old: false });
+            return Ok(Ok(()));
+        }
         let first = if proof.first { FIRST } else { "" };
         let known = self.stored(
             "WHERE hash = ? OR old_hash = ? OR id = ?",
@@ -105,7 +116,7 @@ impl Wallet<'_> {
             return Ok(Ok(()));
         };
         let token = &stored.token;
-        if token.expires_at.is_some_and(|at| at <= self.now) {
+        if token.is_over(self.now) {
             return Ok(Err(Denied::Expired));
         }
         let replaces = is_new(&stored) && stored.old_hash.is_some();
@@ -115,7 +126,13 @@ impl Wallet<'_> {
                 &[self.today().into(), i64::from(replaces).into(), token.id.as_str().into()],
             )?;
         }
-        self.caller = Some(Caller { by_old: !is_new(&stored), token: stored.token });
+        let by_old = !is_new(&stored);
+        let in_turn = stored.old_hash.is_some();
+        if !in_turn && token.caps == Caps::default() {
+            let (hash, token) = (proof.hash.clone(), token.clone());
+            self.known.remember_token(KnownToken { hash, day: today, token });
+        }
+        self.caller = Some(Caller { by_old, token: stored.token });
         Ok(Ok(()))
     }
 

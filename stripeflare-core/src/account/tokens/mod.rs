@@ -120,6 +120,14 @@ pub struct TokenInfo {
     pub this: bool,
 }
 
+/// A token that opened its account, as its row says: it was used today, by its only secret, and has no cap.
+#[derive(Clone)]
+pub(crate) struct KnownToken {
+    pub(crate) hash: String,
+    day: i64,
+    token: TokenInfo,
+}
+
 /// The token that a command came with.
 pub(crate) struct Caller {
     token: TokenInfo,

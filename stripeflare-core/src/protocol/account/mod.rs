@@ -137,14 +137,15 @@ pub(super) fn answer(
     command: &AccountCommand,
     now: Millis,
 ) -> Result<Vec<u8>, WalletError> {
-    let command = command.get();
+    let (command, of_a_call) = (command.get(), command.is_of_a_call());
     let opened = match command.opens() {
         Some(account) => {
             object.set_up(Role::Account)?;
             keep_currency(object.sql(), object.currency())?;
-            Some(Wallet::load_or_register(object.sql(), object.schema(), now, account)?)
+            let known = object.memory().recall();
+            Some(Wallet::recall_or_register(known, object.sql(), object.schema(), now, account)?)
         }
-        None => object.existing(now)?,
+        None => existing(object, now)?,
     };
     let Some(mut wallet) = opened else {
         // Only a first token can be one of an account that nobody has paid for.
@@ -157,9 +158,63 @@ pub(super) fn answer(
     for ending in endings {
         wallet.settle(ending)?;
     }
+    if !of_a_call {
+        wallet.write_group()?;
+    }
     let answer = carry_out(object, token, command, &mut wallet)?;
-    save(object, wallet)?;
+    save(object, wallet, !of_a_call)?;
     Ok(answer)
+}
+
+impl AccountCommand {
+    /// Given all the time, it changes no token, and looks into nothing that a group is written to.
+    const fn is_of_a_call(&self) -> bool {
+        use AccountCommand as Any;
+        matches!(
+            self,
+            Any::Settle(_)
+                | Any::Read(_)
+                | Any::Reserve(_)
+                | Any::Renew(_)
+                | Any::End(_)
+                | Any::Charge(_)
+                | Any::ReadStats(_)
+        )
+    }
+
+    /// Most of these are done in memory alone.
+    pub(super) const fn is_brief(&self) -> bool {
+        matches!(self, Self::Reserve(Reserve { brief: true, key: None, .. }) | Self::ReadStats(_))
+    }
+}
+
+/// The account, unless nobody has paid yet: then nothing is written, no table either.
+fn existing(object: &dyn Object, now: Millis) -> Result<Option<Wallet<'_>>, WalletError> {
+    if object.role()? != Some(Role::Account) {
+        return Ok(None);
+    }
+    Wallet::recall(object.memory().recall(), object.sql(), object.schema(), now)
+}
+
+/// Work on the account that nobody asked for, in one transaction of its caller; what is pending is written first. `None`:
+/// nobody has paid yet.
+pub fn in_account<T>(
+    object: &dyn Object,
+    now: Millis,
+    act: impl FnOnce(&mut Wallet<'_>) -> Result<T, WalletError>,
+) -> Result<Option<T>, WalletError> {
+    let Some(mut wallet) = existing(object, now)? else { return Ok(None) };
+    wallet.write_group()?;
+    let done = act(&mut wallet)?;
+    keep(object, wallet, true)?;
+    Ok(Some(done))
+}
+
+/// Writes what is pending, in one transaction of its caller.
+pub fn write_group(object: &dyn Object, now: Millis) -> Result<(), WalletError> {
+    let Some(mut wallet) = existing(object, now)? else { return Ok(()) };
+    wallet.write_group()?;
+    save(object, wallet, false)
 }
 
 fn carry_out(
@@ -188,25 +243,39 @@ fn carry_out(
 }
 
 /// Writes the row, and sees to it that others hear of what changed and that reports of dead streams are charged.
-fn save(object: &dyn Object, mut wallet: Wallet<'_>) -> Result<(), WalletError> {
+fn save(object: &dyn Object, mut wallet: Wallet<'_>, anew: bool) -> Result<(), WalletError> {
     for (to, moved) in wallet.moves_to_tell()? {
         tell(object, format!("moved:{}", moved.payment), &to, moved)?;
     }
-    let account = wallet.save()?;
-    if account.is_unsent() {
-        object.ring_soon()?;
+    wallet.write_row()?;
+    // Without the disk nothing became so.
+    if object.sql().is_there() {
+        if wallet.is_unsent() {
+            object.ring_soon()?;
+        }
+        if let Some(at) = wallet.next_expiry() {
+            object.ring_by(at)?;
+        }
     }
-    if let Some(at) = account.next_expiry() {
-        object.ring_by(at)?;
+    keep(object, wallet, anew)
+}
+
+/// Writes the row. What is known of it then is remembered, unless it is to be read anew.
+fn keep(object: &dyn Object, wallet: Wallet<'_>, anew: bool) -> Result<(), WalletError> {
+    let mut known = wallet.into_known()?;
+    if anew {
+        known.forget();
     }
+    object.memory().note(known);
     Ok(())
 }
 
 /// A payment's other account, asked by the alarm, does not take what moved.
 pub(super) fn move_refused(object: &dyn Object, moved: &MovedPayment, now: Millis) -> Result<(), WalletError> {
-    let Some(mut wallet) = object.existing(now)? else { return Ok(()) };
+    let Some(mut wallet) = existing(object, now)? else { return Ok(()) };
+    wallet.write_group()?;
     wallet.refused_move(&moved.payment)?;
-    save(object, wallet)
+    save(object, wallet, true)
 }
 
 /// Nothing beside the endings.
@@ -256,6 +325,8 @@ pub struct Reserve {
     #[serde(with = "units")]
     pub least: Cents,
     pub seconds: u32,
+    /// Whether the call ends soon, most likely: not while an answer streams.
+    pub brief: bool,
     /// Whether the handler wants the account's row.
     pub row: bool,
     pub key: Option<IdempotencyKey>,
@@ -288,7 +359,8 @@ impl Handler for Reserve {
         if wallet.note_full(object.is_nearly_full()?) {
             return Ok(Err(NotReserved::Full));
         }
-        let held = match wallet.reserve_between(&self.hold, self.least, self.amount, self.seconds)? {
+        let brief = self.brief && key.is_none();
+        let held = match wallet.reserve_between(&self.hold, self.least, self.amount, self.seconds, brief)? {
             Ok(held) => held,
             Err(refusal) => return Ok(Err(refusal)),
         };
@@ -653,8 +725,8 @@ impl Handler for ReadStats {
     type Reply = Stats;
     const RIGHT: Right = Right::Ours;
 
-    fn run(&self, _wallet: &mut Wallet<'_>, object: &dyn Object) -> Result<Self::Reply, WalletError> {
-        Ok(object.stats())
+    fn run(&self, wallet: &mut Wallet<'_>, object: &dyn Object) -> Result<Self::Reply, WalletError> {
+        Ok(Stats { unsettled: wallet.unsettled(), ..object.stats() })
     }
 
     fn before_anybody_paid(&self, object: &dyn Object) -> Option<Self::Reply> {

@@ -41,7 +41,7 @@ fn recipients(messages: &[Outgoing]) -> Vec<String> {
 
 fn told(object: &NativeObject, message: &Outgoing, reply: &[u8], now: Millis) {
     let envelope = message.envelope().unwrap();
-    acknowledged(object, message, &envelope.command, reply, now).unwrap();
+    object.transaction(|| acknowledged(object, message, &envelope.command, reply, now)).unwrap();
 }
 
 #[test]
@@ -147,7 +147,9 @@ impl World {
                 let envelope = message.envelope().unwrap();
                 let answer = self.object(&message.recipient).answer(&envelope, now);
                 match answer.as_deref().map(|answer| read_answer(answer).unwrap()) {
-                    Ok(Ok(reply)) => acknowledged(object, &message, &envelope.command, reply, now).unwrap(),
+                    Ok(Ok(reply)) => {
+                        object.transaction(|| acknowledged(object, &message, &envelope.command, reply, now)).unwrap();
+                    }
                     _ => message.failed(object, now).unwrap(),
                 }
             }

@@ -95,6 +95,7 @@ impl Call {
             amount: most,
             least,
             seconds: price.hold_s,
+            brief: meter.is_none(),
             row: context.slot.is_wanted(),
             key: key.clone(),
         };

@@ -2,11 +2,12 @@
 
 pub(super) mod plan;
 
-use stripeflare_core::account::{Snapshot, Wallet};
+use stripeflare_core::account::Wallet;
 use stripeflare_core::clock::now;
 use stripeflare_core::error::WalletError;
+use stripeflare_core::protocol::Aggregate;
+use stripeflare_core::protocol::account::in_account;
 use stripeflare_core::protocol::aggregate::Mirror;
-use stripeflare_core::protocol::{Aggregate, Object};
 use stripeflare_core::schema::remember;
 
 use crate::js::log_error;
@@ -58,34 +59,23 @@ impl Inner {
         self.alarm.plan.set(Some(plan));
     }
 
-    /// Work on the account's own tables: one transaction, its row saved if it changed.
-    fn in_account(&self, act: fn(&mut Wallet<'_>) -> Result<Next, WalletError>) -> Result<Next, String> {
-        let run = || -> Result<Next, WalletError> {
-            let Some(mut wallet) = self.existing(now())? else { return Ok(None) };
-            let next = act(&mut wallet)?;
-            // The aggregate hears of it in this very ring.
-            wallet.save()?;
-            Ok(next)
-        };
-        self.transaction(run)
+    /// Work on the account's own tables. The aggregate hears of what changes in this very ring.
+    pub(super) fn in_account(
+        &self,
+        act: impl FnOnce(&mut Wallet<'_>) -> Result<Next, WalletError>,
+    ) -> Result<Next, String> {
+        Ok(self.transaction(|| in_account(self, now(), act))?.flatten())
     }
 
     /// Tells the aggregate the newest state.
     async fn mirror(&self) -> Result<Next, String> {
-        let unsent = self.transaction(|| self.unsent())?;
-        let Some(snapshot) = unsent else { return Ok(None) };
+        let unsent = || in_account(self, now(), |wallet| Ok(wallet.unsent()?.map(Box::new)));
+        let Some(snapshot) = self.transaction(unsent)?.flatten() else { return Ok(None) };
         self.stubs.as_system(&Aggregate).send(Mirror { snapshot: snapshot.clone() }).await?;
-        let acknowledge = || -> Result<Next, WalletError> {
-            let Some(mut wallet) = self.existing(now())? else { return Ok(None) };
-            wallet.sent(&snapshot)?;
+        self.in_account(|wallet| {
+            wallet.sent(&snapshot);
             // More may have happened meanwhile.
-            Ok(wallet.unsent()?.map(|_| now() + FLUSH_MS))
-        };
-        self.transaction(acknowledge)
-    }
-
-    fn unsent(&self) -> Result<Option<Box<Snapshot>>, WalletError> {
-        let wallet = self.existing(now())?;
-        Ok(wallet.map_or(Ok(None), |wallet| wallet.unsent())?.map(Box::new))
+            Ok(wallet.is_unsent().then(|| now() + FLUSH_MS))
+        })
     }
 }
