@@ -155,7 +155,7 @@ impl<T> fmt::Debug for Find<T> {
 ///
 /// # Errors
 /// When a value does not fit its column's type.
-pub fn rows_of<T: StripeTable>(rows: Vec<Row>) -> Result<Vec<T>, ColumnError> {
+pub fn rows_of<T: StripeTable>(rows: &[Row]) -> Result<Vec<T>, ColumnError> {
     rows.iter().map(|row| T::read(&mut ColumnReader::new(row))).collect()
 }
 
@@ -249,7 +249,7 @@ mod tests {
     }
 
     fn get(sql: &dyn Sql, id: i64) -> Option<Note> {
-        rows_of(run(sql, &Statement::get::<Note>(&id))).unwrap().pop()
+        rows_of(&run(sql, &Statement::get::<Note>(&id))).unwrap().pop()
     }
 
     #[test]
@@ -274,7 +274,7 @@ mod tests {
             insert(&sql, &note(0, tag, at));
         }
         let ids = |find: Find<Note>| {
-            let rows: Vec<Note> = rows_of(run(&sql, &find.statement())).unwrap();
+            let rows: Vec<Note> = rows_of(&run(&sql, &find.statement())).unwrap();
             rows.iter().map(|row| row.id).collect::<Vec<_>>()
         };
         assert_eq!(ids(Find::all()), [1, 2, 3, 4]);

@@ -274,8 +274,10 @@ mod tests {
 
     #[test]
     fn each_token_knows_what_it_spent_on_which_day_and_folding_forgets_nothing_of_the_whole() {
+        /// Label, today, in all, and by days.
+        type Told = (String, i64, i64, Vec<(i64, i64)>);
         let sql = account(100, &[token("free"), capped("agent", None, Some(50)), token("idle")]);
-        let told = |now: Millis| -> Vec<(String, i64, i64, Vec<(i64, i64)>)> {
+        let told = |now: Millis| -> Vec<Told> {
             let units = |amount: Cents| amount.units() / 10_000;
             let told = |token: TokenInfo| {
                 let days = token.spent_days.iter().map(|(day, amount)| (*day, units(*amount))).collect();

@@ -39,7 +39,7 @@ impl<T: StripeTable> Table<T> {
     /// # Errors
     /// When nothing could be asked.
     pub async fn get(&self, key: impl Into<T::Key>) -> Result<Option<T>> {
-        Ok(rows_of(self.read(Statement::get::<T>(&key.into())).await?)?.pop())
+        Ok(rows_of(&self.read(Statement::get::<T>(&key.into())).await?)?.pop())
     }
 
     /// Writes a row in the place of the one with its key; `false` where there is none. Of two who read a row and write it, the
@@ -128,7 +128,7 @@ impl<T: StripeTable> Rows<'_, T> {
     /// # Errors
     /// When nothing could be asked, or they take more than 2 MiB.
     pub async fn rows(self) -> Result<Vec<T>> {
-        Ok(rows_of(self.table.read(self.find.statement()).await?)?)
+        Ok(rows_of(&self.table.read(self.find.statement()).await?)?)
     }
 }
 
