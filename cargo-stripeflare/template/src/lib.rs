@@ -53,7 +53,9 @@ mod tests {
         let app = TestApp::new(app());
         let customer = app.account().with_balance(cents!(1));
         let reverse = || {
-            let text = Text { text: "añb".into() };
+            let text = Text {
+                text: "añb".into()
+            };
             app.post("/reverse").by(&customer).json(&text).send()
         };
 
