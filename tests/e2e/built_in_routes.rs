@@ -70,8 +70,7 @@ async fn without_a_feature_its_routes_are_gone_and_calls_are_charged_all_the_sam
     let customer = Customer { token, reference: reference.to_owned() };
     world.pay(&customer, 100).await?;
     assert_eq!(world.post(&customer, "/reverse", r#"{"text": "abc"}"#).await.body, r#"{"text":"cba"}"#);
-    world.settled(&customer).await;
-    assert!((world.balance(&customer).await - 99.0).abs() < 1e-9);
+    world.becomes(&customer, 99.0).await;
 
     let nothing = world.get(&customer, "/nothing").await;
     assert_eq!((nothing.status, nothing.body.as_str()), (404, ""));

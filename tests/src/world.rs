@@ -307,7 +307,20 @@ impl World {
         self.get(customer, "/me").await.json()["balance"].as_f64().unwrap_or(f64::NAN)
     }
 
-    /// Waits until no hold is open and what happened is in the ledger.
+    /// Waits until the balance is so many cents.
+    ///
+    /// # Panics
+    /// When that takes longer than [`DEADLINE`].
+    pub async fn becomes(&self, customer: &Customer, cents: f64) {
+        let wait = async {
+            while (self.balance(customer).await - cents).abs() > 1e-9 {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(DEADLINE, wait).await.unwrap_or_else(|_| panic!("the balance never becomes {cents}"));
+    }
+
+    /// Waits until no hold is open and what happened is in the ledger, of the worker of the tests.
     ///
     /// # Panics
     /// When that takes longer than [`DEADLINE`].
