@@ -248,7 +248,11 @@ async fn a_migration_that_fails_leaves_all_as_it_was_and_says_why() -> Result<()
         assert_eq!((answer.status, answer.json()["error"].as_str()), (503, Some("unavailable")), "{answer:?}");
     }
     let log = world.workerd.log();
-    assert!(log.contains("version 4 of the columns of `StripeUser` failed") && log.contains("no such column: no_such_column"), "{log}");
+    assert!(
+        log.contains("version 4 of the columns of `StripeUser` failed")
+            && log.contains("no such column: no_such_column"),
+        "{log}"
+    );
 
     // A deploy before that: it leaves alone what a newer one made, and says so.
     world.deploy(SECOND).await?;

@@ -49,7 +49,7 @@ impl Default for Memory {
 }
 
 impl Memory {
-    /// Remembers what `act` [noted](Memory::note) if it succeeds.
+    /// Remembers what `act` noted if it succeeds.
     pub fn attempt<T, E>(&self, act: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
         // One that panicked may have left something.
         self.next.take();

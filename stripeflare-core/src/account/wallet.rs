@@ -11,7 +11,7 @@ use crate::money::Cents;
 use crate::schema::Schema;
 use crate::sql::{Sql, Value};
 
-/// One account, loaded; [`Wallet::save`] writes its row once, whatever was done to it.
+/// One account, loaded. Its row is written once, whatever was done to it.
 pub struct Wallet<'a> {
     pub(crate) sql: &'a dyn Sql,
     pub(crate) now: Millis,
