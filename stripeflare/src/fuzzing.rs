@@ -123,8 +123,7 @@ impl Checkout {
 
     /// Total, tax and shipping, in the currency's smallest unit.
     pub fn amounts(&self) -> (Option<i64>, Option<i64>, Option<i64>) {
-        let details = self.session.total_details.clone().unwrap_or_default();
-        (self.session.amount_total, details.amount_tax, details.amount_shipping)
+        (self.session.amount_total, self.session.amount_tax, self.session.amount_shipping)
     }
 
     /// The reference the payer came with.
