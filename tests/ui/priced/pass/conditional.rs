@@ -1,6 +1,6 @@
 //! A price that depends on how the worker is built.
 
-use stripeflare::{post, priced, routes};
+use stripeflare::{App, post, priced, routes};
 
 #[post("/reverse")]
 #[cfg_attr(all(), priced(cents = 1))]

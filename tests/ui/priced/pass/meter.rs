@@ -24,9 +24,9 @@ mod electricity {
 
     pub struct Meter;
 
-    impl FromRequestParts<()> for Meter {
+    impl<S: Sync> FromRequestParts<S> for Meter {
         type Rejection = StatusCode;
-        async fn from_request_parts(_: &mut Parts, _: &()) -> Result<Self, StatusCode> {
+        async fn from_request_parts(_: &mut Parts, _: &S) -> Result<Self, StatusCode> {
             Ok(Self)
         }
     }
