@@ -122,6 +122,9 @@ async fn who_pays_with_the_same_card_is_asked(open: impl AsyncFn() -> Result<Bro
     // Locked, no card opens it any more.
     a.goto(&world.address("/account")).await?;
     a.press("Lock").await?;
+    // The lock ends the token of the login, so it is no second one.
+    a.sees("Keep this access token first").await?;
+    a.press("I keep it: lock").await?;
     a.sees("this account is locked, so no card opens it").await?;
     a.check("locked").await?;
     assert!(!cards(&world, &a).await?.contains("4242"));
