@@ -11,7 +11,7 @@ use tests::{Customer, World, built};
 /// At most, of a priced POST with a JSON body that comes alone: its ending goes by itself, a moment later.
 const ALONE: u64 = 110;
 /// At most, of one more that comes right before it: its ending rides on the next call. Fewer where both endings are one group.
-const IN_A_ROW: u64 = 90;
+const IN_A_ROW: u64 = 100;
 
 #[tokio::test]
 async fn a_priced_call_crosses_so_often_and_no_more() -> Result<()> {
